@@ -1,0 +1,339 @@
+//! Time as a value: instants, dates and zones, and the one place that reads the clock.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Datelike, Months, NaiveDate, TimeZone, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// An instant in UTC, in microseconds since 1970-01-01.
+///
+/// Written as RFC 3339 with six digits and `Z`; read with any offset.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// Takes microseconds since 1970-01-01 UTC.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Returns microseconds since 1970-01-01 UTC.
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Returns the instant `duration` later, at most the end of time.
+    pub fn plus(self, duration: Duration) -> Self {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(micros))
+    }
+
+    /// Returns the instant `duration` earlier.
+    pub fn minus(self, duration: Duration) -> Self {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(micros))
+    }
+
+    /// Returns how long after `earlier` this is, zero if it is not after.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    fn date_time(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.date_time().format("%Y-%m-%dT%H:%M:%S%.6fZ"))
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = NotATime;
+
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        let parsed = DateTime::parse_from_rfc3339(text).map_err(|_| NotATime)?;
+        // Four-digit years only: what RFC 3339 can write, and what sorts as text.
+        if !(1..=9999).contains(&parsed.with_timezone(&Utc).year()) {
+            return Err(NotATime);
+        }
+        Ok(Self(parsed.timestamp_micros()))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Text that is no instant or date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an RFC 3339 date or time")]
+pub struct NotATime;
+
+/// A calendar date, written `2026-03-05`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Date(NaiveDate);
+
+impl Date {
+    /// Returns the date of that year, month and day, if it exists.
+    pub fn new(year: i32, month: u32, day: u32) -> Option<Self> {
+        NaiveDate::from_ymd_opt(year, month, day).map(Self)
+    }
+
+    /// Returns the year.
+    pub fn year(self) -> i32 {
+        self.0.year()
+    }
+
+    /// Returns the date `months` later, clamped to the month's end.
+    pub fn plus_months(self, months: u32) -> Self {
+        Self(self.0.checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX))
+    }
+
+    /// Returns the date `months` earlier, clamped to the month's end.
+    pub fn minus_months(self, months: u32) -> Self {
+        Self(self.0.checked_sub_months(Months::new(months)).unwrap_or(NaiveDate::MIN))
+    }
+
+    /// Returns the next day.
+    pub fn next(self) -> Self {
+        Self(self.0.succ_opt().unwrap_or(NaiveDate::MAX))
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.format("%Y-%m-%d"))
+    }
+}
+
+impl fmt::Debug for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Date {
+    type Err = NotATime;
+
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        if text.len() != 10 {
+            return Err(NotATime);
+        }
+        NaiveDate::parse_from_str(text, "%Y-%m-%d").map(Self).map_err(|_| NotATime)
+    }
+}
+
+impl Serialize for Date {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Date {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A time zone by its IANA name; business dates are dates in the ledger's zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Zone(chrono_tz::Tz);
+
+impl Zone {
+    /// Returns the calendar date of `at` in this zone.
+    pub fn date(self, at: Timestamp) -> Date {
+        Date(at.date_time().with_timezone(&self.0).date_naive())
+    }
+
+    /// Returns the first instant of `date` in this zone.
+    pub fn start_of(self, date: Date) -> Timestamp {
+        let midnight = date.0.and_time(chrono::NaiveTime::MIN);
+        // Where a clock change swallows midnight the day begins at the first instant after it.
+        let local = (0..4).find_map(|hour| {
+            self.0.from_local_datetime(&(midnight + chrono::Duration::hours(hour))).earliest()
+        });
+        local.map_or(Timestamp(0), |at| Timestamp(at.timestamp_micros()))
+    }
+
+    /// Returns `at` in this zone as people write it: date, hour, minute and offset.
+    pub fn wall(self, at: Timestamp) -> String {
+        at.date_time().with_timezone(&self.0).format("%Y-%m-%d %H:%M:%S %:z").to_string()
+    }
+
+    /// Returns the IANA name.
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+}
+
+impl Default for Zone {
+    /// The zone of the business rules (rules §0).
+    fn default() -> Self {
+        Self(chrono_tz::Asia::Shanghai)
+    }
+}
+
+impl FromStr for Zone {
+    type Err = NotAZone;
+
+    fn from_str(name: &str) -> Result<Self, NotAZone> {
+        name.parse().map(Self).map_err(|_| NotAZone)
+    }
+}
+
+impl Serialize for Zone {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Zone {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Text that names no IANA time zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the name of a time zone")]
+pub struct NotAZone;
+
+/// What the service asks for the time.
+pub trait Clock: Send + Sync {
+    /// Returns the wall clock's time.
+    fn now(&self) -> Timestamp;
+
+    /// Returns time elapsed since some fixed moment, never set back or forward.
+    fn elapsed(&self) -> Duration;
+}
+
+/// The machine's clock.
+#[derive(Debug)]
+pub struct SystemClock {
+    started: Instant,
+}
+
+impl SystemClock {
+    /// Starts reading the machine's clock.
+    #[expect(clippy::disallowed_methods, reason = "the one reader of the clock")]
+    pub fn new() -> Self {
+        Self { started: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one reader of the clock")]
+    fn now(&self) -> Timestamp {
+        Timestamp(Utc::now().timestamp_micros())
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+/// A clock that moves only when it is told to: for tests and for the simulated years of the demo.
+#[derive(Clone, Debug)]
+pub struct ManualClock {
+    wall: Arc<AtomicI64>,
+    monotonic: Arc<AtomicI64>,
+}
+
+impl ManualClock {
+    /// Stands still at `now`.
+    pub fn at(now: Timestamp) -> Self {
+        Self {
+            wall: Arc::new(AtomicI64::new(now.0)),
+            monotonic: Arc::new(AtomicI64::new(0)),
+        }
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, duration: Duration) {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        self.wall.fetch_add(micros, Ordering::SeqCst);
+        self.monotonic.fetch_add(micros, Ordering::SeqCst);
+    }
+
+    /// Lets time pass until `at`; does nothing if that is past.
+    pub fn advance_to(&self, at: Timestamp) {
+        self.advance(at.since(self.now()));
+    }
+
+    /// Sets the wall clock without time passing, as a broken or tampered clock would.
+    pub fn leap_to(&self, at: Timestamp) {
+        self.wall.store(at.0, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.wall.load(Ordering::SeqCst))
+    }
+
+    fn elapsed(&self) -> Duration {
+        let micros = self.monotonic.load(Ordering::SeqCst);
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_reads_back_what_it_writes() {
+        let at: Timestamp = "2026-03-02T10:00:00.000001+08:00".parse().unwrap();
+        assert_eq!(at.to_string(), "2026-03-02T02:00:00.000001Z");
+        assert_eq!(at.to_string().parse(), Ok(at));
+    }
+
+    #[test]
+    fn a_business_date_begins_at_midnight_of_the_zone() {
+        let zone = Zone::default();
+        let at: Timestamp = "2026-03-01T16:00:00Z".parse().unwrap();
+        assert_eq!(zone.date(at).to_string(), "2026-03-02");
+        assert_eq!(zone.start_of(zone.date(at)), at);
+    }
+
+    #[test]
+    fn a_month_after_the_thirty_first_is_the_months_last_day() {
+        let date: Date = "2027-01-31".parse().unwrap();
+        assert_eq!(date.plus_months(1).to_string(), "2027-02-28");
+    }
+
+    #[test]
+    fn dates_that_do_not_exist_are_refused() {
+        assert_eq!("2026-02-30".parse::<Date>(), Err(NotATime));
+        assert_eq!("2026-2-3".parse::<Date>(), Err(NotATime));
+    }
+}

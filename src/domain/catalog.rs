@@ -1,0 +1,821 @@
+//! The catalog: event types and their fields declared once, from which all else is derived.
+
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+use crate::clock::{Date, Timestamp};
+use crate::domain::Refusal;
+use crate::domain::class::Class;
+use crate::ids::{CustomerId, EmployeeId, EntryId, SubjectId, UnitId};
+
+/// An event type: what the catalog says of it.
+#[derive(Debug)]
+pub struct EventType {
+    /// The name on the wire, such as `contact.recorded`.
+    pub name: &'static str,
+    /// Its label in Chinese.
+    pub zh: &'static str,
+    /// Its label in English.
+    pub en: &'static str,
+    /// What it records, in the customer's words.
+    pub doc: &'static str,
+    /// The payload's fields.
+    pub fields: &'static [Field],
+    /// The field that carries the business time, if one does.
+    pub occurred: Option<&'static str>,
+}
+
+impl EventType {
+    /// Returns the field of that name.
+    pub fn field(&self, name: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+}
+
+/// A field of a payload or of an object in it.
+#[derive(Debug)]
+pub struct Field {
+    /// Its identifier.
+    pub name: &'static str,
+    /// What values it takes.
+    pub kind: Kind,
+    /// Whether it must be present.
+    pub required: bool,
+    /// Whether the service computes it: a caller may leave it out.
+    pub computed: bool,
+    /// Whether its value is stored sealed.
+    pub sealed: bool,
+    /// The data class that decides who sees it.
+    pub class: Class,
+    /// Its label in Chinese.
+    pub zh: &'static str,
+    /// Its label in English.
+    pub en: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+/// What values a field takes (the field grammar of events §0).
+#[derive(Debug)]
+pub enum Kind {
+    /// An id in the subject grammar.
+    Id,
+    /// The id of an entry.
+    EntryId,
+    /// The id of something that exists.
+    Reference(Referent),
+    /// Text of so many characters, on one line.
+    Str(usize, usize),
+    /// Text of at most 4,000 characters.
+    Text,
+    /// A calendar date.
+    Date,
+    /// An instant.
+    Instant,
+    /// A quarter such as `2026Q1`.
+    Quarter,
+    /// Fen, not negative.
+    Money,
+    /// Fen, signed.
+    SignedMoney,
+    /// An integer in a range.
+    Int(i64, i64),
+    /// True or false.
+    Bool,
+    /// One of a closed list.
+    Choice(&'static [Choice]),
+    /// Several values of one kind.
+    List(Box<Kind>),
+    /// An object with fields of its own.
+    Object(&'static [Field]),
+    /// An object from free keys to integers or texts.
+    Map,
+    /// Another event's payload, checked as that type.
+    Payload,
+    /// A telephone number.
+    Phone,
+    /// An e-mail address.
+    Email,
+    /// A hash in 64 hex digits.
+    Hash,
+}
+
+/// One value of a closed list.
+#[derive(Debug)]
+pub struct Choice {
+    /// The stored identifier.
+    pub value: &'static str,
+    /// Its label in Chinese.
+    pub zh: &'static str,
+    /// Its label in English.
+    pub en: &'static str,
+}
+
+/// What a reference points at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Referent {
+    /// A customer.
+    Customer,
+    /// An employee.
+    Employee,
+    /// An organisation unit.
+    Unit,
+    /// A recorded sale.
+    Sale,
+    /// Any entry, by its id.
+    Record,
+    /// Something no module keeps yet: nothing of the kind exists.
+    Elsewhere(&'static str),
+}
+
+impl Referent {
+    /// Returns the name of the kind of thing.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Employee => "employee",
+            Self::Unit => "unit",
+            Self::Sale => "sale",
+            Self::Record => "entry",
+            Self::Elsewhere(name) => name,
+        }
+    }
+}
+
+/// A Rust type that stands for a kind of value.
+pub trait Shape {
+    /// Whether a field of this type must be present.
+    const REQUIRED: bool = true;
+    /// Whether values are stored sealed.
+    const SEALED: bool = false;
+
+    /// Returns the kind.
+    fn kind() -> Kind;
+
+    /// Tells whether there is no value to write.
+    fn absent(&self) -> bool {
+        false
+    }
+}
+
+/// Tells serde to leave out what is absent.
+pub(crate) fn absent<T: Shape>(value: &T) -> bool {
+    value.absent()
+}
+
+impl<T: Shape> Shape for Option<T> {
+    const REQUIRED: bool = false;
+    const SEALED: bool = T::SEALED;
+
+    fn kind() -> Kind {
+        T::kind()
+    }
+
+    fn absent(&self) -> bool {
+        self.is_none()
+    }
+}
+
+impl<T: Shape> Shape for Vec<T> {
+    const SEALED: bool = T::SEALED;
+
+    fn kind() -> Kind {
+        Kind::List(Box::new(T::kind()))
+    }
+}
+
+macro_rules! shapes {
+    ($($type:ty => $kind:expr),* $(,)?) => {
+        $(impl Shape for $type {
+            fn kind() -> Kind {
+                $kind
+            }
+        })*
+    };
+}
+
+shapes! {
+    bool => Kind::Bool,
+    SubjectId => Kind::Id,
+    EntryId => Kind::EntryId,
+    CustomerId => Kind::Reference(Referent::Customer),
+    EmployeeId => Kind::Reference(Referent::Employee),
+    UnitId => Kind::Reference(Referent::Unit),
+    Date => Kind::Date,
+    Timestamp => Kind::Instant,
+    crate::entry::Hash => Kind::Hash,
+    serde_json::Map<String, Value> => Kind::Map,
+}
+
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident => $kind:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+            #[serde(transparent)]
+            pub struct $name(pub String);
+
+            impl Shape for $name {
+                fn kind() -> Kind {
+                    $kind
+                }
+            }
+        )*
+    };
+}
+
+texts! {
+    /// Text of at most 4,000 characters.
+    Text => Kind::Text;
+    /// A telephone number.
+    Phone => Kind::Phone;
+    /// An e-mail address.
+    Email => Kind::Email;
+    /// A quarter such as `2026Q1`.
+    Quarter => Kind::Quarter;
+}
+
+/// Text of `MIN` to `MAX` characters on one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Str<const MIN: usize, const MAX: usize>(pub String);
+
+impl<const MIN: usize, const MAX: usize> Shape for Str<MIN, MAX> {
+    fn kind() -> Kind {
+        Kind::Str(MIN, MAX)
+    }
+}
+
+/// An integer from `MIN` to `MAX`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Int<const MIN: i64, const MAX: i64>(pub i64);
+
+impl<const MIN: i64, const MAX: i64> Shape for Int<MIN, MAX> {
+    fn kind() -> Kind {
+        Kind::Int(MIN, MAX)
+    }
+}
+
+/// The largest integer JSON carries everywhere without loss: 2^53 − 1.
+pub const INTEGER_MAX: i64 = (1 << 53) - 1;
+
+/// A count or an index.
+pub type Count = Int<0, INTEGER_MAX>;
+
+/// An amount in fen, not negative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Money(pub i64);
+
+impl Shape for Money {
+    fn kind() -> Kind {
+        Kind::Money
+    }
+}
+
+/// An amount in fen with a sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SignedMoney(pub i64);
+
+impl Shape for SignedMoney {
+    fn kind() -> Kind {
+        Kind::SignedMoney
+    }
+}
+
+/// A value that is proposed as `T` and stored sealed; nothing in this room can open it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sealed<T>(pub String, #[serde(skip)] pub std::marker::PhantomData<T>);
+
+impl<T> Clone for Sealed<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone(), std::marker::PhantomData)
+    }
+}
+
+impl<T: Shape> Shape for Sealed<T> {
+    const SEALED: bool = true;
+
+    fn kind() -> Kind {
+        T::kind()
+    }
+}
+
+/// Declares a closed list of values with labels in two languages.
+macro_rules! choices {
+    ($($(#[$doc:meta])* $name:ident { $($variant:ident $value:literal $zh:literal $en:literal,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+            pub enum $name {
+                $(#[doc = $en] #[serde(rename = $value)] $variant,)*
+            }
+
+            impl $name {
+                /// Returns the stored identifier.
+                pub fn as_str(self) -> &'static str {
+                    match self {
+                        $(Self::$variant => $value,)*
+                    }
+                }
+            }
+
+            impl $crate::domain::catalog::Shape for $name {
+                fn kind() -> $crate::domain::catalog::Kind {
+                    $crate::domain::catalog::Kind::Choice(&[
+                        $($crate::domain::catalog::Choice { value: $value, zh: $zh, en: $en },)*
+                    ])
+                }
+            }
+        )*
+    };
+}
+
+/// Declares objects within payloads: their fields as in [`events!`], without a wire name.
+macro_rules! objects {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident {
+            $($(#[doc = $field_doc:literal])* $field:ident: $type:ty, $class:ident, $zh:literal, $en:literal $(, $flag:ident)*;)*
+        }
+    )*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+            #[serde(deny_unknown_fields)]
+            pub struct $name {
+                $(
+                    $(#[doc = $field_doc])*
+                    #[serde(skip_serializing_if = "crate::domain::catalog::absent")]
+                    pub $field: $type,
+                )*
+            }
+
+            impl $name {
+                /// Returns the fields as the catalog declares them.
+                pub fn fields() -> &'static [$crate::domain::catalog::Field] {
+                    static FIELDS: std::sync::OnceLock<Vec<$crate::domain::catalog::Field>> = std::sync::OnceLock::new();
+                    FIELDS.get_or_init(|| vec![
+                        $($crate::domain::catalog::Field {
+                            name: stringify!($field),
+                            kind: <$type as $crate::domain::catalog::Shape>::kind(),
+                            required: <$type as $crate::domain::catalog::Shape>::REQUIRED,
+                            computed: $crate::domain::catalog::flagged("computed", &[$(stringify!($flag)),*]),
+                            sealed: <$type as $crate::domain::catalog::Shape>::SEALED,
+                            class: $crate::domain::class::Class::$class,
+                            zh: $zh,
+                            en: $en,
+                            doc: concat!($($field_doc),*).trim_ascii(),
+                        },)*
+                    ])
+                }
+            }
+
+            impl $crate::domain::catalog::Shape for $name {
+                fn kind() -> $crate::domain::catalog::Kind {
+                    $crate::domain::catalog::Kind::Object(Self::fields())
+                }
+            }
+        )*
+    };
+}
+
+/// Declares a module's event types and its closed enum `Event`.
+///
+/// One block is one type: its documentation, wire name, labels and fields. A field names its type, class
+/// and labels; `computed` lets a caller leave it out, `occurred` makes it the business time.
+macro_rules! events {
+    ($(
+        $(#[doc = $doc:literal])*
+        $name:ident $wire:literal $zh:literal $en:literal {
+            $($(#[doc = $field_doc:literal])* $field:ident: $type:ty, $class:ident, $field_zh:literal, $field_en:literal $(, $flag:ident)*;)*
+        }
+    )*) => {
+        $crate::domain::catalog::objects! {
+            $(
+                $(#[doc = $doc])*
+                $name {
+                    $($(#[doc = $field_doc])* $field: $type, $class, $field_zh, $field_en $(, $flag)*;)*
+                }
+            )*
+        }
+
+        /// What can happen in this module.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Event {
+            $($(#[doc = $doc])* $name($name),)*
+        }
+
+        impl Event {
+            /// Returns the type's name on the wire.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => $wire,)*
+                }
+            }
+
+            /// Reads a payload of the type called `name`; `None` if the module has no such type.
+            ///
+            /// # Errors
+            /// The payload has another shape.
+            pub fn decode(name: &str, data: &str) -> Option<Result<Self, serde_json::Error>> {
+                match name {
+                    $($wire => Some(serde_json::from_str(data).map(Self::$name)),)*
+                    _ => None,
+                }
+            }
+
+            /// Returns the payload as canonical JSON.
+            ///
+            /// # Errors
+            /// Never for payloads made of the catalog's shapes.
+            pub fn data(&self) -> serde_json::Result<serde_json::Value> {
+                match self {
+                    $(Self::$name(event) => serde_json::to_value(event),)*
+                }
+            }
+        }
+
+        /// Returns this module's part of the catalog.
+        pub fn types() -> Vec<$crate::domain::catalog::EventType> {
+            vec![
+                $($crate::domain::catalog::EventType {
+                    name: $wire,
+                    zh: $zh,
+                    en: $en,
+                    doc: concat!($($doc),*).trim_ascii(),
+                    fields: $name::fields(),
+                    occurred: $crate::domain::catalog::occurred(&[$((stringify!($field), &[$(stringify!($flag)),*])),*]),
+                },)*
+            ]
+        }
+
+        $(impl From<$name> for Event {
+            fn from(event: $name) -> Self {
+                Self::$name(event)
+            }
+        })*
+    };
+}
+
+/// Declares a module's refusals: their code, the rule they cite and their words in two languages.
+macro_rules! refusals {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident $({ $($field:ident: $type:ty),* })? => $code:ident $rule:literal, $en:literal, $zh:literal;
+    )*) => {
+        /// Why this module says no.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Refusal {
+            $(
+                $(#[$doc])*
+                $name $({ $(#[doc = concat!("The ", stringify!($field), ".")] $field: $type),* })?,
+            )*
+        }
+
+        impl Refusal {
+            /// Returns the code and the rule it cites.
+            pub fn grounds(&self) -> (crate::domain::Code, &'static str) {
+                match self {
+                    $(Self::$name $({ $($field: _),* })? => (crate::domain::Code::$code, $rule),)*
+                }
+            }
+
+            /// Returns the words in English and in Chinese.
+            pub fn words(&self) -> (String, String) {
+                match self {
+                    $(Self::$name $({ $($field),* })? => {
+                        $($(let _ = $field;)*)?
+                        (format!($en), format!($zh))
+                    })*
+                }
+            }
+
+            /// Lists every refusal's code and rule, for the test that compares them with the rules.
+            pub fn all() -> &'static [(&'static str, crate::domain::Code, &'static str)] {
+                &[$((stringify!($name), crate::domain::Code::$code, $rule)),*]
+            }
+        }
+    };
+}
+
+pub(crate) use {choices, events, objects, refusals};
+
+/// Tells whether a declaration carries `flag`.
+pub(crate) fn flagged(flag: &str, flags: &[&str]) -> bool {
+    flags.contains(&flag)
+}
+
+/// Finds the field flagged as the business time.
+pub(crate) fn occurred(fields: &[(&'static str, &[&str])]) -> Option<&'static str> {
+    fields.iter().find(|(_, flags)| flagged("occurred", flags)).map(|(name, _)| *name)
+}
+
+/// Returns the whole catalog, in the order of the modules.
+pub fn types() -> &'static [EventType] {
+    static TYPES: OnceLock<Vec<EventType>> = OnceLock::new();
+    TYPES.get_or_init(crate::domain::types)
+}
+
+/// Finds an event type by its name on the wire.
+pub fn find(name: &str) -> Option<&'static EventType> {
+    types().iter().find(|kind| kind.name == name)
+}
+
+/// What is wrong with one value of a proposal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Where, as a JSON pointer into the payload.
+    pub pointer: String,
+    /// What, in English.
+    pub en: String,
+    /// What, in Chinese.
+    pub zh: String,
+}
+
+/// Checks a payload against its type and brings its texts to NFC, in place.
+///
+/// # Errors
+/// Every problem found, each with its pointer; or the rule that forbids a field of that name.
+pub fn check(kind: &EventType, data: &mut Value) -> Result<(), Refusal> {
+    let mut checker = Checker { problems: Vec::new(), forbidden: None, pointer: String::new() };
+    checker.object(kind.fields, data);
+    match checker.forbidden {
+        Some(refusal) => Err(refusal),
+        None if checker.problems.is_empty() => Ok(()),
+        None => Err(Refusal::Schema(checker.problems)),
+    }
+}
+
+struct Checker {
+    problems: Vec<Problem>,
+    forbidden: Option<Refusal>,
+    pointer: String,
+}
+
+impl Checker {
+    fn problem(&mut self, en: impl Into<String>, zh: impl Into<String>) {
+        // A thousand wrong list items are told once: the answer stays small.
+        if self.problems.len() < 64 {
+            self.problems.push(Problem { pointer: self.pointer.clone(), en: en.into(), zh: zh.into() });
+        }
+    }
+
+    fn at(&mut self, key: &str, check: impl FnOnce(&mut Self)) {
+        let length = self.pointer.len();
+        self.pointer.push('/');
+        self.pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+        check(self);
+        self.pointer.truncate(length);
+    }
+
+    fn object(&mut self, fields: &[Field], value: &mut Value) {
+        let Value::Object(map) = value else {
+            return self.problem("must be an object", "须为对象");
+        };
+        for key in map.keys() {
+            if fields.iter().any(|field| field.name == key) {
+                continue;
+            }
+            if let Some(refusal) = crate::domain::customer::forbidden_field(key) {
+                self.forbidden.get_or_insert(refusal);
+            }
+            let key = key.clone();
+            self.at(&key, |this| this.problem("is not a field of this type", "不是此类型的字段"));
+        }
+        for field in fields {
+            match map.get_mut(field.name) {
+                Some(value) => self.at(field.name, |this| this.value(&field.kind, value)),
+                None if field.required && !field.computed => {
+                    self.at(field.name, |this| this.problem("is required", "必填"));
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn value(&mut self, kind: &Kind, value: &mut Value) {
+        if let Value::String(text) = value
+            && !is_nfc(text)
+        {
+            *text = text.nfc().collect();
+        }
+        match kind {
+            Kind::Object(fields) => self.object(fields, value),
+            Kind::List(kind) => match value {
+                Value::Array(items) if items.len() <= 1000 => {
+                    for (index, item) in items.iter_mut().enumerate() {
+                        self.at(&index.to_string(), |this| this.value(kind, item));
+                    }
+                }
+                Value::Array(_) => self.problem("has more than 1,000 items", "超过1000项"),
+                _ => self.problem("must be a list", "须为列表"),
+            },
+            Kind::Map => match value {
+                Value::Object(map) => self.map(map),
+                _ => self.problem("must be an object", "须为对象"),
+            },
+            Kind::Payload => {
+                if !value.is_object() {
+                    self.problem("must be an object", "须为对象");
+                }
+            }
+            Kind::Bool if value.is_boolean() => {}
+            Kind::Bool => self.problem("must be true or false", "须为 true 或 false"),
+            Kind::Int(min, max) => self.integer(value, *min, *max),
+            Kind::Money => self.integer(value, 0, INTEGER_MAX),
+            Kind::SignedMoney => self.integer(value, -INTEGER_MAX, INTEGER_MAX),
+            Kind::Id
+            | Kind::EntryId
+            | Kind::Reference(_)
+            | Kind::Str(..)
+            | Kind::Text
+            | Kind::Date
+            | Kind::Instant
+            | Kind::Quarter
+            | Kind::Choice(_)
+            | Kind::Phone
+            | Kind::Email
+            | Kind::Hash => match value {
+                Value::String(text) => self.text(kind, text),
+                _ => self.problem("must be a text", "须为文本"),
+            },
+        }
+    }
+
+    fn map(&mut self, map: &mut serde_json::Map<String, Value>) {
+        for (key, value) in map.iter_mut() {
+            let plain = key.bytes().all(|byte| byte.is_ascii_graphic()) && (1..=60).contains(&key.len());
+            let key = key.clone();
+            self.at(&key, |this| {
+                if !plain {
+                    this.problem("is not a name", "不是合法名称");
+                }
+                match value {
+                    Value::String(text) => this.text(&Kind::Str(0, 200), text),
+                    Value::Number(_) => this.integer(value, -INTEGER_MAX, INTEGER_MAX),
+                    _ => this.problem("must be a text or an integer", "须为文本或整数"),
+                }
+            });
+        }
+    }
+
+    fn integer(&mut self, value: &Value, min: i64, max: i64) {
+        if !value.as_i64().is_some_and(|number| (min..=max).contains(&number)) {
+            self.problem(
+                format!("must be an integer from {min} to {max}"),
+                format!("须为{min}至{max}的整数"),
+            );
+        }
+    }
+
+    fn text(&mut self, kind: &Kind, text: &str) {
+        let length = text.chars().count();
+        let valid = match kind {
+            Kind::Reference(Referent::Record) | Kind::EntryId => text.parse::<EntryId>().is_ok(),
+            Kind::Id | Kind::Reference(_) => text.parse::<SubjectId>().is_ok(),
+            Kind::Str(min, max) => (*min..=*max).contains(&length) && !text.contains(char::is_control),
+            Kind::Text => {
+                (1..=4000).contains(&length)
+                    && !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t')
+            }
+            Kind::Date => text.parse::<Date>().is_ok(),
+            Kind::Instant => text.parse::<Timestamp>().is_ok(),
+            Kind::Quarter => is_quarter(text),
+            Kind::Choice(choices) => choices.iter().any(|choice| choice.value == text),
+            Kind::Phone => is_phone(text),
+            Kind::Email => is_email(text),
+            Kind::Hash => crate::entry::Hash::from_hex(text).is_some(),
+            Kind::Money
+            | Kind::SignedMoney
+            | Kind::Int(..)
+            | Kind::Bool
+            | Kind::List(_)
+            | Kind::Object(_)
+            | Kind::Map
+            | Kind::Payload => false,
+        };
+        if !valid {
+            let (en, zh) = expectation(kind);
+            self.problem(format!("must be {en}"), format!("须为{zh}"));
+        }
+    }
+}
+
+/// Says in both languages what a value of `kind` looks like.
+pub fn expectation(kind: &Kind) -> (String, String) {
+    let (en, zh) = match kind {
+        Kind::Str(min, max) => {
+            return (format!("{min} to {max} characters on one line"), format!("{min}至{max}个字符的单行文本"));
+        }
+        Kind::Choice(choices) => {
+            let values: Vec<_> = choices.iter().map(|choice| choice.value).collect();
+            return (format!("one of {}", values.join(", ")), format!("下列之一：{}", values.join("、")));
+        }
+        Kind::Id | Kind::Reference(_) => ("an id of letters, digits, dot, underscore and hyphen", "由字母、数字、点、下划线、连字符组成的编号"),
+        Kind::EntryId => ("an entry id", "事件编号"),
+        Kind::Text => ("1 to 4,000 characters", "1至4000个字符"),
+        Kind::Date => ("a date such as 2026-03-05", "日期，如2026-03-05"),
+        Kind::Instant => ("an instant such as 2026-03-05T09:30:00+08:00", "时间，如2026-03-05T09:30:00+08:00"),
+        Kind::Quarter => ("a quarter such as 2026Q1", "季度，如2026Q1"),
+        Kind::Phone => ("a telephone number", "电话号码"),
+        Kind::Email => ("an e-mail address", "电子邮件地址"),
+        Kind::Hash => ("64 hex digits", "64位十六进制"),
+        Kind::Money | Kind::SignedMoney | Kind::Int(..) => ("an integer", "整数"),
+        Kind::Bool => ("true or false", "true 或 false"),
+        Kind::List(_) => ("a list", "列表"),
+        Kind::Object(_) | Kind::Map | Kind::Payload => ("an object", "对象"),
+    };
+    (en.into(), zh.into())
+}
+
+fn is_quarter(text: &str) -> bool {
+    let digits = |part: &str| part.len() == 4 && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once('Q').is_some_and(|(year, quarter)| digits(year) && matches!(quarter, "1" | "2" | "3" | "4"))
+}
+
+fn is_phone(text: &str) -> bool {
+    (5..=24).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_digit() || b"+-(). /".contains(&byte))
+}
+
+fn is_email(text: &str) -> bool {
+    let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@');
+    text.len() <= 254
+        && text.split_once('@').is_some_and(|(name, host)| plain(name) && plain(host) && host.contains('.'))
+}
+
+/// Visits every value that is declared sealed, with its pointer.
+pub fn for_each_sealed<'a>(fields: &[Field], data: &'a mut Value, visit: &mut dyn FnMut(&str, &'a mut Value)) {
+    walk(fields, data, &mut String::new(), visit);
+}
+
+fn walk<'a>(fields: &[Field], data: &'a mut Value, pointer: &mut String, visit: &mut dyn FnMut(&str, &'a mut Value)) {
+    let Value::Object(map) = data else { return };
+    for (key, value) in map.iter_mut() {
+        let Some(field) = fields.iter().find(|field| field.name == key) else { continue };
+        let length = pointer.len();
+        pointer.push('/');
+        pointer.push_str(field.name);
+        if field.sealed {
+            visit(pointer, value);
+        } else {
+            match (&field.kind, value) {
+                (Kind::Object(fields), value) => walk(fields, value, pointer, visit),
+                (Kind::List(kind), Value::Array(items)) => {
+                    if let Kind::Object(fields) = kind.as_ref() {
+                        for (index, item) in items.iter_mut().enumerate() {
+                            let length = pointer.len();
+                            pointer.push('/');
+                            pointer.push_str(&index.to_string());
+                            walk(fields, item, pointer, visit);
+                            pointer.truncate(length);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        pointer.truncate(length);
+    }
+}
+
+/// Visits every reference in a checked payload.
+pub fn for_each_reference(fields: &[Field], data: &Value, visit: &mut dyn FnMut(&str, Referent, &str)) {
+    refer(fields, data, &mut String::new(), visit);
+}
+
+fn refer(fields: &[Field], data: &Value, pointer: &mut String, visit: &mut dyn FnMut(&str, Referent, &str)) {
+    let Value::Object(map) = data else { return };
+    for (key, value) in map {
+        let Some(field) = fields.iter().find(|field| field.name == key) else { continue };
+        let length = pointer.len();
+        pointer.push('/');
+        pointer.push_str(field.name);
+        refer_value(&field.kind, value, pointer, visit);
+        pointer.truncate(length);
+    }
+}
+
+fn refer_value(kind: &Kind, value: &Value, pointer: &mut String, visit: &mut dyn FnMut(&str, Referent, &str)) {
+    match (kind, value) {
+        (Kind::Reference(referent), Value::String(id)) => visit(pointer, *referent, id),
+        (Kind::Object(fields), value) => refer(fields, value, pointer, visit),
+        (Kind::List(kind), Value::Array(items)) => {
+            for (index, item) in items.iter().enumerate() {
+                let length = pointer.len();
+                pointer.push('/');
+                pointer.push_str(&index.to_string());
+                refer_value(kind, item, pointer, visit);
+                pointer.truncate(length);
+            }
+        }
+        _ => {}
+    }
+}

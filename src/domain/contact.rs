@@ -1,0 +1,301 @@
+//! Contacts with customers, and the promises made in them.
+
+use imbl::OrdMap;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{Date, Timestamp};
+use crate::domain::catalog::{Int, Kind, Referent, Shape, Str, Text, choices, events, objects, refusals};
+use crate::domain::role::Role;
+use crate::domain::{self, About, Actor, Admission, Context, Fact, World};
+use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
+
+choices! {
+    /// Which way a contact went.
+    Direction {
+        Outbound "outbound" "我方主动" "Outbound",
+        Inbound "inbound" "客户来访来电" "Inbound",
+    }
+    /// How we were in contact.
+    Channel {
+        Visit "visit" "拜访" "Visit",
+        Phone "phone" "电话" "Telephone",
+        Letter "letter" "信函" "Letter",
+        Fax "fax" "传真" "Fax",
+        Email "email" "电子邮件" "E-mail",
+        Meeting "meeting" "会议" "Meeting",
+        OwnerMeeting "owner_meeting" "业主会谈" "Owners' meeting",
+        Negotiation "negotiation" "谈判" "Negotiation",
+        Online "online" "线上" "Online",
+        Event "event" "活动" "Event",
+    }
+    /// What for.
+    Purpose {
+        MarketStudy "market_study" "市场调研" "Market study",
+        CompetitorStudy "competitor_study" "竞争调研" "Competitor study",
+        CareBond "care_bond" "客情维护" "Care: bond",
+        CareVolume "care_volume" "提升销量" "Care: volume",
+        CareCollect "care_collect" "催收货款" "Care: collection",
+        Develop "develop" "开发新客户" "Development",
+        NewProject "new_project" "新项目推介" "New project",
+        Influence "influence" "扩大影响" "Influence",
+        FirstVisit "first_visit" "首次拜访" "First visit",
+        Service "service" "服务" "Service",
+        Complaint "complaint" "投诉处理" "Complaint",
+        Revisit "revisit" "回访" "Revisit",
+        Handover "handover" "交接" "Handover",
+        Reception "reception" "接待" "Reception",
+        Answer "answer" "答复" "Answer",
+        Other "other" "其他" "Other",
+    }
+    /// Whether the aim was reached.
+    Reached {
+        Yes "yes" "达成" "Reached",
+        Partly "partly" "部分达成" "Partly",
+        No "no" "未达成" "Not reached",
+    }
+    /// How confidential the record is as a whole.
+    Confidentiality {
+        C1 "C1" "基本" "Basic",
+        C2 "C2" "商务" "Commercial",
+        C3 "C3" "信用" "Credit",
+        C6 "C6" "策略" "Strategy",
+    }
+    /// What became of a promise.
+    Outcome {
+        Fulfilled "fulfilled" "已兑现" "Fulfilled",
+        ReleasedByCustomer "released_by_customer" "客户免除" "Released by the customer",
+        NotFulfilled "not_fulfilled" "未兑现" "Not fulfilled",
+    }
+}
+
+macro_rules! elsewhere {
+    ($($(#[$doc:meta])* $name:ident $what:literal;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+            #[serde(transparent)]
+            pub struct $name(pub String);
+
+            impl Shape for $name {
+                fn kind() -> Kind {
+                    Kind::Reference(Referent::Elsewhere($what))
+                }
+            }
+        )*
+    };
+}
+
+elsewhere! {
+    /// A key person, whom no module keeps yet.
+    PersonId "person";
+    /// A visit plan, which no module keeps yet.
+    PlanId "visit_plan";
+}
+
+objects! {
+    /// The line of a visit plan a contact carried out.
+    PlanLine {
+        /// The plan.
+        plan_id: PlanId, C1, "计划", "Plan";
+        /// The line.
+        line: Int<1, 999>, C1, "行", "Line";
+    }
+    /// Something promised to the customer.
+    Promise {
+        /// The promise.
+        promise_id: SubjectId, C2, "承诺编号", "Promise id";
+        /// What was promised.
+        text: Str<1, 400>, C2, "内容", "Text";
+        /// By when.
+        due: Date, C2, "期限", "Due";
+        /// By whom it is to be kept.
+        responsible: EmployeeId, C2, "责任人", "Responsible";
+    }
+}
+
+events! {
+    /// A contact with a customer: a visit, a call, a letter, with a short report by who took part.
+    Recorded "contact.recorded" "联系/访问记录" "Contact recorded" {
+        /// The contact; issued when left out.
+        contact_id: Option<SubjectId>, C1, "联系编号", "Contact id", computed;
+        /// Which way it went.
+        direction: Direction, C1, "方向", "Direction";
+        /// How.
+        channel: Channel, C1, "方式", "Channel";
+        /// When.
+        at: Timestamp, C1, "时间", "At", occurred;
+        /// How long, in minutes.
+        minutes: Option<Int<0, 1440>>, C1, "时长(分)", "Minutes";
+        /// Where.
+        place: Option<Str<1, 120>>, C1, "地点", "Place";
+        /// Who of us took part.
+        our_people: Vec<EmployeeId>, C1, "我方人员", "Our people";
+        /// Who of theirs took part.
+        their_people: Option<Vec<PersonId>>, C4, "对方人员", "Their people";
+        /// What for.
+        purpose: Purpose, C1, "目的", "Purpose";
+        /// The plan's line it carried out.
+        plan_line: Option<PlanLine>, C1, "对应计划", "Plan line";
+        /// What happened.
+        summary: Text, C2, "情况报告", "Report";
+        /// Whether the aim was reached.
+        goal_reached: Option<Reached>, C2, "是否达成", "Aim reached";
+        /// Why not, and what will be done better.
+        cause_and_improvement: Option<Text>, C2, "未达成原因与改进", "Cause and improvement";
+        /// What the customer needs.
+        needs_learned: Option<Text>, C2, "需求信息", "Needs learned";
+        /// What was learned of competitors.
+        competitor_info: Option<Text>, C6, "竞争信息", "On competitors";
+        /// A first judgement of credit.
+        credit_observation: Option<Text>, C3, "信用初判", "On credit";
+        /// What was promised.
+        promises: Option<Vec<Promise>>, C2, "承诺", "Promises";
+        /// Whether it is a major matter.
+        major: bool, C1, "重大事项", "Major";
+        /// How confidential the record is as a whole.
+        class: Confidentiality, C1, "密级", "Class";
+        /// Whether the archive needs updating.
+        archive_changes: Option<bool>, C1, "需更新档案", "Archive changes";
+        /// Whether the customer awaits an answer.
+        reply_needed: Option<bool>, C1, "需答复", "Reply needed";
+        /// The contact this one answers.
+        replies_to: Option<EntryId>, C1, "答复", "Replies to";
+        /// To whom it was reported.
+        reported_to: Option<EmployeeId>, C1, "已报告", "Reported to";
+        /// What else belongs to it.
+        related: Option<Vec<EntryId>>, C1, "关联事项", "Related";
+    }
+    /// A promise is kept, released or given up.
+    CommitmentClosed "commitment.closed" "承诺办结" "Promise closed" {
+        /// The promise.
+        promise_id: SubjectId, C2, "承诺编号", "Promise id";
+        /// What became of it.
+        outcome: Outcome, C2, "结果", "Outcome";
+        /// What to say about it.
+        note: Option<Text>, C2, "说明", "Note";
+    }
+}
+
+/// An open promise.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Open {
+    /// By when.
+    pub due: Date,
+    /// By whom it is to be kept.
+    pub responsible: EmployeeId,
+}
+
+/// The open promises.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    /// By customer and promise.
+    pub promises: OrdMap<(CustomerId, SubjectId), Open>,
+}
+
+refusals! {
+    /// Contacts are recorded by who took part.
+    NotTakingPart => E_RULE "R-065", "our people must include you, unless you are the archivist", "我方人员须包括本人，档案保管人除外";
+    /// Nobody of ours took part.
+    NobodyOfOurs => E_SCHEMA "R-065", "name at least one of our people", "至少填写一名我方人员";
+    /// A visit missed its aim and nobody says why.
+    CauseMissing => E_SCHEMA "R-074", "a visit that missed its aim needs cause and improvement", "未达成目的须填写原因与改进";
+    /// The promise id is in use.
+    PromiseTaken { promise: String } => E_CONFLICT "R-075", "promise \"{promise}\" is open already", "承诺“{promise}”已存在";
+    /// Promises are made by people who can keep them.
+    ResponsibleInactive { employee: String } => E_RULE "R-075", "\"{employee}\" cannot take on promises now", "“{employee}”目前不能承担承诺";
+    /// The promise is due before it was made.
+    DueBefore => E_RULE "R-075", "a promise is not due before it is made", "承诺期限不得早于联系日期";
+    /// No such open promise.
+    NotOpen { promise: String } => E_STATE "R-075", "promise \"{promise}\" is not open", "承诺“{promise}”不存在或已办结";
+    /// Somebody else's promise.
+    NotResponsible => E_FORBIDDEN "R-075", "only who made the promise or owns the customer closes it", "仅承诺责任人或责任业务员可办结";
+    /// A broken promise needs a word.
+    NoteMissing => E_SCHEMA "R-075", "a promise not fulfilled needs a note", "未兑现须填写说明";
+}
+
+/// Says which stream the event belongs to: the contacts of the customer named.
+pub(super) fn about(world: &World, _: &Event, named: Option<&StreamName>) -> Result<About, domain::Refusal> {
+    let customer = domain::named_customer(world, named, "contact")?;
+    Ok(About { subject: StreamName::of("contact", customer.as_str()), customer: Some(customer) })
+}
+
+/// Decides on a contact or on a promise as it stands.
+pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Result<Vec<Admission>, domain::Refusal> {
+    match event {
+        Event::Recorded(recorded) => {
+            check_contact(world, context, &recorded)?;
+            let id = recorded.contact_id.clone().unwrap_or_else(|| ids::issued(context.id));
+            let event = Event::Recorded(Recorded { contact_id: Some(id), ..recorded });
+            Ok(vec![Admission::of(event, context)])
+        }
+        Event::CommitmentClosed(closed) => {
+            check_closing(world, context, &closed)?;
+            Ok(vec![Admission::of(Event::CommitmentClosed(closed), context)])
+        }
+    }
+}
+
+fn check_contact(world: &World, context: &Context<'_>, contact: &Recorded) -> Result<(), Refusal> {
+    if contact.our_people.is_empty() {
+        return Err(Refusal::NobodyOfOurs);
+    }
+    if let Actor::Employee { id, role, .. } = context.actor
+        && *role != Role::Archivist
+        && !contact.our_people.contains(id)
+    {
+        return Err(Refusal::NotTakingPart);
+    }
+    let missed = matches!(contact.goal_reached, Some(Reached::Partly | Reached::No));
+    if contact.channel == Channel::Visit && missed && contact.cause_and_improvement.is_none() {
+        return Err(Refusal::CauseMissing);
+    }
+    let Some(customer) = &context.about.customer else { return Ok(()) };
+    let day = world.date(contact.at);
+    let mut seen: Vec<&SubjectId> = Vec::new();
+    for promise in contact.promises.iter().flatten() {
+        let key = (customer.clone(), promise.promise_id.clone());
+        if world.contact.promises.contains_key(&key) || seen.contains(&&promise.promise_id) {
+            return Err(Refusal::PromiseTaken { promise: promise.promise_id.to_string() });
+        }
+        seen.push(&promise.promise_id);
+        if !world.employee.members.get(&promise.responsible).is_some_and(|member| member.works()) {
+            return Err(Refusal::ResponsibleInactive { employee: promise.responsible.to_string() });
+        }
+        if promise.due < day {
+            return Err(Refusal::DueBefore);
+        }
+    }
+    Ok(())
+}
+
+fn check_closing(world: &World, context: &Context<'_>, closed: &CommitmentClosed) -> Result<(), Refusal> {
+    let not_open = || Refusal::NotOpen { promise: closed.promise_id.to_string() };
+    let customer = context.about.customer.as_ref().ok_or_else(not_open)?;
+    let key = (customer.clone(), closed.promise_id.clone());
+    let open = world.contact.promises.get(&key).ok_or_else(not_open)?;
+    let owner = world.customer.customers.get(customer).map(|customer| &customer.owner);
+    let actor = context.actor.employee();
+    if actor != Some(&open.responsible) && actor != owner {
+        return Err(Refusal::NotResponsible);
+    }
+    if closed.outcome == Outcome::NotFulfilled && closed.note.is_none() {
+        return Err(Refusal::NoteMissing);
+    }
+    Ok(())
+}
+
+/// Takes over the promises made and lets go of those closed.
+pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
+    let Some(customer) = fact.customer() else { return };
+    match event {
+        Event::Recorded(recorded) => {
+            for promise in recorded.promises.iter().flatten() {
+                let open = Open { due: promise.due, responsible: promise.responsible.clone() };
+                state.promises.insert((customer.clone(), promise.promise_id.clone()), open);
+            }
+        }
+        Event::CommitmentClosed(closed) => {
+            state.promises.remove(&(customer, closed.promise_id.clone()));
+        }
+    }
+}

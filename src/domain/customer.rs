@@ -1,0 +1,838 @@
+//! Customer archives: opening, profile, classification, ownership and status.
+
+use imbl::{OrdMap, Vector};
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::clock::{Date, Timestamp};
+use crate::domain::catalog::{
+    Count, Email, Int, Kind, Money, Phone, Quarter, Referent, Sealed, Shape, Str, Text, choices, events, objects,
+    refusals,
+};
+use crate::domain::{self, About, Admission, Context, Fact, World, policy};
+use crate::entry::Hash;
+use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, SubjectId, UnitId};
+
+choices! {
+    /// What the customer is to us.
+    Party {
+        EndUser "end_user" "最终用户" "End user",
+        Distributor "distributor" "经销商" "Distributor",
+        Supplier "supplier" "供应商" "Supplier",
+        ProfessionalService "professional_service" "专业服务机构" "Professional service firm",
+        Partner "partner" "合作伙伴" "Partner",
+        Individual "individual" "个人" "Individual",
+    }
+    /// How the customer became known.
+    Origin {
+        Visit "visit" "拜访" "Visit",
+        Survey "survey" "调查" "Survey",
+        Referral "referral" "介绍" "Referral",
+        Advert "advert" "广告" "Advertisement",
+        Inbound "inbound" "来访来电" "Inbound",
+        Exhibition "exhibition" "展会" "Exhibition",
+        UnitTransfer "unit_transfer" "部门转交" "Transfer from a unit",
+        Other "other" "其他" "Other",
+    }
+    /// A part of the profile.
+    Section {
+        Basic "basic" "基本资料" "Basic data",
+        BusinessStatus "business_status" "业务状况" "Business status",
+        TradingStatus "trading_status" "交易现状" "Trading status",
+        Production "production" "生产状况" "Production",
+        Organisation "organisation" "组织状况" "Organisation",
+        PurchaseProcedure "purchase_procedure" "采购程序" "Purchase procedure",
+        Investment "investment" "投资计划" "Investment",
+        CompetitorShare "competitor_share" "竞争占比" "Competitors' share",
+        Bidding "bidding" "招投标" "Bidding",
+        Other "other" "其他" "Other",
+    }
+    /// A way to classify customers; each is independent of the others.
+    Dimension {
+        Time "time" "时间" "Time",
+        TradeStage "trade_stage" "交易阶段" "Trade stage",
+        Nature "nature" "性质" "Nature",
+        Weight "weight" "主次" "Weight",
+        Industry "industry" "行业" "Industry",
+        Size "size" "规模" "Size",
+        Region "region" "地区" "Region",
+        CooperationYears "cooperation_years" "合作年限" "Years of co-operation",
+        Lifecycle "lifecycle" "生命周期" "Lifecycle",
+        Value "value" "价值" "Value",
+        Intent "intent" "意向" "Intent",
+        Channel "channel" "渠道" "Channel",
+    }
+    /// A status somebody states; the others are computed (SM-1).
+    StatedStatus {
+        Loyal "loyal" "忠诚" "Loyal",
+        Lost "lost" "流失" "Lost",
+        Terminated "terminated" "终止" "Terminated",
+        Reactivated "reactivated" "恢复" "Reactivated",
+    }
+    /// Why the owner changes.
+    AssignmentReason {
+        Initial "initial" "首次指派" "Initial",
+        Reassignment "reassignment" "调整" "Reassignment",
+        Handover "handover" "交接" "Handover",
+        SecondContact "second_contact" "第二联系人" "Second contact",
+        KeyAccount "key_account" "大客户" "Key account",
+        ForcedCustody "forced_custody" "强制托管" "Forced custody",
+    }
+    /// Why an archive is checked.
+    CheckKind {
+        Quarterly "quarterly" "季度核定" "Quarterly",
+        Spot "spot" "抽查" "Spot check",
+        Handover "handover" "交接核定" "Handover",
+    }
+    /// What a check found.
+    CheckResult {
+        Confirmed "confirmed" "确认" "Confirmed",
+        Corrected "corrected" "已更正" "Corrected",
+        Incomplete "incomplete" "不完整" "Incomplete",
+    }
+    /// The letter of a customer code.
+    Letter {
+        A "A" "A" "A",
+        B "B" "B" "B",
+        C "C" "C" "C",
+        D "D" "D" "D",
+        E "E" "E" "E",
+    }
+    /// A customer's status as it is computed (SM-1).
+    Status {
+        Potential "potential" "潜在" "Potential",
+        New "new" "新" "New",
+        Loyal "loyal" "忠诚/老" "Loyal",
+        Dormant "dormant" "停止交易" "Dormant",
+        Lost "lost" "流失" "Lost",
+        Terminated "terminated" "终止" "Terminated",
+        Duplicate "duplicate" "重复" "Duplicate",
+    }
+}
+
+/// The id of a handover, which no module keeps yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HandoverId(pub String);
+
+impl Shape for HandoverId {
+    fn kind() -> Kind {
+        Kind::Reference(Referent::Elsewhere("handover"))
+    }
+}
+
+objects! {
+    /// What a profile update may change; each field belongs to one section.
+    Profile {
+        /// Registration number (basic).
+        registration_no: Option<Str<8, 30>>, C1, "统一社会信用代码", "Registration number";
+        /// Legal representative, sealed (basic).
+        legal_representative: Option<Sealed<Str<1, 60>>>, C4, "法定代表人", "Legal representative";
+        /// Address (basic).
+        address: Option<Str<1, 200>>, C1, "地址", "Address";
+        /// Postcode (basic).
+        postcode: Option<Str<3, 10>>, C1, "邮编", "Postcode";
+        /// Telephone (basic).
+        phone: Option<Phone>, C1, "电话", "Telephone";
+        /// Fax (basic).
+        fax: Option<Phone>, C1, "传真", "Fax";
+        /// E-mail (basic).
+        email: Option<Email>, C1, "电子邮件", "E-mail";
+        /// Company type (basic).
+        company_type: Option<Str<1, 60>>, C1, "公司类型/单位性质", "Company type";
+        /// Industry (basic).
+        industry: Option<Str<1, 60>>, C1, "行业类别", "Industry";
+        /// Business scope (basic).
+        business_scope: Option<Text>, C1, "经营范围", "Business scope";
+        /// Registered capital in fen (basic).
+        registered_capital: Option<Money>, C1, "注册资本", "Registered capital";
+        /// Name on invoices (basic).
+        invoice_name: Option<Str<1, 120>>, C1, "开票名称", "Invoice name";
+        /// Size (basic).
+        size: Option<Text>, C2, "规模", "Size";
+        /// Assets (basic).
+        assets: Option<Text>, C2, "资产状况", "Assets";
+        /// Shareholders (basic).
+        shareholders: Option<Text>, C2, "股东结构", "Shareholders";
+        /// Main products (basic).
+        main_products: Option<Text>, C2, "主要产品", "Main products";
+        /// Reputation (basic).
+        reputation: Option<Text>, C2, "信誉", "Reputation";
+        /// Unit code (basic).
+        unit_code: Option<Str<1, 40>>, C1, "单位代码", "Unit code";
+        /// Substations governed (basic).
+        substations: Option<Int<0, 1_000_000>>, C1, "所辖变电站数量", "Substations";
+        /// Trading with us since (basic).
+        trading_since: Option<Date>, C1, "交易起始", "Trading since";
+        /// Relation with us (business status).
+        relation_with_us: Option<Text>, C2, "与我司关系", "Relation with us";
+        /// Relation with competitors (business status).
+        relation_with_competitors: Option<Text>, C6, "与竞争公司关系", "Relation with competitors";
+        /// Attitude to co-operation (business status).
+        cooperation_attitude: Option<Text>, C2, "合作态度", "Attitude";
+        /// Business ties (business status).
+        business_ties: Option<Text>, C2, "业务联系", "Business ties";
+        /// Sales activity (trading status).
+        sales_activity: Option<Text>, C2, "销售活动", "Sales activity";
+        /// Demand (trading status).
+        demand: Option<Text>, C2, "需求", "Demand";
+        /// Main products in demand (trading status).
+        main_demand: Option<Text>, C2, "主要产品需求", "Main demand";
+        /// State of credit (trading status).
+        credit_state: Option<Text>, C3, "信用状况", "State of credit";
+        /// Terms of trade (trading status).
+        terms_note: Option<Text>, C3, "交易条件", "Terms";
+        /// Past credit problems (trading status).
+        past_credit_problems: Option<Text>, C3, "以往信用问题", "Past credit problems";
+        /// Capacity (production).
+        capacity: Option<Text>, C2, "产量规模", "Capacity";
+        /// Product mix (production).
+        product_mix: Option<Text>, C2, "产品结构", "Product mix";
+        /// Production lines (production).
+        lines: Option<Text>, C2, "生产线", "Lines";
+        /// Plans (production).
+        plans: Option<Text>, C6, "发展规划", "Plans";
+        /// Strategy (organisation).
+        strategy: Option<Text>, C6, "战略方向", "Strategy";
+        /// Structure (organisation).
+        structure: Option<Text>, C2, "组织结构", "Structure";
+        /// Management system (organisation).
+        management_system: Option<Text>, C2, "管理体系", "Management system";
+        /// Procedure (purchase procedure).
+        procedure: Option<Text>, C2, "购买程序", "Procedure";
+        /// Scale (investment).
+        scale: Option<Text>, C2, "投资规模", "Scale";
+        /// Planned projects (investment).
+        planned_projects: Option<Text>, C6, "拟开发项目", "Planned projects";
+        /// Competitors' shares (competitor share).
+        shares: Option<Vec<CompetitorShare>>, C6, "竞争占比", "Shares";
+        /// Bidding method (bidding).
+        bid_method: Option<Text>, C2, "竞标办法", "Bidding method";
+        /// Contract habits (bidding).
+        contract_habits: Option<Text>, C2, "合约习惯", "Contract habits";
+        /// Price level (bidding).
+        price_level: Option<Text>, C2, "价格水平", "Price level";
+        /// Kind of contract (bidding).
+        contract_mode: Option<Text>, C2, "合同方式", "Contract mode";
+        /// Ability to pay (bidding).
+        payment_ability: Option<Text>, C3, "支付能力", "Ability to pay";
+        /// Project management (bidding).
+        project_management: Option<Text>, C2, "项目开发管理能力", "Project management";
+        /// Remark (other).
+        remark: Option<Text>, C2, "备注", "Remark";
+    }
+    /// One competitor's share of the customer's purchases.
+    CompetitorShare {
+        /// The competitor.
+        competitor: Str<1, 120>, C6, "竞争公司", "Competitor";
+        /// Its share in basis points.
+        share_bp: Int<0, 10_000>, C6, "占比(基点)", "Share (bp)";
+    }
+    /// Something a check found missing or wrong.
+    Finding {
+        /// What.
+        item: Str<1, 120>, C1, "项目", "Item";
+        /// What is to be done.
+        action: Str<1, 200>, C1, "措施", "Action";
+        /// By when.
+        due: Date, C1, "期限", "Due";
+        /// By whom.
+        responsible: EmployeeId, C1, "责任人", "Responsible";
+    }
+}
+
+events! {
+    /// A customer's archive is opened.
+    Registered "customer.registered" "客户建档" "Customer registered" {
+        /// The customer; issued when left out.
+        customer_id: Option<SubjectId>, C0, "客户编号", "Customer id", computed;
+        /// The name.
+        name: Str<1, 120>, C0, "客户名称", "Name";
+        /// What the customer is to us.
+        party: Party, C1, "客户界定", "Party";
+        /// Whether the customer buys from us directly.
+        direct: bool, C1, "直接客户", "Direct customer";
+        /// The unified registration number.
+        registration_no: Option<Str<8, 30>>, C1, "统一社会信用代码", "Registration number";
+        /// The legal representative, sealed.
+        legal_representative: Option<Sealed<Str<1, 60>>>, C4, "法定代表人", "Legal representative";
+        /// The address.
+        address: Option<Str<1, 200>>, C1, "地址", "Address";
+        /// The postcode.
+        postcode: Option<Str<3, 10>>, C1, "邮编", "Postcode";
+        /// The telephone.
+        phone: Option<Phone>, C1, "电话", "Telephone";
+        /// The fax.
+        fax: Option<Phone>, C1, "传真", "Fax";
+        /// The e-mail address.
+        email: Option<Email>, C1, "电子邮件", "E-mail";
+        /// The type of company.
+        company_type: Option<Str<1, 60>>, C1, "公司类型/单位性质", "Company type";
+        /// The industry.
+        industry: Option<Str<1, 60>>, C1, "行业类别", "Industry";
+        /// The scope of business.
+        business_scope: Option<Text>, C1, "经营范围", "Business scope";
+        /// The registered capital in fen.
+        registered_capital: Option<Money>, C1, "注册资本", "Registered capital";
+        /// The name on invoices.
+        invoice_name: Option<Str<1, 120>>, C1, "开票名称", "Invoice name";
+        /// The region the customer belongs to.
+        region: Str<1, 40>, C1, "所属区域", "Region";
+        /// How the customer became known.
+        source: Origin, C1, "客户来源", "Source";
+        /// The unit that made the customer known.
+        source_unit: Option<UnitId>, C1, "来源单位", "Source unit";
+        /// When we were first in contact.
+        first_contact_at: Timestamp, C1, "首次接触时间", "First contact";
+        /// The salesperson responsible.
+        owner: EmployeeId, C1, "责任业务员", "Owner";
+        /// Whether the customer is important and promising.
+        important_promising: Option<bool>, C1, "重要且有发展前景", "Important and promising";
+    }
+    /// An individual's archive is opened; the name is a person's and is sealed.
+    IndividualRegistered "customer.individual_registered" "个人客户建档" "Individual customer registered" {
+        /// The customer; issued when left out.
+        customer_id: Option<SubjectId>, C0, "客户编号", "Customer id", computed;
+        /// The name, sealed.
+        name: Sealed<Str<1, 120>>, C4, "客户名称", "Name";
+        /// Whether the customer buys from us directly.
+        direct: bool, C1, "直接客户", "Direct customer";
+        /// The address, sealed.
+        address: Option<Sealed<Str<1, 200>>>, C4, "地址", "Address";
+        /// The telephone, sealed.
+        phone: Option<Sealed<Phone>>, C4, "电话", "Telephone";
+        /// The e-mail address, sealed.
+        email: Option<Sealed<Email>>, C4, "电子邮件", "E-mail";
+        /// The region the customer belongs to.
+        region: Str<1, 40>, C1, "所属区域", "Region";
+        /// How the customer became known.
+        source: Origin, C1, "客户来源", "Source";
+        /// When we were first in contact.
+        first_contact_at: Timestamp, C1, "首次接触时间", "First contact";
+        /// The salesperson responsible.
+        owner: EmployeeId, C1, "责任业务员", "Owner";
+    }
+    /// Something new is learned about a customer; it supersedes what was known.
+    ProfileUpdated "customer.profile_updated" "档案更新" "Profile updated" {
+        /// The part of the profile.
+        section: Section, C1, "栏目", "Section";
+        /// What is new.
+        changes: Profile, C2, "更新内容", "Changes";
+        /// When it was learned.
+        learned_at: Timestamp, C1, "获知时间", "Learned at";
+        /// How close the source is to the customer, 4 being an insider.
+        source_channel: Option<Int<1, 4>>, C6, "信息渠道等级", "Source level";
+        /// Whether it is a major change.
+        major: bool, C1, "重大变动", "Major";
+        /// What to say about it.
+        reason: Option<Text>, C1, "说明", "Remark";
+    }
+    /// A customer is classified along one dimension.
+    Classified "customer.classified" "客户分类" "Customer classified" {
+        /// The dimension.
+        dimension: Dimension, C1, "分类维度", "Dimension";
+        /// The class in it.
+        value: Str<1, 40>, C1, "类别", "Value";
+        /// On what grounds.
+        basis: Text, C1, "依据", "Basis";
+    }
+    /// A customer gets a code.
+    CodeAssigned "customer.code_assigned" "客户编码" "Code assigned" {
+        /// The code, such as `A-00001`.
+        code: Str<7, 7>, C0, "客户代码", "Code";
+        /// Its letter.
+        letter: Letter, C0, "等级字母", "Letter";
+        /// Its digits, unique and never reused.
+        digits: Int<1, 99_999>, C0, "五位数字", "Digits";
+        /// The code before.
+        previous: Option<Str<7, 7>>, C0, "原代码", "Previous code";
+    }
+    /// The people responsible for a customer change.
+    OwnerAssigned "customer.owner_assigned" "责任人/联系人指派" "Owner assigned" {
+        /// The salesperson responsible.
+        owner: EmployeeId, C1, "责任业务员", "Owner";
+        /// Who else is in contact with the customer.
+        co_contacts: Vec<EmployeeId>, C1, "共同联系人", "Co-contacts";
+        /// The unit that keeps the second copy.
+        second_holder: Option<UnitId>, C1, "副本保管部门", "Second holder";
+        /// Why.
+        reason: AssignmentReason, C1, "原因", "Reason";
+        /// The handover it belongs to.
+        handover_id: Option<HandoverId>, C1, "交接单", "Handover";
+        /// From when.
+        effective_at: Timestamp, C1, "生效时间", "Effective at";
+    }
+    /// Somebody states a customer's status.
+    StatusChanged "customer.status_changed" "客户状态变更" "Customer status changed" {
+        /// The status.
+        status: StatedStatus, C1, "状态", "Status";
+        /// Why.
+        reason: Text, C1, "原因", "Reason";
+        /// How the customer is to be won back.
+        winback_plan: Option<Text>, C6, "挽回措施", "Win-back plan";
+    }
+    /// An archive turns out to be a second one of the same customer.
+    MarkedDuplicate "customer.marked_duplicate" "重复档案标记" "Marked as duplicate" {
+        /// The main archive.
+        duplicate_of: CustomerId, C1, "主档案", "Duplicate of";
+        /// Why.
+        reason: Text, C1, "理由", "Reason";
+    }
+    /// An archive is checked.
+    Verified "archive.verified" "档案核定" "Archive verified" {
+        /// Why it is checked.
+        kind: CheckKind, C1, "检查类别", "Kind";
+        /// The quarter it is checked for.
+        period: Option<Quarter>, C1, "季度", "Quarter";
+        /// What was found.
+        result: CheckResult, C1, "结果", "Result";
+        /// What is to be improved.
+        findings: Option<Vec<Finding>>, C1, "完善建议", "Findings";
+        /// The last index the check reflects.
+        as_of: Option<Count>, C1, "核定截至序号", "As of", computed;
+        /// The hash of the last entry of the customer's stream, which commits to all before it.
+        content_hash: Option<Hash>, C8, "档案内容哈希", "Content hash", computed;
+    }
+}
+
+/// A customer as far as decisions need it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Customer {
+    /// The region.
+    pub region: String,
+    /// The salesperson responsible.
+    pub owner: EmployeeId,
+    /// Who else is in contact with the customer.
+    pub co_contacts: Vector<EmployeeId>,
+    /// Whether the weight is main (主力), which makes a key customer.
+    pub main: bool,
+    /// The last status stated and the day it was.
+    pub stated: Option<(StatedStatus, Date)>,
+    /// The main archive, if this is a second one.
+    pub duplicate_of: Option<CustomerId>,
+    /// The last quarter checked.
+    pub checked: Option<String>,
+    /// Moves whenever the rights over the customer may, so that decisions taken before can tell.
+    pub rights: u64,
+}
+
+/// The customers.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    /// Every customer ever registered.
+    pub customers: OrdMap<CustomerId, Customer>,
+    /// Names as they are compared, of customers that are no duplicates.
+    pub names: OrdMap<[u8; 16], CustomerId>,
+    /// Registration numbers, likewise.
+    pub numbers: OrdMap<String, CustomerId>,
+    /// The last number issued.
+    pub issued: u64,
+}
+
+refusals! {
+    /// Another customer has the name or the registration number.
+    Duplicate { customer: String } => E_CONFLICT "R-031",
+        "customer \"{customer}\" has this name or registration number", "客户“{customer}”已使用该名称或信用代码";
+    /// The id is in use.
+    Taken { customer: String } => E_CONFLICT "R-010", "customer \"{customer}\" exists already", "客户“{customer}”已存在";
+    /// An individual's name is a person's and is sealed in a type of its own.
+    Individual => E_RULE "R-026", "register an individual as customer.individual_registered", "个人客户请使用customer.individual_registered";
+    /// The owner does not work here.
+    OwnerInactive { employee: String } => E_RULE "R-028", "\"{employee}\" cannot be given customers now", "“{employee}”目前不能承接客户";
+    /// The owner belongs elsewhere.
+    OwnerElsewhere { employee: String, region: String } => E_RULE "R-028",
+        "\"{employee}\" does not work in region \"{region}\"", "“{employee}”不负责区域“{region}”";
+    /// Nobody is responsible for the region.
+    NoSuchRegion { region: String } => E_RULE "R-052", "no unit is responsible for region \"{region}\"", "没有部门负责区域“{region}”";
+    /// The first contact lies in the future.
+    FirstContactAhead => E_RULE "R-011", "the first contact lies in the future", "首次接触时间晚于当前时间";
+    /// The value does not belong to the dimension.
+    OutsideDimension { value: String } => E_SCHEMA "R-027", "\"{value}\" is no class of that dimension", "“{value}”不是该维度的类别";
+    /// Computed figures are not typed in.
+    Computed { field: String } => E_RULE "R-042", "\"{field}\" is computed from sales and cannot be typed in", "“{field}”由销售记录计算，不得手工录入";
+    /// Secrets of customers are not kept.
+    Secret { field: String } => E_RULE "R-045", "passwords of customers are never kept (\"{field}\")", "不得保存客户密码（“{field}”）";
+    /// The field belongs to another section.
+    OtherSection { field: String } => E_SCHEMA "R-030", "\"{field}\" does not belong to this section", "“{field}”不属于该栏目";
+    /// Nothing changes.
+    NoChange => E_SCHEMA "R-034", "the update changes nothing", "更新内容为空";
+    /// What an insider told is strategy.
+    InsiderNotStrategy => E_RULE "R-157", "what an insider told is class C6; this section has no such field", "四级信息须归入C6，该栏目无此类字段";
+    /// The code is not of the form A-00001.
+    CodeForm => E_RULE "R-032", "a code is its letter, a hyphen and its five digits", "代码须为字母、连字符和五位数字";
+    /// Both contracts must be in force first.
+    ContractsMissing => E_RULE "R-033", "a code needs the supply and the quality contract in force", "须两份合同均已生效方可编码";
+    /// A handover names itself.
+    HandoverMissing => E_SCHEMA "R-199", "an assignment by handover names the handover", "因交接指派须注明交接单";
+    /// SM-1 does not lead there.
+    NoTransition { from: String, to: String } => E_STATE "SM-1",
+        "a customer cannot go from \"{from}\" to \"{to}\"", "客户状态不能由“{from}”变为“{to}”";
+    /// A duplicate of itself, or of a duplicate.
+    DuplicateChain => E_RULE "R-031", "an archive is no duplicate of itself or of a duplicate", "不得标记为自身或重复档案的重复";
+    /// The quarter is checked.
+    CheckedAlready { period: String } => E_CONFLICT "R-038", "the archive is checked for {period} already", "{period}已核定";
+    /// An incomplete archive says what is missing.
+    FindingsMissing => E_SCHEMA "R-040", "an incomplete archive names what is to be improved", "不完整须列出完善建议";
+    /// A quarterly check names its quarter.
+    PeriodMissing => E_SCHEMA "R-038", "a quarterly check names its quarter", "季度核定须注明季度";
+}
+
+/// Returns the form in which names are compared: NFKC, case folded, without white space.
+pub fn name_key(name: &str) -> [u8; 16] {
+    let folded: String = caseless::default_case_fold_str(&name.nfkc().collect::<String>())
+        .nfkc()
+        .filter(|c| !c.is_whitespace())
+        .collect();
+    let mut key = [0; 16];
+    blake3::Hasher::new().update(folded.as_bytes()).finalize_xof().fill(&mut key);
+    key
+}
+
+/// Returns a customer's status on `day` (SM-1).
+pub fn status(world: &World, id: &CustomerId, day: Date, at: Timestamp) -> Option<Status> {
+    let customer = world.customer.customers.get(id)?;
+    if customer.duplicate_of.is_some() {
+        return Some(Status::Duplicate);
+    }
+    let trading = world.sale.trading.get(id);
+    let last_on = trading.and_then(|trading| trading.last_on);
+    let number = |name| u32::try_from(policy::parameter(world, None, at, name)).unwrap_or(u32::MAX);
+    // A sale after somebody stated a status speaks louder than the statement.
+    let stated = customer.stated.filter(|(_, stated_on)| last_on.is_none_or(|last| last <= *stated_on));
+    match stated {
+        Some((StatedStatus::Terminated, _)) => return Some(Status::Terminated),
+        Some((StatedStatus::Lost, _)) => return Some(Status::Lost),
+        Some((StatedStatus::Loyal | StatedStatus::Reactivated, _)) | None => {}
+    }
+    let Some((trading, last_on)) = trading.zip(last_on) else { return Some(Status::Potential) };
+    if last_on < day.minus_months(number("p.dormant.months")) && stated.is_none() {
+        return Some(Status::Dormant);
+    }
+    let loyal = trading.purchases_since_new(number("p.newcust.years")) >= number("p.loyal.min_purchases")
+        || matches!(stated, Some((StatedStatus::Loyal, _)));
+    Some(if loyal { Status::Loyal } else { Status::New })
+}
+
+/// Refuses fields nobody may type in wherever they turn up in a payload.
+pub(super) fn forbidden_field(name: &str) -> Option<domain::Refusal> {
+    const COMPUTED: &[&str] = &["first_purchase_on", "purchase_count", "cumulative_amount", "products_bought", "customer_count", "average_per_customer"];
+    const SECRET: &[&str] = &["password", "passwd", "密码", "login_secret", "pin_code"];
+    if COMPUTED.contains(&name) {
+        return Some(Refusal::Computed { field: name.into() }.into());
+    }
+    let lower = name.to_lowercase();
+    SECRET.iter().any(|secret| lower.contains(secret)).then(|| Refusal::Secret { field: name.into() }.into())
+}
+
+/// Returns the next customer id, for a door to seal under and the writer to check.
+pub fn next_id(world: &World) -> CustomerId {
+    let mut number = world.customer.issued + 1;
+    loop {
+        let id: CustomerId = format!("C-{number:05}").parse().expect("digits are an id");
+        if !world.customer.customers.contains_key(&id) {
+            return id;
+        }
+        number += 1;
+    }
+}
+
+/// Says which stream the event belongs to.
+pub(super) fn about(world: &World, event: &Event, named: Option<&StreamName>) -> Result<About, domain::Refusal> {
+    let id = match event {
+        Event::Registered(Registered { customer_id, .. })
+        | Event::IndividualRegistered(IndividualRegistered { customer_id, .. }) => match customer_id {
+            Some(id) => customer_id_of(id),
+            None => next_id(world),
+        },
+        Event::ProfileUpdated(_)
+        | Event::Classified(_)
+        | Event::CodeAssigned(_)
+        | Event::OwnerAssigned(_)
+        | Event::StatusChanged(_)
+        | Event::MarkedDuplicate(_)
+        | Event::Verified(_) => domain::named_customer(world, named, "customer")?,
+    };
+    Ok(About::customer(id))
+}
+
+/// Decides on an archive as it is.
+pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Result<Vec<Admission>, domain::Refusal> {
+    match &event {
+        Event::Registered(registered) => return admit_registration(world, context, registered),
+        Event::IndividualRegistered(registered) => return admit_individual(world, context, registered),
+        Event::ProfileUpdated(updated) => check_update(world, context, updated)?,
+        Event::Classified(classified) => check_class(classified)?,
+        Event::CodeAssigned(assigned) => {
+            if assigned.code.0 != format!("{}-{:05}", assigned.letter.as_str(), assigned.digits.0) {
+                return Err(Refusal::CodeForm.into());
+            }
+            // No module keeps contracts or recognitions yet, so neither preset is ever fulfilled.
+            return Err(Refusal::ContractsMissing.into());
+        }
+        Event::OwnerAssigned(assigned) => check_assignment(world, context, assigned)?,
+        Event::StatusChanged(changed) => check_status(world, context, changed)?,
+        Event::MarkedDuplicate(marked) => {
+            let chained = world.customer.customers.get(&marked.duplicate_of).is_none_or(|main| main.duplicate_of.is_some());
+            if chained || context.about.customer.as_ref() == Some(&marked.duplicate_of) {
+                return Err(Refusal::DuplicateChain.into());
+            }
+        }
+        Event::Verified(verified) => return admit_check(world, context, verified),
+    }
+    Ok(vec![Admission::of(event, context)])
+}
+
+fn admit_registration(world: &World, context: &Context<'_>, registered: &Registered) -> Result<Vec<Admission>, domain::Refusal> {
+    if registered.party == Party::Individual {
+        return Err(Refusal::Individual.into());
+    }
+    let id = check_new(world, context, registered.customer_id.as_ref(), registered.first_contact_at)?;
+    check_owner(world, context, &registered.owner, &registered.region.0)?;
+    let state = &world.customer;
+    let named = state.names.get(&name_key(&registered.name.0));
+    let numbered = registered.registration_no.as_ref().and_then(|number| state.numbers.get(&number.0));
+    if let Some(other) = named.or(numbered) {
+        return Err(Refusal::Duplicate { customer: other.to_string() }.into());
+    }
+    let event = Event::Registered(Registered { customer_id: Some(id), ..registered.clone() });
+    Ok(vec![Admission::of(event, context)])
+}
+
+fn admit_individual(world: &World, context: &Context<'_>, registered: &IndividualRegistered) -> Result<Vec<Admission>, domain::Refusal> {
+    let id = check_new(world, context, registered.customer_id.as_ref(), registered.first_contact_at)?;
+    check_owner(world, context, &registered.owner, &registered.region.0)?;
+    let event = Event::IndividualRegistered(IndividualRegistered { customer_id: Some(id), ..registered.clone() });
+    Ok(vec![Admission::of(event, context)])
+}
+
+fn check_new(
+    world: &World,
+    context: &Context<'_>,
+    given: Option<&SubjectId>,
+    first_contact_at: Timestamp,
+) -> Result<SubjectId, domain::Refusal> {
+    if first_contact_at > context.at.plus(std::time::Duration::from_secs(300)) {
+        return Err(Refusal::FirstContactAhead.into());
+    }
+    let id = context.about.customer.clone().unwrap_or_else(|| next_id(world));
+    if world.customer.customers.contains_key(&id) {
+        return Err(Refusal::Taken { customer: id.to_string() }.into());
+    }
+    Ok(given.cloned().unwrap_or_else(|| id.as_str().parse().expect("a customer id is a subject id")))
+}
+
+fn check_owner(world: &World, context: &Context<'_>, owner: &EmployeeId, region: &str) -> Result<(), Refusal> {
+    if !world.organization.regions.contains_key(region) {
+        return Err(Refusal::NoSuchRegion { region: region.into() });
+    }
+    let member = world.employee.members.get(owner).filter(|member| member.available());
+    let member = member.ok_or_else(|| Refusal::OwnerInactive { employee: owner.to_string() })?;
+    let today = world.date(context.at);
+    let reaches = world.organization.reaches(&member.unit, region)
+        || member.roles_on(today).any(|held| world.organization.reaches(&held.unit, region));
+    if reaches { Ok(()) } else { Err(Refusal::OwnerElsewhere { employee: owner.to_string(), region: region.into() }) }
+}
+
+fn check_update(world: &World, context: &Context<'_>, updated: &ProfileUpdated) -> Result<(), domain::Refusal> {
+    let changes = serde_json::to_value(&updated.changes).unwrap_or_default();
+    let changed: Vec<&str> = changes.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    if changed.is_empty() {
+        return Err(Refusal::NoChange.into());
+    }
+    if let Some(field) = changed.iter().find(|field| section_of(field) != updated.section) {
+        return Err(Refusal::OtherSection { field: (*field).into() }.into());
+    }
+    let strategic = Profile::fields()
+        .iter()
+        .any(|field| changed.contains(&field.name) && field.class == domain::class::Class::C6);
+    if updated.source_channel.is_some_and(|level| level.0 == 4) && !strategic {
+        return Err(Refusal::InsiderNotStrategy.into());
+    }
+    if let Some(number) = &updated.changes.registration_no
+        && let Some(other) = world.customer.numbers.get(&number.0)
+        && context.about.customer.as_ref() != Some(other)
+    {
+        return Err(Refusal::Duplicate { customer: other.to_string() }.into());
+    }
+    Ok(())
+}
+
+/// The section a profile field belongs to.
+fn section_of(field: &str) -> Section {
+    match field {
+        "relation_with_us" | "relation_with_competitors" | "cooperation_attitude" | "business_ties" => Section::BusinessStatus,
+        "sales_activity" | "demand" | "main_demand" | "credit_state" | "terms_note" | "past_credit_problems" => Section::TradingStatus,
+        "capacity" | "product_mix" | "lines" | "plans" => Section::Production,
+        "strategy" | "structure" | "management_system" => Section::Organisation,
+        "procedure" => Section::PurchaseProcedure,
+        "scale" | "planned_projects" => Section::Investment,
+        "shares" => Section::CompetitorShare,
+        "bid_method" | "contract_habits" | "price_level" | "contract_mode" | "payment_ability" | "project_management" => Section::Bidding,
+        "remark" => Section::Other,
+        _ => Section::Basic,
+    }
+}
+
+fn check_class(classified: &Classified) -> Result<(), Refusal> {
+    let values: &[&str] = match classified.dimension {
+        Dimension::Time => &["old", "new", "future"],
+        Dimension::TradeStage => &["past", "current", "prospective"],
+        Dimension::Nature => &[
+            "power_grid", "power_plant", "steel_plant", "metro", "petroleum", "petrochemical", "automation_vendor", "trading_partner",
+        ],
+        Dimension::Weight => &["main", "general", "scattered"],
+        Dimension::Lifecycle => &["potential", "new", "loyal", "lost"],
+        Dimension::Value => &["high", "middle", "low"],
+        Dimension::Intent => &["A", "B", "C"],
+        Dimension::Channel => &["C1", "C2", "none"],
+        Dimension::Industry | Dimension::Size | Dimension::Region | Dimension::CooperationYears => return Ok(()),
+    };
+    if values.contains(&classified.value.0.as_str()) {
+        return Ok(());
+    }
+    Err(Refusal::OutsideDimension { value: classified.value.0.clone() })
+}
+
+fn check_assignment(world: &World, context: &Context<'_>, assigned: &OwnerAssigned) -> Result<(), domain::Refusal> {
+    if assigned.reason == AssignmentReason::Handover && assigned.handover_id.is_none() {
+        return Err(Refusal::HandoverMissing.into());
+    }
+    let customer = context.about.customer.as_ref().and_then(|id| world.customer.customers.get(id));
+    let region = customer.map(|customer| customer.region.clone()).unwrap_or_default();
+    check_owner(world, context, &assigned.owner, &region)?;
+    for person in &assigned.co_contacts {
+        if !world.employee.members.get(person).is_some_and(|member| member.available()) {
+            return Err(Refusal::OwnerInactive { employee: person.to_string() }.into());
+        }
+    }
+    Ok(())
+}
+
+fn check_status(world: &World, context: &Context<'_>, changed: &StatusChanged) -> Result<(), Refusal> {
+    let today = world.date(context.at);
+    let current = context.about.customer.as_ref().and_then(|id| status(world, id, today, context.at));
+    let from = current.unwrap_or(Status::Potential);
+    let allowed = match (from, changed.status) {
+        (Status::Duplicate, _) => false,
+        (Status::Terminated, StatedStatus::Reactivated) => true,
+        (Status::Terminated, _) => false,
+        (_, StatedStatus::Terminated) => true,
+        (Status::New, StatedStatus::Loyal) => true,
+        (Status::Dormant, StatedStatus::Lost | StatedStatus::Reactivated) => true,
+        (Status::Lost, StatedStatus::Reactivated) => true,
+        (_, StatedStatus::Loyal | StatedStatus::Lost | StatedStatus::Reactivated) => false,
+    };
+    if allowed {
+        return Ok(());
+    }
+    Err(Refusal::NoTransition { from: from.as_str().into(), to: changed.status.as_str().into() })
+}
+
+fn admit_check(world: &World, context: &Context<'_>, verified: &Verified) -> Result<Vec<Admission>, domain::Refusal> {
+    if verified.result == CheckResult::Incomplete && verified.findings.as_ref().is_none_or(Vec::is_empty) {
+        return Err(Refusal::FindingsMissing.into());
+    }
+    let customer = context.about.customer.as_ref().and_then(|id| world.customer.customers.get(id));
+    if verified.kind == CheckKind::Quarterly {
+        let period = verified.period.as_ref().ok_or(Refusal::PeriodMissing)?;
+        if customer.and_then(|customer| customer.checked.as_deref()).is_some_and(|checked| checked >= period.0.as_str()) {
+            return Err(Refusal::CheckedAlready { period: period.0.clone() }.into());
+        }
+    }
+    let archive = context.fetched.archive;
+    let as_of = archive.map(|(index, _)| Int(i64::try_from(index).unwrap_or(0)));
+    let event = Event::Verified(Verified {
+        as_of: domain::computed("as_of", verified.as_of, as_of)?,
+        content_hash: domain::computed("content_hash", verified.content_hash, archive.map(|(_, hash)| hash))?,
+        ..verified.clone()
+    });
+    Ok(vec![Admission::of(event, context)])
+}
+
+/// Takes over what is known of the customers.
+pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
+    match event {
+        Event::Registered(registered) => {
+            let Some(id) = registered.customer_id.as_ref().map(customer_id_of) else { return };
+            state.names.insert(name_key(&registered.name.0), id.clone());
+            if let Some(number) = &registered.registration_no {
+                state.numbers.insert(number.0.clone(), id.clone());
+            }
+            open(state, id, &registered.region.0, &registered.owner);
+        }
+        Event::IndividualRegistered(registered) => {
+            let Some(id) = registered.customer_id.as_ref().map(customer_id_of) else { return };
+            open(state, id, &registered.region.0, &registered.owner);
+        }
+        Event::ProfileUpdated(ProfileUpdated { changes, .. }) => {
+            if let (Some(number), Some(id)) = (&changes.registration_no, fact.customer()) {
+                state.numbers.insert(number.0.clone(), id);
+            }
+        }
+        Event::CodeAssigned(_) => {}
+        Event::Classified(classified) => change(state, fact, |customer| {
+            if classified.dimension == Dimension::Weight {
+                customer.main = classified.value.0 == "main";
+                customer.rights += 1;
+            }
+        }),
+        Event::OwnerAssigned(assigned) => change(state, fact, |customer| {
+            customer.owner = assigned.owner.clone();
+            customer.co_contacts = assigned.co_contacts.iter().cloned().collect();
+            customer.rights += 1;
+        }),
+        Event::StatusChanged(changed) => {
+            // The day in UTC is enough to order a statement and a sale; the zone is not this state's to know.
+            let day = crate::clock::Zone::default().date(fact.at);
+            change(state, fact, |customer| customer.stated = Some((changed.status, day)));
+        }
+        Event::MarkedDuplicate(marked) => {
+            let Some(id) = fact.customer() else { return };
+            state.names = state.names.iter().filter(|(_, owner)| **owner != id).map(|(key, owner)| (*key, owner.clone())).collect();
+            state.numbers =
+                state.numbers.iter().filter(|(_, owner)| **owner != id).map(|(key, owner)| (key.clone(), owner.clone())).collect();
+            change(state, fact, |customer| customer.duplicate_of = Some(marked.duplicate_of.clone()));
+        }
+        Event::Verified(verified) => change(state, fact, |customer| {
+            if let Some(period) = &verified.period {
+                customer.checked = Some(period.0.clone());
+            }
+        }),
+    }
+}
+
+fn open(state: &mut State, id: CustomerId, region: &str, owner: &EmployeeId) {
+    if let Some(number) = id.as_str().strip_prefix("C-").and_then(|digits| digits.parse::<u64>().ok()) {
+        state.issued = state.issued.max(number.min(9_999_999));
+    }
+    state.customers.insert(id, Customer {
+        region: region.into(),
+        owner: owner.clone(),
+        co_contacts: Vector::new(),
+        main: false,
+        stated: None,
+        duplicate_of: None,
+        checked: None,
+        rights: 1,
+    });
+}
+
+fn change(state: &mut State, fact: &Fact<'_>, change: impl FnOnce(&mut Customer)) {
+    if let Some(customer) = fact.customer().and_then(|id| state.customers.get_mut(&id)) {
+        change(customer);
+    }
+}
+
+fn customer_id_of(id: &SubjectId) -> CustomerId {
+    id.as_str().parse().expect("a subject id is a customer id")
+}
+
+/// Ties an entry id to the archive it opened; nothing else needs it.
+pub(crate) fn holder(id: &CustomerId) -> String {
+    format!("customer/{id}")
+}
+
+/// The holder of a record that names no customer or person.
+pub(crate) fn record_holder(id: &EntryId) -> String {
+    format!("record/{id}")
+}

@@ -1,0 +1,325 @@
+//! Staff: who works here, in which unit, with which roles, and whether still.
+
+use imbl::OrdMap;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Date;
+use crate::domain::approval::{self, Step};
+use crate::domain::catalog::{Phone, Sealed, Str, Text, choices, events, objects, refusals};
+use crate::domain::role::Role;
+use crate::domain::{self, About, Actor, Admission, Context, Fact, World, common};
+use crate::ids::{EmployeeId, StreamName, SubjectId, UnitId};
+
+choices! {
+    /// Whether somebody works here.
+    Status {
+        Active "active" "在职" "Active",
+        OnNotice "on_notice" "待离职" "On notice",
+        Transferred "transferred" "已调动" "Transferred",
+        Suspended "suspended" "停职" "Suspended",
+        Left "left" "已离职" "Left",
+    }
+}
+
+objects! {
+    /// A role to be given.
+    RoleAdded {
+        /// The role.
+        role: Role, C7, "角色", "Role";
+        /// The unit it is bound to.
+        unit: UnitId, C7, "部门", "Unit";
+        /// The last day it holds.
+        until: Option<Date>, C7, "截止日期", "Until";
+    }
+    /// A role to be taken away.
+    RoleRemoved {
+        /// The role.
+        role: Role, C7, "角色", "Role";
+        /// The unit it is bound to.
+        unit: UnitId, C7, "部门", "Unit";
+    }
+}
+
+events! {
+    /// Somebody joins the staff.
+    Registered "employee.registered" "员工登记" "Employee registered" {
+        /// The employee.
+        employee_id: SubjectId, C7, "工号", "Employee id";
+        /// The name, sealed.
+        name: Sealed<Str<1, 60>>, C7, "姓名", "Name";
+        /// The unit the person works in.
+        unit: UnitId, C7, "部门", "Unit";
+        /// The direct superior.
+        superior: Option<EmployeeId>, C7, "直接上级", "Superior";
+        /// The first day.
+        joined_on: Date, C7, "入职日期", "Joined on";
+        /// The telephone, sealed.
+        contact_phone: Option<Sealed<Phone>>, C7, "联系电话", "Telephone";
+    }
+    /// Roles are given or taken away.
+    RolesChanged "employee.roles_changed" "权限变更" "Roles changed" {
+        /// The roles given.
+        added: Vec<RoleAdded>, C7, "新增角色", "Added";
+        /// The roles taken away.
+        removed: Vec<RoleRemoved>, C7, "取消角色", "Removed";
+        /// Why, sealed because it is about a person.
+        reason: Sealed<Text>, C7, "原因", "Reason";
+        /// Who approved it.
+        approved_by: Option<EmployeeId>, C7, "批准人", "Approved by", computed;
+    }
+    /// Somebody gives notice, is moved, suspended, reinstated or leaves.
+    StatusChanged "employee.status_changed" "员工状态变更" "Employee status changed" {
+        /// The new status.
+        status: Status, C7, "状态", "Status";
+        /// From which day.
+        effective_on: Date, C7, "生效日期", "Effective on";
+        /// The last working day.
+        last_day: Option<Date>, C7, "最后工作日", "Last day";
+        /// The unit moved to.
+        new_unit: Option<UnitId>, C7, "调入部门", "New unit";
+        /// Why, sealed because it is about a person.
+        reason: Option<Sealed<Text>>, C7, "原因", "Reason";
+    }
+}
+
+/// A role somebody holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The role.
+    pub role: Role,
+    /// The unit it is bound to.
+    pub unit: UnitId,
+    /// The last day it holds.
+    pub until: Option<Date>,
+}
+
+/// One member of staff.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Member {
+    /// The unit the person works in.
+    pub unit: UnitId,
+    /// The direct superior.
+    pub superior: Option<EmployeeId>,
+    /// Whether the person works here.
+    pub status: Status,
+    /// The roles held, in the order of the roles.
+    pub roles: Vec<Held>,
+    /// Moves with every change, so that decisions taken before can tell.
+    pub revision: u64,
+}
+
+impl Member {
+    /// Returns the roles held on `day`.
+    pub fn roles_on(&self, day: Date) -> impl Iterator<Item = &Held> {
+        self.roles.iter().filter(move |held| held.until.is_none_or(|until| day <= until))
+    }
+
+    /// Tells whether the person may act at all.
+    pub fn works(&self) -> bool {
+        match self.status {
+            Status::Active | Status::OnNotice | Status::Transferred => true,
+            Status::Suspended | Status::Left => false,
+        }
+    }
+
+    /// Tells whether new duties may be given to the person.
+    pub fn available(&self) -> bool {
+        match self.status {
+            Status::Active | Status::Transferred => true,
+            Status::OnNotice | Status::Suspended | Status::Left => false,
+        }
+    }
+}
+
+/// The staff.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    /// Everybody ever registered.
+    pub members: OrdMap<EmployeeId, Member>,
+}
+
+refusals! {
+    /// The id is in use.
+    Taken { employee: String } => E_CONFLICT "R-010", "employee \"{employee}\" exists already", "员工“{employee}”已存在";
+    /// Somebody would be their own superior's superior.
+    Cycle => E_RULE "R-025", "nobody can be above themselves", "上级关系不得成环";
+    /// An auditor holds no business role.
+    AuditorExclusive => E_RULE "R-063", "an auditor holds no other business role", "审计员不得兼任业务角色";
+    /// The role is not held.
+    NotHeld { role: String } => E_STATE "R-050", "the role \"{role}\" is not held there", "未在该部门持有角色“{role}”";
+    /// The role is held.
+    AlreadyHeld { role: String } => E_STATE "R-050", "the role \"{role}\" is held there already", "已在该部门持有角色“{role}”";
+    /// Nobody changes their own roles.
+    OwnRoles => E_SOD "R-025", "nobody changes their own roles", "不得变更本人角色";
+    /// SM-18 does not lead there.
+    NoTransition { from: String, to: String } => E_STATE "SM-18",
+        "an employee cannot go from \"{from}\" to \"{to}\"", "员工状态不能由“{from}”变为“{to}”";
+    /// Customers are not handed over.
+    OwnsCustomers { customers: String } => E_RULE "R-200",
+        "hand over the customers first: {customers}", "须先移交客户：{customers}";
+}
+
+/// Says which stream the event belongs to; changes name the employee as their subject.
+pub(super) fn about(world: &World, event: &Event, named: Option<&StreamName>) -> Result<About, domain::Refusal> {
+    let id = match event {
+        Event::Registered(registered) => registered.employee_id.as_str(),
+        Event::RolesChanged(_) | Event::StatusChanged(_) => {
+            let missing = || common::Refusal::NoSubject { example: "employee/E-101".into() };
+            let named = named.filter(|named| named.kind() == "employee").and_then(StreamName::id).ok_or_else(missing)?;
+            let id: EmployeeId = named.parse().map_err(|_| missing())?;
+            if !world.employee.members.contains_key(&id) {
+                return Err(common::Refusal::Unknown {
+                    pointer: "subject".into(),
+                    what: "employee".into(),
+                    id: named.into(),
+                }
+                .into());
+            }
+            named
+        }
+    };
+    Ok(About::subject(StreamName::of("employee", id)))
+}
+
+/// Decides on the staff as it is.
+pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Result<Vec<Admission>, domain::Refusal> {
+    let state = &world.employee;
+    match &event {
+        Event::Registered(registered) => {
+            let id = registered.employee_id.as_str();
+            if id.parse().is_ok_and(|id: EmployeeId| state.members.contains_key(&id)) {
+                return Err(Refusal::Taken { employee: id.into() }.into());
+            }
+            if registered.superior.as_ref().is_some_and(|superior| superior.as_str() == id) {
+                return Err(Refusal::Cycle.into());
+            }
+            Ok(vec![Admission::of(event, context)])
+        }
+        Event::RolesChanged(changed) => admit_roles(world, context, changed),
+        Event::StatusChanged(changed) => {
+            let (id, member) = subject(world, context)?;
+            check_transition(world, &id, member, changed)?;
+            Ok(vec![Admission::of(event, context)])
+        }
+    }
+}
+
+fn admit_roles(world: &World, context: &Context<'_>, changed: &RolesChanged) -> Result<Vec<Admission>, domain::Refusal> {
+    let (id, member) = subject(world, context)?;
+    if changed.added.is_empty() && changed.removed.is_empty() {
+        return Err(domain::Refusal::field("/added", "name a role to add or to remove", "须填写新增或取消的角色"));
+    }
+    if context.actor.employee() == Some(&id) {
+        return Err(Refusal::OwnRoles.into());
+    }
+    let mut roles: Vec<(Role, &UnitId)> = member.roles.iter().map(|held| (held.role, &held.unit)).collect();
+    for removed in &changed.removed {
+        let held = roles.iter().position(|(role, unit)| *role == removed.role && **unit == removed.unit);
+        roles.remove(held.ok_or_else(|| Refusal::NotHeld { role: removed.role.as_str().into() })?);
+    }
+    for added in &changed.added {
+        if roles.contains(&(added.role, &added.unit)) {
+            return Err(Refusal::AlreadyHeld { role: added.role.as_str().into() }.into());
+        }
+        roles.push((added.role, &added.unit));
+    }
+    let audits = roles.iter().any(|(role, _)| *role == Role::Auditor);
+    if audits && roles.iter().any(|(role, _)| *role != Role::Auditor) {
+        return Err(Refusal::AuditorExclusive.into());
+    }
+    let steps = steps(world, &id, member, context.actor);
+    if let Some(request) = approval::request(world, context, &Event::RolesChanged(changed.clone()).into(), steps)? {
+        return Ok(request);
+    }
+    let approver = context.approvals.first().or(changed.approved_by.as_ref()).cloned();
+    let approved_by = domain::computed("approved_by", changed.approved_by.clone(), approver)?;
+    Ok(vec![Admission::of(Event::RolesChanged(RolesChanged { approved_by, ..changed.clone() }), context)])
+}
+
+/// The head of the employee's unit approves; one level up where that is the employee or who asks.
+fn steps(world: &World, id: &EmployeeId, member: &Member, actor: &Actor) -> Vec<Step> {
+    let excluded: Vec<&EmployeeId> = [Some(id), actor.employee()].into_iter().flatten().collect();
+    match world.organization.head_over(&member.unit, &excluded) {
+        Some(head) => vec![Step::Person(head)],
+        None => vec![Step::Holder(Role::GeneralManager)],
+    }
+}
+
+fn check_transition(world: &World, id: &EmployeeId, member: &Member, changed: &StatusChanged) -> Result<(), domain::Refusal> {
+    use Status::{Active, Left, OnNotice, Suspended, Transferred};
+    let allowed = match (member.status, changed.status) {
+        (Active | Transferred, OnNotice | Transferred | Suspended)
+        | (OnNotice, Active | Left | Suspended)
+        | (Suspended, Active | OnNotice | Left) => true,
+        (Active | Transferred | OnNotice | Suspended | Left, Active | OnNotice | Transferred | Suspended | Left) => false,
+    };
+    if !allowed {
+        return Err(Refusal::NoTransition {
+            from: member.status.as_str().into(),
+            to: changed.status.as_str().into(),
+        }
+        .into());
+    }
+    match (changed.status, &changed.last_day, &changed.new_unit) {
+        (OnNotice, None, _) => return Err(domain::Refusal::field("/last_day", "is required on notice", "待离职时必填")),
+        (Transferred, _, None) => return Err(domain::Refusal::field("/new_unit", "is required on transfer", "调动时必填")),
+        (OnNotice | Transferred | Active | Suspended | Left, _, _) => {}
+    }
+    if changed.status == Left {
+        let owned: Vec<String> = world
+            .customer
+            .customers
+            .iter()
+            .filter(|(_, customer)| customer.owner == *id)
+            .map(|(customer, _)| customer.to_string())
+            .take(20)
+            .collect();
+        if !owned.is_empty() {
+            return Err(Refusal::OwnsCustomers { customers: owned.join(", ") }.into());
+        }
+    }
+    Ok(())
+}
+
+fn subject<'a>(world: &'a World, context: &Context<'_>) -> Result<(EmployeeId, &'a Member), domain::Refusal> {
+    let id: Option<EmployeeId> = context.about.subject.id().and_then(|id| id.parse().ok());
+    let found = id.and_then(|id| world.employee.members.get(&id).map(|member| (id, member)));
+    found.ok_or_else(|| common::Refusal::NoSubject { example: "employee/E-101".into() }.into())
+}
+
+/// Takes over who works where and as what.
+pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
+    let id: Option<EmployeeId> = fact.subject.id().and_then(|id| id.parse().ok());
+    let Some(id) = id else { return };
+    match event {
+        Event::Registered(registered) => {
+            state.members.insert(id, Member {
+                unit: registered.unit.clone(),
+                superior: registered.superior.clone(),
+                status: Status::Active,
+                roles: Vec::new(),
+                revision: 1,
+            });
+        }
+        Event::RolesChanged(changed) => {
+            let Some(member) = state.members.get_mut(&id) else { return };
+            member.revision += 1;
+            member.roles.retain(|held| {
+                !changed.removed.iter().any(|removed| removed.role == held.role && removed.unit == held.unit)
+            });
+            for added in &changed.added {
+                member.roles.push(Held { role: added.role, unit: added.unit.clone(), until: added.until });
+            }
+            // Who holds several roles acts under the first that permits, in the order of the roles.
+            member.roles.sort_by_key(|held| held.role);
+        }
+        Event::StatusChanged(changed) => {
+            let Some(member) = state.members.get_mut(&id) else { return };
+            member.revision += 1;
+            member.status = changed.status;
+            if let Some(unit) = &changed.new_unit {
+                member.unit = unit.clone();
+            }
+        }
+    }
+}

@@ -1,0 +1,492 @@
+//! Credit grades: proposed with evidence, reviewed and decided along a chain, in force from a day.
+
+use imbl::OrdMap;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::domain::catalog::{Int, Kind, Money, Referent, Shape, Str, Text, choices, events, objects, refusals};
+use crate::domain::role::Role;
+use crate::domain::{self, About, Actor, Admission, Context, Fact, World, policy};
+use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
+
+choices! {
+    /// What made somebody propose.
+    Trigger {
+        Initial "initial" "首次评定" "Initial",
+        Change "change" "情况变化" "Change",
+        QuarterlyReview "quarterly_review" "季度评定" "Quarterly review",
+        AnnualReview "annual_review" "年度评定" "Annual review",
+        Incident "incident" "突发事件" "Incident",
+    }
+    /// What a reviewer says.
+    Verdict {
+        Endorse "endorse" "同意上报" "Endorse",
+        Return "return" "退回" "Return",
+    }
+    /// Why a proposal ends undecided.
+    Cause {
+        Withdrawn "withdrawn" "撤回" "Withdrawn",
+        Lapsed "lapsed" "逾期失效" "Lapsed",
+    }
+    /// Whose decision a step of the chain is.
+    Seat {
+        Regional "regional" "大区总经理" "Regional general manager",
+        AccountingHead "accounting_head" "核算部负责人" "Accounting head",
+        GeneralManager "general_manager" "总经理" "General manager",
+        DeputyGm "deputy_gm" "副总经理" "Deputy general manager",
+    }
+}
+
+/// The id of an entry that serves as evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Evidence(pub EntryId);
+
+impl Shape for Evidence {
+    fn kind() -> Kind {
+        Kind::Reference(Referent::Record)
+    }
+}
+
+objects! {
+    /// The terms of trade proposed with a grade.
+    ProposedTerms {
+        /// The limit in fen.
+        limit: Money, C3, "额度", "Limit";
+        /// The method of payment.
+        method: Str<1, 60>, C3, "方式", "Method";
+    }
+    /// A step of the chain as it was taken.
+    ChainStep {
+        /// Its number, from 1.
+        step: Int<1, 9>, C3, "步骤", "Step";
+        /// Who took it.
+        employee: EmployeeId, C3, "人员", "Employee";
+        /// The entry that records it.
+        event: EntryId, C3, "事件", "Entry";
+    }
+}
+
+events! {
+    /// Somebody proposes a credit grade.
+    Proposed "credit_grade.proposed" "信用等级评定申请" "Credit grade proposed" {
+        /// The proposal; issued when left out.
+        proposal_id: Option<SubjectId>, C3, "评定编号", "Proposal", computed;
+        /// The customer.
+        customer_id: CustomerId, C3, "客户", "Customer";
+        /// The grade in force it is based on; absent if there is none.
+        from: Option<Str<1, 4>>, C3, "现等级", "From";
+        /// The grade proposed.
+        to: Str<1, 4>, C3, "拟评等级", "To";
+        /// The grade the service suggests; none for credit.
+        suggested: Option<Str<1, 4>>, C3, "系统建议等级", "Suggested", computed;
+        /// Why it deviates from the suggestion.
+        deviation_reason: Option<Text>, C3, "偏离理由", "Reason to deviate";
+        /// What made somebody propose.
+        trigger: Trigger, C3, "起因", "Trigger";
+        /// The entries it rests on.
+        evidence: Vec<Evidence>, C3, "依据", "Evidence";
+        /// Why.
+        reason: Text, C3, "理由", "Reason";
+        /// The terms of trade proposed with it.
+        proposed_terms: Option<ProposedTerms>, C3, "建议交易条件", "Proposed terms";
+        /// Whose decisions it needs, in order.
+        seats: Option<Vec<Seat>>, C3, "审批席位", "Seats", computed;
+    }
+    /// A reviewer endorses or returns a proposal.
+    Reviewed "credit_grade.reviewed" "信用等级审核" "Credit grade reviewed" {
+        /// The proposal.
+        proposal_id: SubjectId, C3, "评定编号", "Proposal";
+        /// The step of the chain.
+        step: Int<1, 9>, C3, "步骤", "Step";
+        /// What the reviewer says.
+        verdict: Verdict, C3, "审核结论", "Verdict";
+        /// Why.
+        opinion: Text, C3, "审核意见", "Opinion";
+    }
+    /// A proposal is approved and the grade takes effect.
+    Approved "credit_grade.approved" "信用等级批准" "Credit grade approved" {
+        /// The proposal.
+        proposal_id: SubjectId, C3, "评定编号", "Proposal";
+        /// The grade before.
+        from: Option<Str<1, 4>>, C3, "原等级", "From", computed;
+        /// The grade approved.
+        to: Str<1, 4>, C3, "新等级", "To";
+        /// From when; the moment of approval when left out, never earlier.
+        effective_at: Option<Timestamp>, C3, "生效时间", "Effective at", computed;
+        /// What the approver has to say.
+        opinion: Option<Text>, C3, "批准意见", "Opinion";
+        /// The steps taken before, and this one.
+        chain: Option<Vec<ChainStep>>, C3, "审批链", "Chain", computed;
+    }
+    /// A proposal is rejected.
+    Rejected "credit_grade.rejected" "信用等级否决" "Credit grade rejected" {
+        /// The proposal.
+        proposal_id: SubjectId, C3, "评定编号", "Proposal";
+        /// Why.
+        reason: Text, C3, "理由", "Reason";
+    }
+    /// A proposal is taken back, or lapses undecided.
+    Withdrawn "credit_grade.withdrawn" "信用等级撤回/失效" "Credit grade withdrawn" {
+        /// The proposal.
+        proposal_id: SubjectId, C3, "评定编号", "Proposal";
+        /// Why it ends.
+        cause: Cause, C3, "原因", "Cause";
+        /// What to say about it.
+        note: Option<Text>, C3, "说明", "Note";
+    }
+}
+
+/// An open proposal.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Proposal {
+    /// The customer.
+    pub customer: CustomerId,
+    /// The grade it is based on.
+    pub from: Option<String>,
+    /// The grade proposed.
+    pub to: String,
+    /// Who proposed.
+    pub proposer: EmployeeId,
+    /// The entry that proposed.
+    pub event: EntryId,
+    /// When.
+    pub at: Timestamp,
+    /// Whose decisions it needs, in order.
+    pub seats: Vec<Seat>,
+    /// The steps taken: who, and the entry.
+    pub taken: Vec<(EmployeeId, EntryId)>,
+}
+
+/// A grade and from when it is in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Graded {
+    /// From when.
+    pub since: Timestamp,
+    /// The grade.
+    pub grade: String,
+}
+
+/// Grades in force and proposals open.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    /// Per customer the grade in force and the one that will be, oldest first.
+    pub graded: OrdMap<CustomerId, Vec<Graded>>,
+    /// Open proposals.
+    pub open: OrdMap<SubjectId, Proposal>,
+    /// The open proposal of each customer.
+    pub by_customer: OrdMap<CustomerId, SubjectId>,
+}
+
+refusals! {
+    /// One open proposal per customer.
+    OpenExists { proposal: String } => E_STATE "R-101", "proposal \"{proposal}\" is open for this customer", "该客户已有未决评定“{proposal}”";
+    /// The grade it was based on is not in force.
+    StaleGrade { current: String } => E_CONFLICT "R-103", "the grade in force is \"{current}\"", "现行等级为“{current}”";
+    /// The grade is not on the scale.
+    OffScale { scale: String } => E_RULE "R-103", "the grade must be one of {scale}", "等级须为{scale}之一";
+    /// Nothing would change.
+    SameGrade => E_RULE "R-103", "the grade proposed is in force already", "拟评等级与现等级相同";
+    /// A proposal rests on something.
+    NoEvidence => E_SCHEMA "R-101", "name at least one entry as evidence", "至少提供一项依据";
+    /// A reason of a few letters is none.
+    ReasonTooShort => E_SCHEMA "R-101", "the reason needs at least 10 characters", "理由至少10个字符";
+    /// No such open proposal.
+    NotOpen { proposal: String } => E_STATE "SM-2", "proposal \"{proposal}\" is not open", "评定“{proposal}”不存在或已结束";
+    /// Another step is next.
+    OutOfOrder { step: usize } => E_STATE "SM-2", "the next step is {step}", "下一步骤为第{step}步";
+    /// The last step decides; it is no review.
+    NotAReview => E_STATE "SM-2", "the next step decides: approve or reject", "下一步骤为决定：批准或否决";
+    /// Reviews are missing.
+    ChainIncomplete => E_STATE "R-102", "the review comes first", "须先完成审核";
+    /// Nobody decides on what they proposed, nor fills two steps.
+    OwnProposal => E_SOD "R-025", "nobody decides on what they proposed, nor takes two steps of one chain", "不得审批本人提出的评定，也不得担任两个步骤";
+    /// The step is somebody else's.
+    NotYourStep { seat: String } => E_FORBIDDEN "R-102", "this step belongs to: {seat}", "该步骤属于：{seat}";
+    /// Everybody who could decide is disqualified.
+    NobodyLeft => E_SOD "R-025", "nobody is left who may decide this step", "没有可以决定该步骤的人员";
+    /// The grade approved is not the one proposed.
+    OtherGrade { to: String } => E_RULE "R-102", "the grade proposed is \"{to}\"", "拟评等级为“{to}”";
+    /// Grades never take effect in the past.
+    Retroactive => E_RULE "R-106", "a grade takes effect at approval or later", "等级不得追溯生效";
+    /// Only the proposer withdraws, only the clock lets lapse.
+    NotYours => E_FORBIDDEN "SM-2", "only the proposer withdraws a proposal", "仅申请人可撤回";
+}
+
+/// Returns the grade in force at `at`.
+pub fn current<'a>(world: &'a World, customer: &CustomerId, at: Timestamp) -> Option<&'a Graded> {
+    world.grade.graded.get(customer)?.iter().rev().find(|graded| graded.since <= at)
+}
+
+/// Tells whether the customer is a key customer: by weight, or by its share of the last year's sales.
+pub fn key_customer(world: &World, customer: &CustomerId, at: Timestamp) -> bool {
+    if world.customer.customers.get(customer).is_some_and(|customer| customer.main) {
+        return true;
+    }
+    let year = world.date(at).year() - 1;
+    let company = i128::from(world.sale.years.get(&year).copied().unwrap_or(0));
+    let trading = world.sale.trading.get(customer);
+    let sales = i128::from(trading.and_then(|trading| trading.years.get(&year)).copied().unwrap_or(0));
+    // exact cross-multiplication; exactly 1 % counts only where the preset says "at least".
+    company > 0
+        && match policy::preset(world, None, at, "tier") {
+            "tier.share_5_1" => 100 * sales >= company,
+            "tier.share_5_2_1" => 100 * sales > 2 * company,
+            _ => false,
+        }
+}
+
+/// Returns what time alone brings: proposals nobody decided lapse.
+pub fn due(world: &World, at: Timestamp) -> Vec<(Event, About)> {
+    let days = policy::parameter(world, None, at, "p.grade.lapse_days");
+    let lapse = std::time::Duration::from_secs(u64::try_from(days).unwrap_or(0) * 86_400);
+    let lapsed = world.grade.open.iter().filter(|(_, proposal)| at > proposal.at.plus(lapse));
+    lapsed
+        .map(|(id, proposal)| {
+            let withdrawn = Withdrawn { proposal_id: id.clone(), cause: Cause::Lapsed, note: None };
+            (Event::Withdrawn(withdrawn), about_customer(&proposal.customer))
+        })
+        .collect()
+}
+
+/// Says which stream the event belongs to: the grades of the proposal's customer.
+pub(super) fn about(world: &World, event: &Event, _: Option<&StreamName>) -> Result<About, domain::Refusal> {
+    let proposal = match event {
+        Event::Proposed(proposed) => return Ok(about_customer(&proposed.customer_id)),
+        Event::Reviewed(Reviewed { proposal_id, .. })
+        | Event::Approved(Approved { proposal_id, .. })
+        | Event::Rejected(Rejected { proposal_id, .. })
+        | Event::Withdrawn(Withdrawn { proposal_id, .. }) => proposal_id,
+    };
+    Ok(about_customer(&open(world, proposal)?.customer))
+}
+
+fn about_customer(customer: &CustomerId) -> About {
+    About { subject: StreamName::of("grade", &format!("{customer}/credit")), customer: Some(customer.clone()) }
+}
+
+fn open<'a>(world: &'a World, proposal: &SubjectId) -> Result<&'a Proposal, Refusal> {
+    world.grade.open.get(proposal).ok_or_else(|| Refusal::NotOpen { proposal: proposal.to_string() })
+}
+
+/// Decides along the chain of the proposal (SM-2).
+pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Result<Vec<Admission>, domain::Refusal> {
+    let event = match event {
+        Event::Proposed(proposed) => return admit_proposal(world, context, proposed),
+        Event::Reviewed(reviewed) => {
+            let proposal = open(world, &reviewed.proposal_id)?;
+            let next = proposal.taken.len() + 1;
+            if next >= proposal.seats.len() {
+                return Err(Refusal::NotAReview.into());
+            }
+            if usize::try_from(reviewed.step.0) != Ok(next) {
+                return Err(Refusal::OutOfOrder { step: next }.into());
+            }
+            check_holder(world, context, proposal, proposal.seats.get(next - 1).copied())?;
+            Event::Reviewed(reviewed)
+        }
+        Event::Approved(approved) => Event::Approved(complete_approval(world, context, approved)?),
+        Event::Rejected(rejected) => {
+            let proposal = open(world, &rejected.proposal_id)?;
+            check_holder(world, context, proposal, proposal.seats.last().copied())?;
+            Event::Rejected(rejected)
+        }
+        Event::Withdrawn(withdrawn) => {
+            let proposal = open(world, &withdrawn.proposal_id)?;
+            let by_proposer = context.actor.employee() == Some(&proposal.proposer) && withdrawn.cause == Cause::Withdrawn;
+            let by_clock = *context.actor == Actor::System && withdrawn.cause == Cause::Lapsed;
+            if !by_proposer && !by_clock {
+                return Err(Refusal::NotYours.into());
+            }
+            Event::Withdrawn(withdrawn)
+        }
+    };
+    Ok(vec![Admission::of(event, context)])
+}
+
+fn admit_proposal(world: &World, context: &Context<'_>, proposed: Proposed) -> Result<Vec<Admission>, domain::Refusal> {
+    let state = &world.grade;
+    if proposed.evidence.is_empty() {
+        return Err(Refusal::NoEvidence.into());
+    }
+    if proposed.reason.0.trim().chars().count() < 10 {
+        return Err(Refusal::ReasonTooShort.into());
+    }
+    if let Some(open) = state.by_customer.get(&proposed.customer_id) {
+        return Err(Refusal::OpenExists { proposal: open.to_string() }.into());
+    }
+    let scale = policy::text_parameter(world, context.actor.unit(), context.at, "p.grade.credit_scale");
+    if !scale.split(',').any(|grade| grade == proposed.to.0) {
+        return Err(Refusal::OffScale { scale: scale.into() }.into());
+    }
+    let current = current(world, &proposed.customer_id, context.at).map(|graded| graded.grade.as_str());
+    if proposed.from.as_ref().map(|from| from.0.as_str()) != current {
+        return Err(Refusal::StaleGrade { current: current.unwrap_or("-").into() }.into());
+    }
+    if current == Some(proposed.to.0.as_str()) {
+        return Err(Refusal::SameGrade.into());
+    }
+    let id = proposed.proposal_id.clone().unwrap_or_else(|| ids::issued(context.id));
+    let suggested = domain::computed("suggested", proposed.suggested.clone(), None)?;
+    let seats = chain(world, &proposed.customer_id, context.actor.role(), context.at);
+    let seats = domain::computed("seats", proposed.seats.clone(), Some(seats))?;
+    let event = Event::Proposed(Proposed { proposal_id: Some(id), suggested, seats, ..proposed });
+    Ok(vec![Admission::of(event, context)])
+}
+
+/// The seats a proposal passes.
+fn chain(world: &World, customer: &CustomerId, role: Option<Role>, at: Timestamp) -> Vec<Seat> {
+    let accounting_decides = policy::preset(world, None, at, "credit") == "credit.accounting_key";
+    if role == Some(Role::Accounting) {
+        vec![Seat::Regional, Seat::GeneralManager]
+    } else if accounting_decides && key_customer(world, customer, at) {
+        vec![Seat::Regional, Seat::AccountingHead]
+    } else {
+        vec![Seat::Regional]
+    }
+}
+
+fn complete_approval(world: &World, context: &Context<'_>, approved: Approved) -> Result<Approved, domain::Refusal> {
+    let proposal = open(world, &approved.proposal_id)?;
+    if approved.to.0 != proposal.to {
+        return Err(Refusal::OtherGrade { to: proposal.to.clone() }.into());
+    }
+    if proposal.taken.len() + 1 < proposal.seats.len() {
+        // Who proposed or reviewed hears that first: waiting would not help them.
+        check_distinct(context, proposal)?;
+        return Err(Refusal::ChainIncomplete.into());
+    }
+    check_holder(world, context, proposal, proposal.seats.last().copied())?;
+    let effective_at = approved.effective_at.unwrap_or(context.at);
+    if context.at.since(effective_at) > std::time::Duration::from_secs(300) {
+        return Err(Refusal::Retroactive.into());
+    }
+    let approver = context.actor.employee().ok_or(Refusal::NobodyLeft)?;
+    let taken = proposal.taken.iter().map(|(employee, event)| (employee, event)).chain([(approver, context.id)]);
+    let chain = (1_i64..)
+        .zip(taken)
+        .map(|(step, (employee, event))| ChainStep { step: Int(step), employee: employee.clone(), event: event.clone() })
+        .collect();
+    Ok(Approved {
+        from: domain::computed("from", approved.from.clone(), proposal.from.clone().map(Str))?,
+        effective_at: Some(effective_at.max(context.at)),
+        chain: domain::computed("chain", approved.chain.clone(), Some(chain))?,
+        ..approved
+    })
+}
+
+fn check_distinct(context: &Context<'_>, proposal: &Proposal) -> Result<(), Refusal> {
+    let actor = context.actor.employee();
+    let repeated = actor == Some(&proposal.proposer) || proposal.taken.iter().any(|(employee, _)| actor == Some(employee));
+    if repeated { Err(Refusal::OwnProposal) } else { Ok(()) }
+}
+
+/// the step's holder decides; where every holder is disqualified, the next level up.
+fn check_holder(world: &World, context: &Context<'_>, proposal: &Proposal, seat: Option<Seat>) -> Result<(), Refusal> {
+    check_distinct(context, proposal)?;
+    let mut seat = seat;
+    while let Some(asked) = seat {
+        let holders = holders(world, context, proposal, asked);
+        if holders.is_empty() {
+            seat = above(asked);
+            continue;
+        }
+        let acts_as = context.actor.role() == Some(role(asked));
+        let holds = context.actor.employee().is_some_and(|actor| holders.contains(&actor));
+        if holds && acts_as {
+            return Ok(());
+        }
+        return Err(Refusal::NotYourStep { seat: asked.as_str().into() });
+    }
+    Err(Refusal::NobodyLeft)
+}
+
+fn above(seat: Seat) -> Option<Seat> {
+    match seat {
+        Seat::Regional | Seat::AccountingHead => Some(Seat::GeneralManager),
+        Seat::GeneralManager => Some(Seat::DeputyGm),
+        Seat::DeputyGm => None,
+    }
+}
+
+fn role(seat: Seat) -> Role {
+    match seat {
+        Seat::Regional => Role::RegionalGm,
+        Seat::AccountingHead => Role::Accounting,
+        Seat::GeneralManager => Role::GeneralManager,
+        Seat::DeputyGm => Role::DeputyGm,
+    }
+}
+
+/// Everybody at work who holds the seat and has not taken part in the proposal.
+fn holders<'a>(world: &'a World, context: &Context<'_>, proposal: &Proposal, seat: Seat) -> Vec<&'a EmployeeId> {
+    let today = world.date(context.at);
+    let region = world.customer.customers.get(&proposal.customer).map_or("", |customer| customer.region.as_str());
+    let seated = |id: &EmployeeId, held: &domain::employee::Held| {
+        held.role == role(seat)
+            && match seat {
+                Seat::Regional => world.organization.reaches(&held.unit, region),
+                Seat::AccountingHead => world.organization.units.get(&held.unit).is_some_and(|unit| unit.head.as_ref() == Some(id)),
+                Seat::GeneralManager | Seat::DeputyGm => true,
+            }
+    };
+    world
+        .employee
+        .members
+        .iter()
+        .filter(|(id, member)| {
+            member.works()
+                && **id != proposal.proposer
+                && !proposal.taken.iter().any(|(employee, _)| employee == *id)
+                && member.roles_on(today).any(|held| seated(id, held))
+        })
+        .map(|(id, _)| id)
+        .collect()
+}
+
+/// Takes over proposals, steps and grades.
+pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
+    match event {
+        Event::Proposed(proposed) => {
+            let (Some(id), Some(proposer)) = (&proposed.proposal_id, fact.actor.employee()) else { return };
+            state.by_customer.insert(proposed.customer_id.clone(), id.clone());
+            state.open.insert(id.clone(), Proposal {
+                customer: proposed.customer_id.clone(),
+                from: proposed.from.as_ref().map(|from| from.0.clone()),
+                to: proposed.to.0.clone(),
+                proposer: proposer.clone(),
+                event: fact.id.clone(),
+                at: fact.at,
+                seats: proposed.seats.clone().unwrap_or_default(),
+                taken: Vec::new(),
+            });
+        }
+        Event::Reviewed(reviewed) => match reviewed.verdict {
+            Verdict::Endorse => {
+                if let (Some(proposal), Some(reviewer)) = (state.open.get_mut(&reviewed.proposal_id), fact.actor.employee()) {
+                    proposal.taken.push((reviewer.clone(), fact.id.clone()));
+                }
+            }
+            Verdict::Return => close(state, &reviewed.proposal_id),
+        },
+        Event::Approved(approved) => {
+            let Some(customer) = state.open.get(&approved.proposal_id).map(|proposal| proposal.customer.clone()) else { return };
+            let graded = state.graded.entry(customer).or_default();
+            // One in force and one to come is all a decision can ask for.
+            while graded.iter().filter(|graded| graded.since <= fact.at).count() > 1 {
+                graded.remove(0);
+            }
+            graded.push(Graded { since: approved.effective_at.unwrap_or(fact.at), grade: approved.to.0.clone() });
+            graded.sort_by_key(|graded| graded.since);
+            close(state, &approved.proposal_id);
+        }
+        Event::Rejected(rejected) => close(state, &rejected.proposal_id),
+        Event::Withdrawn(withdrawn) => close(state, &withdrawn.proposal_id),
+    }
+}
+
+fn close(state: &mut State, proposal: &SubjectId) {
+    if let Some(proposal) = state.open.remove(proposal) {
+        state.by_customer.remove(&proposal.customer);
+    }
+}

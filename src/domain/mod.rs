@@ -1,0 +1,512 @@
+//! The business: what can happen, what is allowed to, and what follows from it.
+//!
+//! **Invariant:** nothing here reads a clock, a file, a random number or a policy; time, chance and what
+//! the store holds come in as values.
+//!
+//! **Invariant:** nothing here opens a seal: folding and deciding work on what is stored.
+//!
+//! **Invariant:** matches on events and refusals are exhaustive; a new event type does not compile until
+//! every module that must answer has answered.
+#![warn(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::clock::{Date, Timestamp};
+use crate::entry::Hash;
+use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, UnitId};
+
+pub mod catalog;
+pub mod class;
+pub mod role;
+
+use self::catalog::{EventType, Problem, Referent};
+use self::role::Role;
+
+macro_rules! modules {
+    ($($module:ident $variant:ident;)*) => {
+        $(pub mod $module;)*
+
+        /// What can happen, over all modules.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Event {
+            $(#[doc = concat!("An event of the module `", stringify!($module), "`.")] $variant($module::Event),)*
+        }
+
+        $(impl From<$module::Event> for Event {
+            fn from(event: $module::Event) -> Self {
+                Self::$variant(event)
+            }
+        })*
+
+        $(impl From<$module::Refusal> for Refusal {
+            fn from(refusal: $module::Refusal) -> Self {
+                Self::$variant(refusal)
+            }
+        })*
+
+        impl Event {
+            /// Returns the type's name on the wire.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(event) => event.name(),)*
+                }
+            }
+
+            /// Reads a payload of the type called `name`; `None` if there is no such type.
+            ///
+            /// # Errors
+            /// The payload has another shape.
+            pub fn decode(name: &str, data: &str) -> Option<Result<Self, serde_json::Error>> {
+                $(if let Some(event) = $module::Event::decode(name, data) {
+                    return Some(event.map(Self::$variant));
+                })*
+                None
+            }
+
+            /// Returns the payload as a JSON value with sorted keys.
+            ///
+            /// # Errors
+            /// Never for payloads made of the catalog's shapes.
+            pub fn data(&self) -> serde_json::Result<Value> {
+                match self {
+                    $(Self::$variant(event) => event.data(),)*
+                }
+            }
+        }
+
+        /// Why the ledger says no to a proposal or a reading.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Refusal {
+            /// The payload has the wrong shape.
+            Schema(Vec<Problem>),
+            /// What holds for every type of event.
+            Common(common::Refusal),
+            $(#[doc = concat!("A refusal of the module `", stringify!($module), "`.")] $variant($module::Refusal),)*
+        }
+
+        impl Refusal {
+            /// Returns the code and the rule it cites.
+            pub fn grounds(&self) -> (Code, &str) {
+                match self {
+                    Self::Schema(_) => (Code::E_SCHEMA, ""),
+                    Self::Common(common::Refusal::Forbidden { rule }) => (Code::E_FORBIDDEN, rule),
+                    Self::Common(refusal) => refusal.grounds(),
+                    $(Self::$variant(refusal) => refusal.grounds(),)*
+                }
+            }
+
+            /// Returns the words in English and in Chinese.
+            pub fn words(&self) -> (String, String) {
+                match self {
+                    Self::Schema(problems) => (
+                        format!("the data has {} problem(s)", problems.len()),
+                        format!("数据有{}处问题", problems.len()),
+                    ),
+                    Self::Common(refusal) => refusal.words(),
+                    $(Self::$variant(refusal) => refusal.words(),)*
+                }
+            }
+
+            /// Lists every refusal's module, name, code and rule.
+            pub fn all() -> Vec<(&'static str, &'static str, Code, &'static str)> {
+                let mut all = Vec::new();
+                all.extend(common::Refusal::all().iter().map(|(name, code, rule)| ("common", *name, *code, *rule)));
+                $(all.extend($module::Refusal::all().iter().map(|(name, code, rule)| (stringify!($module), *name, *code, *rule)));)*
+                all
+            }
+        }
+
+        /// The state every decision reads: a fold of the ledger, cheap to copy.
+        #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+        pub struct World {
+            $(#[doc = concat!("The state of the module `", stringify!($module), "`.")] pub $module: $module::State,)*
+        }
+
+        impl World {
+            /// Folds one entry's event into the state.
+            pub fn apply(&mut self, fact: &Fact<'_>, event: &Event) {
+                match event {
+                    $(Event::$variant(event) => $module::evolve(&mut self.$module, fact, event),)*
+                }
+            }
+        }
+
+        /// Says which stream and which customer an event is about.
+        ///
+        /// # Errors
+        /// The proposal names no subject where one is needed, or another than its data determine.
+        pub fn about(world: &World, event: &Event, named: Option<&StreamName>) -> Result<About, Refusal> {
+            let about = match event {
+                $(Event::$variant(event) => $module::about(world, event, named)?,)*
+            };
+            match named {
+                Some(named) if *named != about.subject => Err(common::Refusal::OtherSubject {
+                    named: named.to_string(),
+                    subject: about.subject.to_string(),
+                }.into()),
+                _ => Ok(about),
+            }
+        }
+
+        /// Decides a proposal on the state as it is and returns the events to enter.
+        ///
+        /// # Errors
+        /// The refusal, which cites its rule.
+        pub fn admit(world: &World, context: &Context<'_>, event: Event) -> Result<Vec<Admission>, Refusal> {
+            let name = event.name();
+            check_time(world, context, name)?;
+            match event {
+                $(Event::$variant(event) => $module::admit(world, context, event),)*
+            }
+        }
+
+        /// Returns the whole catalog.
+        pub(crate) fn types() -> Vec<EventType> {
+            let mut types = Vec::new();
+            $(types.extend($module::types());)*
+            types
+        }
+    };
+}
+
+modules! {
+    ledger Ledger;
+    policy Policy;
+    organization Organization;
+    employee Employee;
+    approval Approval;
+    customer Customer;
+    contact Contact;
+    grade Grade;
+    sale Sale;
+    audit Audit;
+}
+
+/// The codes of refusals (rules §0), as they stand in answers and in entries.
+#[expect(non_camel_case_types, reason = "written exactly as on the wire")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Code {
+    /// The shape is wrong.
+    E_SCHEMA,
+    /// The caller may not.
+    E_FORBIDDEN,
+    /// Something named does not exist.
+    E_REF,
+    /// A stale version, or a key, id or name in use.
+    E_CONFLICT,
+    /// Not a legal transition.
+    E_STATE,
+    /// A business rule.
+    E_RULE,
+    /// Separation of duties.
+    E_SOD,
+    /// The window is closed.
+    E_LATE,
+    /// A needed parameter is not set.
+    E_POLICY,
+}
+
+impl Code {
+    /// Returns the code as it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::E_SCHEMA => "E_SCHEMA",
+            Self::E_FORBIDDEN => "E_FORBIDDEN",
+            Self::E_REF => "E_REF",
+            Self::E_CONFLICT => "E_CONFLICT",
+            Self::E_STATE => "E_STATE",
+            Self::E_RULE => "E_RULE",
+            Self::E_SOD => "E_SOD",
+            Self::E_LATE => "E_LATE",
+            Self::E_POLICY => "E_POLICY",
+        }
+    }
+
+    /// Tells whether such a refusal is itself entered.
+    pub fn recorded(self) -> bool {
+        match self {
+            Self::E_SCHEMA | Self::E_REF | Self::E_CONFLICT => false,
+            Self::E_FORBIDDEN | Self::E_STATE | Self::E_RULE | Self::E_SOD | Self::E_LATE | Self::E_POLICY => true,
+        }
+    }
+}
+
+/// Refusals that hold for every type of event.
+pub mod common {
+    super::catalog::refusals! {
+        /// No policy permits it.
+        Forbidden { rule: String } => E_FORBIDDEN "R-050", "you may not do this ({rule})", "无权执行此操作（{rule}）";
+        /// A reference points at nothing.
+        Unknown { pointer: String, what: String, id: String } => E_REF "",
+            "{pointer}: there is no {what} \"{id}\"", "{pointer}：不存在{what}“{id}”";
+        /// The type needs a subject.
+        NoSubject { example: String } => E_SCHEMA "",
+            "this type needs a subject such as \"{example}\"", "此类型须指明对象，如“{example}”";
+        /// The subject named is not the one the data determine.
+        OtherSubject { named: String, subject: String } => E_SCHEMA "",
+            "the subject is \"{subject}\", not \"{named}\"", "对象应为“{subject}”，而非“{named}”";
+        /// The business time lies in the future.
+        Future => E_RULE "R-011", "the business time lies more than five minutes in the future", "业务时间晚于当前时间5分钟以上";
+        /// The business time is old and no reason is given.
+        Late { hours: i64 } => E_LATE "R-011",
+            "recorded more than {hours} hours later: give a reason (latereason)", "迟于发生时间{hours}小时以上，须说明原因（latereason）";
+        /// The envelope's business time is not the payload's.
+        OtherTime { field: String } => E_SCHEMA "R-011",
+            "occurredat must agree with \"{field}\"", "occurredat须与“{field}”一致";
+        /// A stream has moved on.
+        Stale { stream: String, expected: u64, version: u64 } => E_CONFLICT "R-009",
+            "stream \"{stream}\" is at version {version}, not {expected}", "“{stream}”的版本为{version}，而非{expected}";
+        /// The idempotency key is in use.
+        IdTaken => E_CONFLICT "R-010", "this id is in use for something else", "该编号已用于其他内容";
+        /// The id of a new subject is in use.
+        SubjectTaken { what: String, id: String } => E_CONFLICT "R-010",
+            "{what} \"{id}\" exists already", "{what}“{id}”已存在";
+        /// A computed field was supplied with another value.
+        NotComputed { field: String, computed: String } => E_RULE "R-042",
+            "\"{field}\" is computed by the service and would be \"{computed}\"", "“{field}”由系统计算，应为“{computed}”";
+        /// Only the service itself enters this type.
+        SystemOnly => E_FORBIDDEN "R-023", "only the system enters this type", "仅系统可记录此类型";
+        /// The clock leapt; deadlines would fire wrongly.
+        ClockLeapt => E_STATE "R-023",
+            "the clock has leapt; an operator must accept the new time first", "时钟发生跳变，须先由管理员确认新时间";
+        /// More bytes than an entry may have.
+        TooLarge => E_SCHEMA "R-003", "the entry would be larger than 65,535 bytes", "事件超过65535字节";
+        /// The type of event is not in the catalog.
+        UnknownType { name: String } => E_SCHEMA "", "there is no event type \"{name}\"", "不存在事件类型“{name}”";
+        /// The id is outside the grammar.
+        BadId => E_SCHEMA "", "an id has 8 to 64 of A-Z a-z 0-9 . _ -", "编号须为8至64个字母、数字、点、下划线或连字符";
+    }
+}
+
+impl From<common::Refusal> for Refusal {
+    fn from(refusal: common::Refusal) -> Self {
+        Self::Common(refusal)
+    }
+}
+
+impl Refusal {
+    /// Returns a refusal of the shape of one field.
+    pub fn field(pointer: &str, en: &str, zh: &str) -> Self {
+        Self::Schema(vec![Problem { pointer: pointer.into(), en: en.into(), zh: zh.into() }])
+    }
+}
+
+/// Who proposes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Actor {
+    /// The clock and the ledger itself.
+    System,
+    /// A member of staff.
+    Employee {
+        /// Who.
+        id: EmployeeId,
+        /// Acting as what.
+        role: Role,
+        /// From where.
+        unit: UnitId,
+    },
+}
+
+impl Actor {
+    /// Returns the employee, unless it is the system.
+    pub fn employee(&self) -> Option<&EmployeeId> {
+        match self {
+            Self::System => None,
+            Self::Employee { id, .. } => Some(id),
+        }
+    }
+
+    /// Returns the role acted as.
+    pub fn role(&self) -> Option<Role> {
+        match self {
+            Self::System => None,
+            Self::Employee { role, .. } => Some(*role),
+        }
+    }
+
+    /// Returns the unit acted from.
+    pub fn unit(&self) -> Option<&UnitId> {
+        match self {
+            Self::System => None,
+            Self::Employee { unit, .. } => Some(unit),
+        }
+    }
+}
+
+/// What a decision knows besides the state: time, the asker, and what was fetched beforehand.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The moment of recording.
+    pub at: Timestamp,
+    /// The business time.
+    pub occurred_at: Timestamp,
+    /// Why it is late, if it is.
+    pub late_reason: Option<&'a str>,
+    /// Who proposes, as what, from where.
+    pub actor: &'a Actor,
+    /// The id of the proposal.
+    pub id: &'a EntryId,
+    /// What the event is about.
+    pub about: &'a About,
+    /// Who approved, when the event is admitted on approval.
+    pub approvals: &'a [EmployeeId],
+    /// Facts of ended streams, fetched before the decision.
+    pub fetched: &'a Fetched,
+}
+
+/// Facts that the state no longer holds, fetched from the store by the door.
+#[derive(Clone, Debug, Default)]
+pub struct Fetched {
+    /// Recorded sales by their id.
+    pub sales: BTreeMap<String, sale::Recorded>,
+    /// What a verification of the range proposed found.
+    pub verification: Option<Verification>,
+    /// The last index and the head of the customer's stream, for whoever certifies an archive.
+    pub archive: Option<(u64, Hash)>,
+}
+
+/// What a verification found.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    /// Intact or broken.
+    pub result: Option<ledger::Verdict>,
+    /// The first bad index.
+    pub first_bad: Option<catalog::Count>,
+    /// The hash of the last entry of the range.
+    pub head_hash: Option<Hash>,
+}
+
+/// What an event is about: its primary stream and the customer it concerns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The primary stream.
+    pub subject: StreamName,
+    /// The customer concerned.
+    pub customer: Option<CustomerId>,
+}
+
+impl About {
+    /// Is about a subject that concerns no customer.
+    pub fn subject(subject: StreamName) -> Self {
+        Self { subject, customer: None }
+    }
+
+    /// Is about a customer's own stream.
+    pub fn customer(customer: CustomerId) -> Self {
+        Self { subject: customer.stream(), customer: Some(customer) }
+    }
+}
+
+/// Reads the customer out of the subject a caller must name, such as `contact/C-00042`.
+///
+/// # Errors
+/// No subject is named, it is of another kind, or there is no such customer.
+pub(crate) fn named_customer(world: &World, named: Option<&StreamName>, kind: &str) -> Result<CustomerId, Refusal> {
+    let missing = || common::Refusal::NoSubject { example: format!("{kind}/C-00042") };
+    let named = named.ok_or_else(missing)?;
+    let id = named.id().filter(|_| named.kind() == kind).ok_or_else(missing)?;
+    let customer: CustomerId = id.parse().map_err(|_| missing())?;
+    if world.customer.customers.contains_key(&customer) {
+        return Ok(customer);
+    }
+    Err(common::Refusal::Unknown { pointer: "subject".into(), what: "customer".into(), id: id.into() }.into())
+}
+
+/// One event a decision lets in.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// The event, computed fields filled in.
+    pub event: Event,
+    /// What it is about.
+    pub about: About,
+    /// Who it is entered for, where that is not who proposed: an approved event is its first proposer's.
+    pub actor: Option<Actor>,
+    /// The id it is entered under; the proposal's own for the first.
+    pub id: Option<EntryId>,
+    /// Business time and reason, where they are not the proposal's.
+    pub times: Option<(Timestamp, Option<String>)>,
+}
+
+impl Admission {
+    /// Lets in the proposal itself.
+    pub fn of(event: impl Into<Event>, context: &Context<'_>) -> Self {
+        Self { event: event.into(), about: context.about.clone(), actor: None, id: None, times: None }
+    }
+}
+
+/// The facts of an entry that a fold reads besides the event.
+#[derive(Clone, Copy, Debug)]
+pub struct Fact<'a> {
+    /// The entry's index.
+    pub index: u64,
+    /// Its id.
+    pub id: &'a EntryId,
+    /// Recorded at.
+    pub at: Timestamp,
+    /// Business time.
+    pub occurred_at: Timestamp,
+    /// Who.
+    pub actor: &'a Actor,
+    /// What it is about.
+    pub subject: &'a StreamName,
+}
+
+impl Fact<'_> {
+    /// Returns the customer named by the subject, as in `contact/C-00042`.
+    pub fn customer(&self) -> Option<CustomerId> {
+        self.subject.id()?.parse().ok()
+    }
+}
+
+impl World {
+    /// Tells whether something of that kind and id exists; `None` if only the store can tell.
+    pub fn knows(&self, referent: Referent, id: &str) -> Option<bool> {
+        match referent {
+            Referent::Customer => Some(id.parse().is_ok_and(|id: CustomerId| self.customer.customers.contains_key(&id))),
+            Referent::Employee => Some(id.parse().is_ok_and(|id: EmployeeId| self.employee.members.contains_key(&id))),
+            Referent::Unit => Some(id.parse().is_ok_and(|id: UnitId| self.organization.units.contains_key(&id))),
+            Referent::Sale | Referent::Record => None,
+            Referent::Elsewhere(_) => Some(false),
+        }
+    }
+
+    /// Returns the calendar date of `at` in the ledger's zone.
+    pub fn date(&self, at: Timestamp) -> Date {
+        self.ledger.zone.date(at)
+    }
+}
+
+/// neither in the future nor late without a reason.
+fn check_time(world: &World, context: &Context<'_>, name: &str) -> Result<(), Refusal> {
+    if context.occurred_at > context.at.plus(std::time::Duration::from_secs(300)) {
+        return Err(common::Refusal::Future.into());
+    }
+    // What was approved is admitted under the business time of the first proposal.
+    if !context.approvals.is_empty() || *context.actor == Actor::System {
+        return Ok(());
+    }
+    let hours = policy::parameter(world, context.actor.unit(), context.at, "p.backdate.hours");
+    let kind = catalog::find(name);
+    // A date has no hour: a day counts as over only when it is.
+    let day = kind.and_then(|kind| kind.field(kind.occurred?)).is_some_and(|field| matches!(field.kind, catalog::Kind::Date));
+    let grace = std::time::Duration::from_secs(3600 * (u64::try_from(hours).unwrap_or(0) + if day { 24 } else { 0 }));
+    if context.at.since(context.occurred_at) > grace && context.late_reason.is_none() {
+        return Err(common::Refusal::Late { hours }.into());
+    }
+    Ok(())
+}
+
+/// Fills a computed field, or checks the value supplied for it.
+pub(crate) fn computed<T: PartialEq + Serialize>(field: &str, supplied: Option<T>, computed: Option<T>) -> Result<Option<T>, Refusal> {
+    match supplied {
+        Some(supplied) if Some(&supplied) != computed.as_ref() => {
+            let computed = computed.and_then(|value| serde_json::to_value(value).ok()).unwrap_or(Value::Null);
+            let computed = computed.as_str().map_or_else(|| computed.to_string(), str::to_owned);
+            Err(common::Refusal::NotComputed { field: field.into(), computed }.into())
+        }
+        _ => Ok(computed),
+    }
+}

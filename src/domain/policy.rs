@@ -1,0 +1,269 @@
+//! Business policy: presets and parameters in force per unit, and the access policy sets adopted.
+
+use imbl::Vector;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::clock::Timestamp;
+use crate::domain::approval::{self, Step};
+use crate::domain::catalog::{Count, INTEGER_MAX, Str, Text, events, refusals};
+use crate::domain::role::Role;
+use crate::domain::{self, About, Actor, Admission, Context, Fact, World};
+use crate::entry::Hash;
+use crate::ids::{EmployeeId, StreamName, UnitId};
+
+/// The presets per topic; the first of each is in force where nothing else was adopted (rules §1).
+pub const PRESETS: &[(&str, &[&str])] = &[
+    ("tier", &[
+        "tier.share_5_1", "tier.share_5_2_1", "tier.retail_cumulative", "tier.relation_abc", "tier.scale_abc",
+        "tier.star", "tier.intent_abc", "tier.value_3", "tier.abcde_manual", "tier.dept_lists",
+    ]),
+    ("newcust", &["newcust.no_tx_3y", "newcust.never", "newcust.recent_first"]),
+    ("code", &["code.after_contracts", "code.at_archive"]),
+    ("credit", &["credit.accounting_key", "credit.regional_gm"]),
+];
+
+/// The parameters with their defaults and bounds (rules §2).
+pub const PARAMETERS: &[Parameter] = &[
+    Parameter::number("p.backdate.hours", 24, 0, 8760),
+    Parameter::number("p.visit.max_minutes", 30, 1, 1440),
+    Parameter::number("p.newcust.years", 3, 1, 20),
+    Parameter::number("p.dormant.months", 6, 1, 120),
+    Parameter::number("p.lost.months", 12, 1, 240),
+    Parameter::number("p.loyal.min_purchases", 3, 1, 1000),
+    Parameter::number("p.grade.lapse_days", 30, 1, 366),
+    Parameter::number("p.checkpoint.every", 1000, 1, 1_000_000),
+    Parameter { name: "p.grade.credit_scale", default: Default::Text("A,B,C,D,E"), min: 1, max: 40 },
+];
+
+/// A parameter: its default and what values it may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// Its default.
+    pub default: Default,
+    /// The least value, or the least number of characters.
+    pub min: i64,
+    /// The greatest value, or the greatest number of characters.
+    pub max: i64,
+}
+
+/// A parameter's default.
+#[derive(Clone, Copy, Debug)]
+pub enum Default {
+    /// A number.
+    Number(i64),
+    /// A text.
+    Text(&'static str),
+}
+
+impl Parameter {
+    const fn number(name: &'static str, default: i64, min: i64, max: i64) -> Self {
+        Self { name, default: Default::Number(default), min, max }
+    }
+
+    fn allows(&self, value: &Value) -> bool {
+        match self.default {
+            Default::Number(_) => value.as_i64().is_some_and(|number| (self.min..=self.max).contains(&number)),
+            Default::Text(_) => value.as_str().is_some_and(|text| {
+                let length = i64::try_from(text.chars().count()).unwrap_or(INTEGER_MAX);
+                (self.min..=self.max).contains(&length)
+            }),
+        }
+    }
+}
+
+events! {
+    /// A version of the business policy is adopted.
+    Adopted "policy.adopted" "制度生效" "Policy adopted" {
+        /// The version, one more than the highest before.
+        version: Option<Count>, C0, "制度版本", "Version", computed;
+        /// The unit it holds for, and those below.
+        unit: UnitId, C0, "适用部门", "Unit";
+        /// The preset chosen per topic.
+        presets: Map<String, Value>, C0, "制度预设", "Presets";
+        /// The parameters set.
+        parameters: Map<String, Value>, C0, "参数", "Parameters";
+        /// From when it holds; never in the past.
+        effective_at: Timestamp, C0, "生效时间", "Effective from";
+        /// Who drafted it.
+        drafted_by: Option<EmployeeId>, C7, "起草人", "Drafted by", computed;
+        /// Who approved it.
+        approved_by: Option<EmployeeId>, C7, "批准人", "Approved by", computed;
+        /// Why it changes.
+        reason: Text, C0, "修订原因", "Reason";
+    }
+    /// A set of access policies is adopted, before it decides anything.
+    AccessAdopted "access_policy.adopted" "访问策略生效" "Access policy adopted" {
+        /// The hash of the set.
+        policy_set: Hash, C0, "策略集哈希", "Policy set";
+        /// How many policies it holds.
+        policies: Count, C0, "策略数", "Policies";
+        /// The release it came with.
+        release: Str<1, 40>, C0, "版本", "Release";
+    }
+}
+
+/// The versions adopted.
+#[derive(Clone, Debug, Serialize, Deserialize, std::default::Default)]
+pub struct State {
+    /// Versions of the business policy, oldest first.
+    pub adopted: Vector<Version>,
+    /// The access policy set that decides now.
+    pub access: Option<Hash>,
+}
+
+/// One version of the business policy.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Version {
+    /// Its number.
+    pub version: i64,
+    /// The unit it holds for, and those below.
+    pub unit: UnitId,
+    /// From when it holds.
+    pub effective_at: Timestamp,
+    /// The preset chosen per topic.
+    pub presets: Vec<(String, String)>,
+    /// The parameters set, numbers and texts alike as text.
+    pub parameters: Vec<(String, String)>,
+}
+
+refusals! {
+    /// The approver or the drafter decides on their own draft.
+    Retroactive => E_RULE "R-014", "a policy cannot take effect in the past", "制度不得追溯生效";
+    /// No such preset.
+    UnknownPreset { topic: String, preset: String } => E_SCHEMA "",
+        "there is no preset \"{preset}\" for \"{topic}\"", "“{topic}”没有预设“{preset}”";
+    /// No such parameter, or out of its range.
+    BadParameter { name: String } => E_SCHEMA "", "\"{name}\" is no parameter or its value is out of range", "“{name}”不是参数或取值超出范围";
+}
+
+/// Returns the preset in force for `topic` at `unit`.
+pub fn preset<'a>(world: &'a World, unit: Option<&UnitId>, at: Timestamp, topic: &str) -> &'a str {
+    in_force(world, unit, at)
+        .find_map(|version| version.presets.iter().find(|(name, _)| name == topic))
+        .map(|(_, preset)| preset.as_str())
+        .or_else(|| PRESETS.iter().find(|(name, _)| *name == topic)?.1.first().copied())
+        .unwrap_or_default()
+}
+
+/// Returns the number in force for the parameter `name` at `unit`.
+pub fn parameter(world: &World, unit: Option<&UnitId>, at: Timestamp, name: &str) -> i64 {
+    let adopted = set(world, unit, at, name).and_then(|value| value.parse().ok());
+    adopted.unwrap_or_else(|| match default(name) {
+        Some(Default::Number(number)) => number,
+        Some(Default::Text(_)) | None => 0,
+    })
+}
+
+/// Returns the text in force for the parameter `name` at `unit`.
+pub fn text_parameter<'a>(world: &'a World, unit: Option<&UnitId>, at: Timestamp, name: &str) -> &'a str {
+    set(world, unit, at, name).unwrap_or_else(|| match default(name) {
+        Some(Default::Text(text)) => text,
+        Some(Default::Number(_)) | None => "",
+    })
+}
+
+/// Returns the highest version in force at `unit`; 0 before the first.
+pub fn version(world: &World, unit: Option<&UnitId>, at: Timestamp) -> u64 {
+    in_force(world, unit, at).map(|version| u64::try_from(version.version).unwrap_or(0)).max().unwrap_or(0)
+}
+
+fn default(name: &str) -> Option<Default> {
+    PARAMETERS.iter().find(|parameter| parameter.name == name).map(|parameter| parameter.default)
+}
+
+fn set<'a>(world: &'a World, unit: Option<&UnitId>, at: Timestamp, name: &str) -> Option<&'a str> {
+    in_force(world, unit, at)
+        .find_map(|version| version.parameters.iter().find(|(set, _)| set == name))
+        .map(|(_, value)| value.as_str())
+}
+
+/// Versions in force at `unit`, newest first; the company's first unit stands in where there is none.
+fn in_force<'a>(world: &'a World, unit: Option<&UnitId>, at: Timestamp) -> impl Iterator<Item = &'a Version> {
+    let line = match unit {
+        Some(unit) => world.organization.line(unit),
+        None => world.policy.adopted.front().map(|version| version.unit.clone()).into_iter().collect(),
+    };
+    world.policy.adopted.iter().rev().filter(move |version| version.effective_at <= at && line.contains(&version.unit))
+}
+
+/// Says which stream the event belongs to.
+pub(super) fn about(_: &World, event: &Event, _: Option<&StreamName>) -> Result<About, domain::Refusal> {
+    Ok(About::subject(StreamName::single(match event {
+        Event::Adopted(_) => "policy",
+        Event::AccessAdopted(_) => "access_policy",
+    })))
+}
+
+/// Decides on a draft, which the general manager approves.
+pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Result<Vec<Admission>, domain::Refusal> {
+    let adopted = match event {
+        Event::Adopted(adopted) => adopted,
+        Event::AccessAdopted(_) if *context.actor == Actor::System => return Ok(vec![Admission::of(event, context)]),
+        Event::AccessAdopted(_) => return Err(domain::common::Refusal::SystemOnly.into()),
+    };
+    check_values(&adopted)?;
+    if adopted.effective_at < context.at && *context.actor != Actor::System {
+        return Err(Refusal::Retroactive.into());
+    }
+    let steps = steps(context.actor);
+    if let Some(request) = approval::request(world, context, &Event::Adopted(adopted.clone()).into(), steps)? {
+        return Ok(request);
+    }
+    let highest = world.policy.adopted.iter().map(|version| version.version).max().unwrap_or(0);
+    let approver = context.approvals.first().or(adopted.approved_by.as_ref()).cloned();
+    let drafter = context.actor.employee().or(adopted.drafted_by.as_ref()).cloned();
+    Ok(vec![Admission::of(
+        Event::Adopted(Adopted {
+            version: domain::computed("version", adopted.version, Some(domain::catalog::Int(highest + 1)))?,
+            drafted_by: domain::computed("drafted_by", adopted.drafted_by.clone(), drafter)?,
+            approved_by: domain::computed("approved_by", adopted.approved_by.clone(), approver)?,
+            ..adopted
+        }),
+        context,
+    )])
+}
+
+/// The steps a draft by `actor` must pass: the general manager, or for that person's own draft the deputy
+/// and the compliance officer.
+pub(super) fn steps(actor: &Actor) -> Vec<Step> {
+    if actor.role() == Some(Role::GeneralManager) {
+        vec![Step::Holder(Role::DeputyGm), Step::Holder(Role::Compliance)]
+    } else {
+        vec![Step::Holder(Role::GeneralManager)]
+    }
+}
+
+fn check_values(adopted: &Adopted) -> Result<(), Refusal> {
+    for (topic, preset) in &adopted.presets {
+        let known = PRESETS.iter().find(|(name, _)| name == topic).map_or(&[][..], |(_, presets)| presets);
+        if !preset.as_str().is_some_and(|preset| known.contains(&preset)) {
+            return Err(Refusal::UnknownPreset { topic: topic.clone(), preset: preset.to_string() });
+        }
+    }
+    for (name, value) in &adopted.parameters {
+        if !PARAMETERS.iter().any(|parameter| parameter.name == name && parameter.allows(value)) {
+            return Err(Refusal::BadParameter { name: name.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Takes over what was adopted.
+pub(super) fn evolve(state: &mut State, _: &Fact<'_>, event: &Event) {
+    let texts = |map: &Map<String, Value>| {
+        map.iter().map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect()
+    };
+    match event {
+        Event::Adopted(adopted) => state.adopted.push_back(Version {
+            version: adopted.version.map_or(0, |version| version.0),
+            unit: adopted.unit.clone(),
+            effective_at: adopted.effective_at,
+            presets: texts(&adopted.presets),
+            parameters: texts(&adopted.parameters),
+        }),
+        Event::AccessAdopted(adopted) => state.access = Some(adopted.policy_set),
+    }
+}
