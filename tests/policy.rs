@@ -6,10 +6,10 @@ use std::str::FromStr;
 use std::sync::LazyLock;
 
 use cedar_policy::{Authorizer, Context, Entities, EntityUid, PolicyId, PolicySet, Request, RestrictedExpression};
-use dossier::access::class::Matter;
+use dossier::access::matter::Matter;
 use dossier::access::decide::{Action, Authority, BUILTIN, Decision, Policies, Resource, schema};
 use dossier::access::facts::Facts;
-use dossier::access::role::Role;
+use dossier::domain::role::Role;
 use proptest::prelude::*;
 
 /// The access matrix, typed from the specification: one row per role, one cell per matter in the order of
@@ -234,17 +234,12 @@ fn right(token: &str) -> Right {
 }
 
 /// Says whether the matrix and its extra conditions permit, and whether masked; written without a look at the policies.
-fn expected(
-    rights: &[Right],
-    role: Role,
-    action: Action,
-    matter: Matter,
-    facts: Facts,
-) -> (bool, bool) {
+fn expected(rights: &[Right], role: Role, action: Action, matter: Matter, facts: Facts) -> (bool, bool) {
     let holds = |fact| facts.contains(fact);
-    let confidential = [Matter::Commercial, Matter::Credit, Matter::PersonIdentity, Matter::PersonPrivate, Matter::Strategy];
-    let region = holds(Facts::REGION)
-        && !(confidential.contains(&matter) && holds(Facts::KEY_CUSTOMER) && !holds(Facts::UNIT));
+    let confidential =
+        [Matter::Commercial, Matter::Credit, Matter::PersonIdentity, Matter::PersonPrivate, Matter::Strategy];
+    let region =
+        holds(Facts::REGION) && !(confidential.contains(&matter) && holds(Facts::KEY_CUSTOMER) && !holds(Facts::UNIT));
     let letter = match action {
         Action::Read => 'R',
         Action::Print | Action::Export => 'X',
@@ -266,7 +261,7 @@ fn expected(
             Some('s') => holds(Facts::SELF) || holds(Facts::SUBMITTED),
             Some('g') => grant,
             Some('l') => holds(Facts::LOAN),
-            Some(other) => panic!("unknown condition {other}"),
+            Some(other) => unreachable!("unknown condition {other}"),
         };
         // a grant reaches beyond one's own, for what one may read of one's own.
         let archive = confidential.contains(&matter) || matches!(matter, Matter::Basic | Matter::ContactLog);
@@ -335,7 +330,8 @@ fn every_event_may_be_appended_by_whom_the_second_table_says() {
     for line in EVENTS.lines().filter(|line| !line.is_empty()) {
         let (events, grants) = line.split_once(" : ").expect("a row has a colon");
         let grants: Vec<(&str, Facts, Facts)> = grants.split_whitespace().map(grant).collect();
-        let mentioned = grants.iter().fold(Facts::SELF | Facts::SUBMITTED, |all, (_, with, without)| all | *with | *without);
+        let mentioned =
+            grants.iter().fold(Facts::SELF | Facts::SUBMITTED, |all, (_, with, without)| all | *with | *without);
         let mentioned: Vec<Facts> = mentioned.keys().filter_map(Facts::named).collect();
         let mut sets = up_to_two(&mentioned);
         sets.extend(Facts::ALL.into_iter().map(|(fact, _)| fact).filter(|fact| *fact != Facts::LEFT));
@@ -343,7 +339,9 @@ fn every_event_may_be_appended_by_whom_the_second_table_says() {
             named.insert(event_type);
             for (role, facts) in Role::ALL.into_iter().flat_map(|role| sets.iter().map(move |set| (role, *set))) {
                 let listed = grants.iter().any(|(to, with, without)| {
-                    (*to == "*" || *to == role.key()) && facts.contains(*with) && facts.intersection(*without).is_empty()
+                    (*to == "*" || *to == role.key())
+                        && facts.contains(*with)
+                        && facts.intersection(*without).is_empty()
                 });
                 let among = |list: &str| list.split_whitespace().any(|listed| listed == event_type);
                 let about_self = facts.contains(Facts::SELF) && among(ABOUT_SELF);
@@ -397,7 +395,8 @@ fn the_table_of_who_may_what_is_as_committed() {
         let mut shown = Vec::new();
         for set in sets {
             let decision = decide(*set | Facts::PURPOSE);
-            let implied = minimal.iter().any(|(smaller, masked)| set.contains(*smaller) && (!masked || decision.masked));
+            let implied =
+                minimal.iter().any(|(smaller, masked)| set.contains(*smaller) && (!masked || decision.masked));
             if decision.allowed && !implied {
                 minimal.push((*set, decision.masked));
                 let facts = set.keys().collect::<Vec<_>>().join("+");
@@ -478,7 +477,8 @@ fn a_leaver_reads_the_basics_of_own_customers_one_by_one_and_takes_nothing_along
     check_rule(&read(Matter::List, leaver | Facts::BULK), "R-057");
     check_rule(&read(Matter::Basic, leaver | Facts::BULK), "R-057");
     check_rule(&read(Matter::Basic, leaver.without(Facts::OWN) | Facts::GRANT), "R-057");
-    for column in [Matter::Credit, Matter::PersonIdentity, Matter::PersonPrivate, Matter::Strategy, Matter::ContactLog] {
+    for column in [Matter::Credit, Matter::PersonIdentity, Matter::PersonPrivate, Matter::Strategy, Matter::ContactLog]
+    {
         check_rule(&read(column, leaver), "R-057");
     }
     for column in Matter::ALL {
@@ -512,7 +512,8 @@ fn away_from_the_office_the_confidential_classes_stay_closed() {
 #[test]
 fn a_purpose_is_compulsory_for_four_classes_and_for_every_copy() {
     for column in Matter::ALL {
-        let compulsory = matches!(column, Matter::Credit | Matter::PersonPrivate | Matter::Strategy | Matter::AccessLog);
+        let compulsory =
+            matches!(column, Matter::Credit | Matter::PersonPrivate | Matter::Strategy | Matter::AccessLog);
         let decision = matter(Role::GeneralManager, Action::Read, column, Facts::GRANT);
         assert_eq!(decision.allowed, !compulsory, "{column}");
         if compulsory {
@@ -611,7 +612,8 @@ fn other_units_lose_their_region_on_a_key_account_by_r_123_which_refuses_nothing
     let id = "forbid.key_account.other_unit";
     let forbids = BUILTIN.iter().find(|(file, _)| *file == "forbid.cedar").expect("the file").1;
     let without: String = forbids.split_inclusive(";\n").filter(|policy| !policy.contains(id)).collect();
-    let texts = BUILTIN.map(|(file, text)| if file == "forbid.cedar" { (file, without.as_str()) } else { (file, text) });
+    let texts =
+        BUILTIN.map(|(file, text)| if file == "forbid.cedar" { (file, without.as_str()) } else { (file, text) });
     let without = Policies::parse(&texts).expect("one prohibition less");
     assert_eq!(without.ids().count() + 1, POLICIES.ids().count());
     for role in Role::ALL {

@@ -1,36 +1,41 @@
 //! Data classes: how confidential a field is, and so who may see it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-/// A data class.
+/// How confidential a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[repr(u8)]
 pub enum Class {
-    /// The list.
+    /// That a customer exists, and under which name and code.
     C0,
-    /// Basic.
+    /// What every archive opens with: addresses, industry, registration.
     C1,
-    /// Commercial.
+    /// Contracts, payments, sales, projects.
     C2,
-    /// Credit.
+    /// Grades, limits and terms.
     C3,
-    /// A person's identity.
+    /// Who a person is: name, post, telephone.
     C4,
-    /// A person's private matters.
+    /// What is a person's own: family, habits, dates.
     C5,
-    /// Strategy.
+    /// Plans, assessments, intentions.
     C6,
-    /// Staff.
+    /// About our own employees.
     C7,
-    /// Security.
+    /// Who read what, who may what, and the ledger's own state.
     C8,
 }
 
 impl Class {
-    /// Every class, in order.
-    pub const ALL: [Self; 9] = [Self::C0, Self::C1, Self::C2, Self::C3, Self::C4, Self::C5, Self::C6, Self::C7, Self::C8];
+    /// Every class, from the most open on.
+    pub const ALL: [Self; 9] =
+        [Self::C0, Self::C1, Self::C2, Self::C3, Self::C4, Self::C5, Self::C6, Self::C7, Self::C8];
 
-    /// Returns the class as it is written.
-    pub fn as_str(self) -> &'static str {
+    /// Returns the key used in events and schemas.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
         match self {
             Self::C0 => "C0",
             Self::C1 => "C1",
@@ -44,18 +49,41 @@ impl Class {
         }
     }
 
-    /// Returns its label in English and Chinese.
-    pub fn label(self) -> (&'static str, &'static str) {
+    /// Returns the Chinese label.
+    #[must_use]
+    pub const fn zh(self) -> &'static str {
         match self {
-            Self::C0 => ("list", "名录"),
-            Self::C1 => ("basic", "基本资料"),
-            Self::C2 => ("commercial", "商务资料"),
-            Self::C3 => ("credit", "信用资料"),
-            Self::C4 => ("person identity", "个人身份"),
-            Self::C5 => ("person private", "个人隐私"),
-            Self::C6 => ("strategy", "策略资料"),
-            Self::C7 => ("staff", "员工资料"),
-            Self::C8 => ("security", "安全记录"),
+            Self::C0 => "名录",
+            Self::C1 => "基本资料",
+            Self::C2 => "业务资料",
+            Self::C3 => "信用资料",
+            Self::C4 => "个人身份",
+            Self::C5 => "个人隐私",
+            Self::C6 => "策略资料",
+            Self::C7 => "员工资料",
+            Self::C8 => "安全资料",
         }
+    }
+
+    /// Returns the English label.
+    #[must_use]
+    pub const fn en(self) -> &'static str {
+        match self {
+            Self::C0 => "List",
+            Self::C1 => "Basic",
+            Self::C2 => "Commercial",
+            Self::C3 => "Credit",
+            Self::C4 => "Person identity",
+            Self::C5 => "Person private",
+            Self::C6 => "Strategy",
+            Self::C7 => "Staff",
+            Self::C8 => "Security",
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.key())
     }
 }

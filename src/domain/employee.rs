@@ -215,11 +215,11 @@ fn admit_roles(world: &World, context: &Context<'_>, changed: &RolesChanged) -> 
     let mut roles: Vec<(Role, &UnitId)> = member.roles.iter().map(|held| (held.role, &held.unit)).collect();
     for removed in &changed.removed {
         let held = roles.iter().position(|(role, unit)| *role == removed.role && **unit == removed.unit);
-        roles.remove(held.ok_or_else(|| Refusal::NotHeld { role: removed.role.as_str().into() })?);
+        roles.remove(held.ok_or_else(|| Refusal::NotHeld { role: removed.role.key().into() })?);
     }
     for added in &changed.added {
         if roles.contains(&(added.role, &added.unit)) {
-            return Err(Refusal::AlreadyHeld { role: added.role.as_str().into() }.into());
+            return Err(Refusal::AlreadyHeld { role: added.role.key().into() }.into());
         }
         roles.push((added.role, &added.unit));
     }

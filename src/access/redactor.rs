@@ -1,0 +1,250 @@
+//! The one redactor: it turns the cells of a view into what this reader may see.
+//!
+//! **Invariant:** every surface (API, page, list, export, history, error) gets its values from here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use crate::access::decide::{Action, Authority, Decision, Policies, Resource};
+use crate::access::facts::Facts;
+use crate::access::matter::Matter;
+use crate::access::principal::Principal;
+use crate::access::relation;
+use crate::domain::World;
+use crate::domain::class::Class;
+use crate::domain::employee::{Held, Member};
+use crate::ids::{CustomerId, EmployeeId};
+use crate::projection::{Cell, Node, SealedAt};
+
+/// What stands where a value may not be seen.
+pub const MASK: &str = "•••";
+/// What stands where a value was erased.
+pub const ERASED: &str = "erased (已删除)";
+
+/// What a reader may see, asked once per customer and matter and remembered for one answer.
+pub struct Sight<'a> {
+    policies: &'a Policies,
+    world: &'a World,
+    principal: &'a Principal,
+    member: &'a Member,
+    held: &'a Held,
+    action: Action,
+    extra: Facts,
+    subject: Facts,
+    decided: [Option<Decision>; Matter::ALL.len()],
+    remembered: BTreeMap<String, Facts>,
+    /// Opens a seal; `None` if its key is gone.
+    open: &'a dyn Fn(&str, &SealedAt) -> Option<Value>,
+    reveal: bool,
+    /// What was found out on the way: for the entry of the reading.
+    pub seen: Seen,
+}
+
+/// What an answer showed and by what right.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The classes shown.
+    pub classes: BTreeSet<Class>,
+    /// The fields masked.
+    pub masked: BTreeSet<String>,
+    /// The deciding policies.
+    pub policies: BTreeSet<String>,
+    /// The narrowest right.
+    pub authority: Option<Authority>,
+    /// The customers of whom more than the list was shown, in order.
+    pub customers: Vec<CustomerId>,
+    /// Opened values with the seals they stand for, as JSON pointers into the answer.
+    pub opened: Vec<(String, Value)>,
+}
+
+/// What a reader is asked to be judged as.
+pub struct Reader<'a> {
+    /// The policies that decide.
+    pub policies: &'a Policies,
+    /// The snapshot that says who is what.
+    pub world: &'a World,
+    /// Who asks.
+    pub principal: &'a Principal,
+    /// The asker as a member of staff.
+    pub member: &'a Member,
+    /// The role acted under.
+    pub held: &'a Held,
+    /// Reading, printing or exporting.
+    pub action: Action,
+    /// Facts of the request: purpose, bulk.
+    pub extra: Facts,
+}
+
+impl<'a> Sight<'a> {
+    /// Looks with these eyes; sealed values are opened only if `reveal` is set and the policies permit.
+    pub fn new(reader: &Reader<'a>, open: &'a dyn Fn(&str, &SealedAt) -> Option<Value>, reveal: bool) -> Self {
+        Self {
+            policies: reader.policies,
+            world: reader.world,
+            principal: reader.principal,
+            member: reader.member,
+            held: reader.held,
+            action: reader.action,
+            extra: reader.extra,
+            subject: relation::facts(reader.world, reader.principal, reader.member, reader.held, None),
+            decided: Default::default(),
+            remembered: BTreeMap::new(),
+            open,
+            reveal,
+            seen: Seen::default(),
+        }
+    }
+
+    /// Looks at a customer from here on.
+    pub fn turn_to(&mut self, customer: Option<&CustomerId>) {
+        self.subject = relation::facts(self.world, self.principal, self.member, self.held, customer);
+        self.decided = Default::default();
+    }
+
+    /// Decides whether a matter may be read, on whatever is looked at.
+    pub fn may(&mut self, matter: Matter) -> Decision {
+        let place = matter as usize;
+        if let Some(Some(decision)) = self.decided.get(place) {
+            return decision.clone();
+        }
+        let facts = self.subject.with(self.extra);
+        let decision = self.policies.decide(self.held.role, self.action, Resource::Matter(matter), facts);
+        if let Some(slot) = self.decided.get_mut(place) {
+            *slot = Some(decision.clone());
+        }
+        decision
+    }
+
+    /// Tells whether whole entries may leave: whoever may take ledger proofs out (auditor and compliance).
+    pub fn may_take_proofs(&mut self) -> bool {
+        let facts = self.subject.with(self.extra);
+        self.policies.decide(self.held.role, Action::Export, Resource::Matter(Matter::Proofs), facts).allowed
+    }
+
+    /// Turns a view into what is shown.
+    pub fn show(&mut self, node: &Node) -> Value {
+        self.node(node, &mut String::new(), "")
+    }
+
+    fn node(&mut self, node: &Node, pointer: &mut String, name: &str) -> Value {
+        match node {
+            Node::Cell(cell) => self.cell(cell, pointer, name),
+            Node::Row(row) => {
+                let mut shown = Map::new();
+                for (name, node) in row {
+                    let length = pointer.len();
+                    pointer.push('/');
+                    pointer.push_str(name);
+                    let value = self.node(node, pointer, name);
+                    pointer.truncate(length);
+                    // Nothing to show is left out: an absent value has no field.
+                    if !value.is_null() {
+                        shown.insert((*name).to_owned(), value);
+                    }
+                }
+                Value::Object(shown)
+            }
+            Node::List(items) => {
+                let mut shown = Vec::with_capacity(items.len());
+                for (place, item) in items.iter().enumerate() {
+                    let length = pointer.len();
+                    pointer.push('/');
+                    pointer.push_str(&place.to_string());
+                    shown.push(self.node(item, pointer, name));
+                    pointer.truncate(length);
+                }
+                Value::Array(shown)
+            }
+            Node::About(customer, inner) => {
+                let before = (self.subject, std::mem::take(&mut self.decided));
+                let key = customer.as_str();
+                let facts = match self.remembered.get(key) {
+                    Some(facts) => *facts,
+                    None => {
+                        let facts = relation::facts(self.world, self.principal, self.member, self.held, Some(customer));
+                        self.remembered.insert(key.to_owned(), facts);
+                        facts
+                    }
+                };
+                self.subject = facts;
+                let classes = std::mem::take(&mut self.seen.classes);
+                let value = self.node(inner, pointer, name);
+                if self.seen.classes.iter().any(|class| *class != Class::C0) && self.seen.customers.last() != Some(customer) {
+                    self.seen.customers.push(customer.clone());
+                }
+                self.seen.classes.extend(classes);
+                (self.subject, self.decided) = before;
+                value
+            }
+            Node::AboutStaff(employee, inner) => {
+                let before = (self.subject, std::mem::take(&mut self.decided));
+                self.subject = self.subject.with(self.facts_of_staff(employee));
+                let value = self.node(inner, pointer, name);
+                (self.subject, self.decided) = before;
+                value
+            }
+        }
+    }
+
+    fn facts_of_staff(&self, employee: &EmployeeId) -> Facts {
+        relation::facts_of_staff(self.world, self.principal, self.held, employee)
+    }
+
+    fn cell(&mut self, cell: &Cell, pointer: &str, name: &str) -> Value {
+        if cell.value.is_null() {
+            return Value::Null;
+        }
+        if cell.class == Class::C0 && cell.sealed.is_none() {
+            return cell.value.clone();
+        }
+        let mut masked = false;
+        for matter in needed(cell) {
+            let decision = self.may(matter);
+            if !decision.allowed {
+                return self.mask(name);
+            }
+            masked |= decision.masked;
+            self.note(&decision);
+        }
+        let personal = matches!(cell.class, Class::C4 | Class::C5);
+        if personal && (masked || !self.reveal) {
+            return self.mask(name);
+        }
+        self.seen.classes.insert(cell.class);
+        match &cell.sealed {
+            None => cell.value.clone(),
+            Some(at) => match cell.value.as_str().and_then(|seal| (self.open)(seal, at)) {
+                Some(opened) => {
+                    self.seen.opened.push((pointer.to_owned(), cell.value.clone()));
+                    opened
+                }
+                None => Value::String(ERASED.to_owned()),
+            },
+        }
+    }
+
+    fn mask(&mut self, name: &str) -> Value {
+        self.seen.masked.insert(name.chars().take(60).collect());
+        Value::String(MASK.to_owned())
+    }
+
+    fn note(&mut self, decision: &Decision) {
+        for policy in decision.policies.iter() {
+            if !self.seen.policies.contains(policy) {
+                self.seen.policies.insert(policy.clone());
+            }
+        }
+        if let Some(authority) = decision.authority {
+            // The widest right that was needed says by what right the whole was read.
+            self.seen.authority = Some(self.seen.authority.map_or(authority, |widest| widest.max(authority)));
+        }
+    }
+}
+
+/// What must be permitted for a cell: its matter, and its class where that is confidential in its own right.
+fn needed(cell: &Cell) -> impl Iterator<Item = Matter> {
+    let own = cell.class.matter();
+    let confidential = matches!(cell.class, Class::C3 | Class::C4 | Class::C5 | Class::C6);
+    std::iter::once(cell.matter).chain((confidential && own != cell.matter).then_some(own))
+}

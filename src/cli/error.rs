@@ -1,0 +1,615 @@
+//! Everything this door says when something did not work: exit code, message and hint, in both languages.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::access::principal::Language;
+use crate::accounts;
+use crate::demo;
+use crate::domain::{Code, Refusal};
+use crate::import::mapping;
+use crate::import::plan::PlanError;
+use crate::import::table;
+use crate::ledger::{Broken, OpenError, SubmitError, ViewError};
+
+/// What the caller's shell learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything asked for was done.
+    Done = 0,
+    /// A rule says no.
+    Refused = 1,
+    /// The command line or a file it names makes no sense.
+    Usage = 2,
+    /// There is no such thing, or the caller may not.
+    NotAllowed = 3,
+    /// What was entered is not as it was entered.
+    Integrity = 4,
+    /// Something else is in the way.
+    Other = 5,
+}
+
+/// Why a verb was not done.
+#[derive(Debug)]
+pub enum Failure {
+    /// The ledger does not open.
+    Open(OpenError),
+    /// A proposal was not entered.
+    Submit(SubmitError),
+    /// A reading was not granted.
+    View(ViewError),
+    /// A data directory is not sound.
+    Verify(Broken),
+    /// The mapping file has no meaning.
+    Mapping(mapping::ParseError),
+    /// A file of rows cannot be read.
+    Table(table::ReadError),
+    /// The mapping does not fit the files.
+    Plan(PlanError),
+    /// Rows of an import were refused; each has been told.
+    RowsRefused(u64),
+    /// The accounts cannot be read or written.
+    Accounts(accounts::Error),
+    /// The demo cannot be built.
+    Demo(demo::BuildError),
+    /// The founding file is no founding.
+    Founding(FoundingProblem),
+    /// A file cannot be read or written.
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Standard input, output or a thread of the process fails.
+    Process(io::Error),
+    /// The address cannot be listened on.
+    Listen {
+        /// The address.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A text is not JSON of the shape wanted.
+    Json {
+        /// The file, `-` for standard input.
+        file: String,
+        /// The line.
+        line: usize,
+        /// The column.
+        column: usize,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// Neither `--token` nor `DOSSIER_TOKEN` is given.
+    NoToken,
+    /// The token opens nothing.
+    BadToken,
+    /// The ledger knows no such employee.
+    NoSuchEmployee(String),
+    /// The token to take back is none of that employee's.
+    NoSuchToken,
+    /// No view has that key.
+    NoSuchView(String),
+    /// A value on the command line makes no sense.
+    Argument {
+        /// Which.
+        name: &'static str,
+        /// What it must be, in English and Chinese.
+        wanted: (&'static str, &'static str),
+    },
+    /// The answer cannot be shown as a table.
+    NotTabular,
+    /// The ledger stopped taking entries while it was served.
+    Stopped,
+    /// The directory holds something that is not a demo.
+    NotADemo(PathBuf),
+    /// The directory holds a demo that was not finished.
+    UnfinishedDemo(PathBuf),
+    /// Whoever reads the output has gone.
+    BrokenPipe,
+}
+
+/// What is wrong with a founding file.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FoundingProblem {
+    /// It is not TOML of the shape wanted.
+    Syntax(String),
+    /// Nobody holds a role that has to be held.
+    NoOfficer(&'static str),
+    /// Not exactly one officer heads the first unit.
+    NoHead,
+    /// The head is not the general manager.
+    HeadNotGeneralManager,
+    /// Two officers share an id.
+    OfficerTwice(String),
+    /// A role has no such key.
+    NoSuchRole(String),
+}
+
+/// How a failure is told.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The exit code.
+    pub exit: Exit,
+    /// What happened, in English and Chinese.
+    pub message: (String, String),
+    /// What to do about it, in English and Chinese.
+    pub hint: Option<(&'static str, &'static str)>,
+}
+
+impl Failure {
+    /// Names the file an error of the system is about.
+    pub fn file(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::File { path, source }
+    }
+
+    /// Says what happened, what the shell learns, and what to do.
+    pub fn told(&self) -> Told {
+        match self {
+            Self::Open(error) => open(error),
+            Self::Submit(error) => submit(error),
+            Self::View(error) => view(error),
+            Self::Verify(broken) => verify(broken),
+            Self::Mapping(error) => mapping(error),
+            Self::Table(error) => table(error),
+            Self::Plan(error) => plan(error),
+            Self::RowsRefused(rows) => told(
+                Exit::Refused,
+                format!("{rows} row(s) were refused; the others stand"),
+                format!("{rows}行被拒绝，其余均已记录"),
+            ),
+            Self::Accounts(_) => {
+                told(Exit::Other, "the accounts cannot be read or written", "账号文件无法读写")
+            }
+            Self::Demo(error) => building(error),
+            Self::Founding(problem) => founding(problem),
+            Self::File { path, .. } => told(
+                if self.missing() { Exit::NotAllowed } else { Exit::Other },
+                format!("file \"{}\" cannot be read or written", path.display()),
+                format!("文件“{}”无法读写", path.display()),
+            ),
+            Self::Process(_) => told(Exit::Other, "the system refuses what the process needs", "系统拒绝了进程所需的资源"),
+            Self::Listen { address, .. } => {
+                told(Exit::Other, format!("cannot listen on \"{address}\""), format!("无法监听“{address}”"))
+                    .hint("Is another server running? Choose another address with --listen.", "是否已有服务在运行？可用 --listen 指定其他地址。")
+            }
+            Self::Json { file, line, column, reason } => told(
+                Exit::Usage,
+                format!("\"{file}\" line {line} column {column} is not a proposal: {reason}"),
+                format!("“{file}”第{line}行第{column}列不是合法的提案：{reason}"),
+            )
+            .hint(
+                "Give an object with \"type\" and \"data\", or an array of such objects.",
+                "须为含“type”和“data”的对象，或此类对象的数组。",
+            ),
+            Self::NoToken => told(Exit::Usage, "no token is given", "未提供令牌").hint(
+                "Give --token, or set DOSSIER_TOKEN. `dossier token` issues one.",
+                "请用 --token 或环境变量 DOSSIER_TOKEN 提供；可用 `dossier token` 签发。",
+            ),
+            Self::BadToken => told(Exit::NotAllowed, "the token is not valid", "令牌无效")
+                .hint("It may have been revoked. `dossier token` issues a new one.", "令牌可能已被吊销；可用 `dossier token` 重新签发。"),
+            Self::NoSuchEmployee(id) => told(
+                Exit::NotAllowed,
+                format!("there is no employee \"{id}\" at work here"),
+                format!("没有在职员工“{id}”"),
+            ),
+            Self::NoSuchToken => told(Exit::NotAllowed, "there is no such token to revoke", "没有可吊销的令牌"),
+            Self::NoSuchView(key) => told(Exit::Usage, format!("there is no view \"{key}\""), format!("没有视图“{key}”"))
+                .hint("`dossier show --help` lists the views.", "视图列表见 `dossier show --help`。"),
+            Self::Argument { name, wanted } => {
+                told(Exit::Usage, format!("{name} must be {}", wanted.0), format!("{name}须为{}", wanted.1))
+            }
+            Self::NotTabular => told(Exit::Usage, "this view is no list", "该视图不是列表")
+                .hint("Show it with --format json.", "请用 --format json 显示。"),
+            Self::Stopped => told(
+                Exit::Other,
+                "the ledger can no longer be written, so nothing can be entered or read",
+                "账本无法写入，已停止记录与查阅",
+            )
+            .hint(
+                "Make room on the disk or repair it, then start again; nothing acknowledged is lost.",
+                "请清理或修复磁盘后重新启动；已确认的内容不会丢失。",
+            ),
+            Self::NotADemo(path) => told(
+                Exit::Refused,
+                format!("directory \"{}\" is not empty and holds no demo", path.display()),
+                format!("目录“{}”非空，且不是演示账本", path.display()),
+            )
+            .hint("Name another directory with --data.", "请用 --data 指定其他目录。"),
+            Self::UnfinishedDemo(path) => told(
+                Exit::Refused,
+                format!("directory \"{}\" holds a demo that was not finished", path.display()),
+                format!("目录“{}”中的演示账本未建成", path.display()),
+            )
+            .hint(
+                "Remove it and the directory of its keys beside it, and build again.",
+                "请删除该目录及旁边的密钥目录后重新生成。",
+            ),
+            Self::BrokenPipe => told(Exit::Done, "", ""),
+        }
+    }
+
+    /// Writes the failure for a person: the message, what caused it, and a hint.
+    pub fn text(&self, language: Language) -> String {
+        let told = self.told();
+        let mut text = match language {
+            Language::English => format!("error: {}\n", told.message.0),
+            Language::Chinese => format!("错误：{}\n", told.message.1),
+        };
+        for line in self.details(language) {
+            text.push_str(&format!("  {line}\n"));
+        }
+        if let Some(hint) = told.hint {
+            text.push_str(&language.choose((format!("hint: {}\n", hint.0), format!("提示：{}\n", hint.1))));
+        }
+        // What a file or a caller brought along must not steer a terminal.
+        text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
+    }
+
+    fn missing(&self) -> bool {
+        matches!(self, Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// What stands behind the message: each problem of a payload, or the chain of causes.
+    fn details(&self, language: Language) -> Vec<String> {
+        if let Some(Refusal::Schema(problems)) = self.refusal() {
+            let said = |problem: &crate::domain::catalog::Problem| {
+                format!("{}: {}", problem.pointer, language.choose((problem.en.as_str(), problem.zh.as_str())))
+            };
+            return problems.iter().map(said).collect();
+        }
+        let source: Option<&dyn std::error::Error> = match self {
+            Self::Open(error) => std::error::Error::source(error),
+            Self::Verify(error) => std::error::Error::source(error),
+            Self::Table(error) => std::error::Error::source(error),
+            Self::Accounts(error) => Some(error),
+            Self::Demo(demo::BuildError::Open(error)) => std::error::Error::source(error),
+            Self::Demo(demo::BuildError::Accounts(error)) => Some(error),
+            Self::Demo(demo::BuildError::File { source, .. })
+            | Self::File { source, .. }
+            | Self::Listen { source, .. }
+            | Self::Process(source) => Some(source),
+            _ => None,
+        };
+        let mut lines = Vec::new();
+        let mut next = source;
+        while let Some(error) = next {
+            lines.push(error.to_string());
+            next = error.source();
+        }
+        lines
+    }
+
+    fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Submit(SubmitError::Refused { refusal, .. })
+            | Self::Demo(demo::BuildError::Submit(SubmitError::Refused { refusal, .. }))
+            | Self::View(ViewError::Refused(refusal) | ViewError::Denied(refusal)) => Some(refusal),
+            _ => None,
+        }
+    }
+}
+
+fn told(exit: Exit, en: impl Into<String>, zh: impl Into<String>) -> Told {
+    Told { exit, message: (en.into(), zh.into()), hint: None }
+}
+
+impl Told {
+    fn hint(self, en: &'static str, zh: &'static str) -> Self {
+        Self { hint: Some((en, zh)), ..self }
+    }
+}
+
+fn open(error: &OpenError) -> Told {
+    let shown = |path: &PathBuf| path.display().to_string();
+    match error {
+        OpenError::Missing(path) => {
+            let path = shown(path);
+            told(Exit::NotAllowed, format!("there is no ledger in \"{path}\""), format!("目录“{path}”中没有账本"))
+                .hint("`dossier init` founds one, `dossier demo` builds one to try.", "可用 `dossier init` 建立，或用 `dossier demo` 生成演示账本。")
+        }
+        OpenError::Exists(path) => {
+            let path = shown(path);
+            told(Exit::Refused, format!("there is a ledger in \"{path}\" already"), format!("目录“{path}”中已有账本"))
+        }
+        OpenError::InUse(path) => {
+            let path = shown(path);
+            told(
+                Exit::Other,
+                format!("another process has the ledger in \"{path}\" open"),
+                format!("目录“{path}”中的账本正被另一进程使用"),
+            )
+            .hint("Stop the server first, or ask it over HTTP instead.", "请先停止服务，或改用其HTTP接口。")
+        }
+        OpenError::Format(path) => {
+            let path = shown(path);
+            told(
+                Exit::Other,
+                format!("directory \"{path}\" was written by another version of Dossier"),
+                format!("目录“{path}”由其他版本的 Dossier 写成"),
+            )
+        }
+        OpenError::SigningKey(path) => {
+            let path = shown(path);
+            told(
+                Exit::Other,
+                format!("the signing key in \"{path}\" is missing or belongs to another ledger"),
+                format!("“{path}”中的签名密钥缺失或属于其他账本"),
+            )
+            .hint("Say where the keys are with --keys.", "请用 --keys 指明密钥目录。")
+        }
+        OpenError::Origin(origin) => told(
+            Exit::Usage,
+            format!("\"{origin}\" cannot be an origin"),
+            format!("“{origin}”不能作为账本来源标识"),
+        )
+        .hint(
+            "Use a URL without scheme, spaces or plus signs, such as dossier.example.com/ledger.",
+            "须为不含协议、空格和加号的网址，如 dossier.example.com/ledger。",
+        ),
+        OpenError::Integrity(what) => told(
+            Exit::Integrity,
+            format!("acknowledged entries are missing or altered: {what}"),
+            format!("已确认的条目缺失或被改动：{what}"),
+        )
+        .hint("Keep the directory as it is and bring back a backup beside it.", "请保留现场，并在他处恢复备份。"),
+        OpenError::Fold(error) => told(
+            Exit::Integrity,
+            format!("the ledger holds an entry this program cannot take over: {error}"),
+            format!("账本中有本程序无法接续的条目：{error}"),
+        ),
+        OpenError::Journal(_) if error.integrity() => told(
+            Exit::Integrity,
+            "acknowledged entries in the journal are missing or altered",
+            "日志中已确认的条目缺失或被改动",
+        )
+        .hint("Keep the directory as it is and bring back a backup beside it.", "请保留现场，并在他处恢复备份。"),
+        OpenError::Journal(_) => told(Exit::Other, "the journal does not open", "日志无法打开"),
+        OpenError::Store(_) | OpenError::Follow(_) => {
+            told(Exit::Other, "the store does not open and cannot be rebuilt", "存储无法打开，也无法重建")
+        }
+        OpenError::Ring(_) => told(Exit::Other, "the key ring does not open", "密钥环无法打开")
+            .hint("Say where the keys are with --keys.", "请用 --keys 指明密钥目录。"),
+        OpenError::RingBehind(what) => told(
+            Exit::Integrity,
+            format!("the key ring is older than the ledger: {what}"),
+            format!("密钥环比账本旧：{what}"),
+        )
+        .hint("Bring back the key ring that belongs to this ledger.", "请恢复与该账本对应的密钥环。"),
+        OpenError::Policies(_) => told(Exit::Other, "the access policies do not parse", "访问策略无法解析"),
+        OpenError::Io { path, .. } => {
+            let path = shown(path);
+            told(Exit::Other, format!("file \"{path}\" cannot be read or written"), format!("文件“{path}”无法读写"))
+        }
+    }
+}
+
+fn submit(error: &SubmitError) -> Told {
+    match error {
+        SubmitError::Refused { at, refusal } => {
+            let (en, zh) = refused(refusal);
+            told(exit_of(refusal), format!("proposal {}: {en}", at + 1), format!("第{}项：{zh}", at + 1))
+        }
+        SubmitError::NotFound => told(Exit::NotAllowed, "there is no such thing", "不存在"),
+        SubmitError::BatchSize => told(Exit::Usage, "a batch has 1 to 1,000 proposals", "一批须为1至1000项"),
+        SubmitError::Unwritable => Failure::Stopped.told(),
+        SubmitError::Integrity => told(
+            Exit::Integrity,
+            "the ledger is damaged; nothing is entered until it is repaired",
+            "账本已损坏，修复前不再记录",
+        )
+        .hint("`dossier verify` names the first bad entry.", "可用 `dossier verify` 查明首个异常条目。"),
+        SubmitError::Store => told(Exit::Other, "the store cannot be read", "存储无法读取")
+            .hint("`dossier rebuild` makes the views anew.", "可用 `dossier rebuild` 重建视图。"),
+        SubmitError::Busy => told(Exit::Other, "too much is going on at once", "系统繁忙").hint("Try again.", "请重试。"),
+    }
+}
+
+fn view(error: &ViewError) -> Told {
+    match error {
+        ViewError::NotFound => told(Exit::NotAllowed, "there is no such thing, or you may not know of it", "不存在或无权知悉"),
+        ViewError::Denied(refusal) | ViewError::Refused(refusal) => {
+            let (en, zh) = refused(refusal);
+            told(exit_of(refusal), en, zh)
+        }
+        ViewError::Unwritable => Failure::Stopped.told(),
+        ViewError::Integrity => submit(&SubmitError::Integrity),
+        ViewError::Store => submit(&SubmitError::Store),
+        ViewError::Busy => submit(&SubmitError::Busy),
+    }
+}
+
+/// The words of a refusal with its code and rule.
+pub fn refused(refusal: &Refusal) -> (String, String) {
+    let (code, rule) = refusal.grounds();
+    let grounds = if rule.is_empty() { code.as_str().to_owned() } else { format!("{} {rule}", code.as_str()) };
+    let (en, zh) = refusal.words();
+    (format!("{en} [{grounds}]"), format!("{zh}［{grounds}］"))
+}
+
+fn exit_of(refusal: &Refusal) -> Exit {
+    match refusal.grounds().0 {
+        Code::E_FORBIDDEN => Exit::NotAllowed,
+        Code::E_SCHEMA
+        | Code::E_REF
+        | Code::E_CONFLICT
+        | Code::E_STATE
+        | Code::E_RULE
+        | Code::E_SOD
+        | Code::E_LATE
+        | Code::E_POLICY => Exit::Refused,
+    }
+}
+
+fn verify(broken: &Broken) -> Told {
+    match broken {
+        Broken::NoLedger => told(
+            Exit::NotAllowed,
+            "there is no ledger of this format in the directory",
+            "目录中没有本格式的账本",
+        ),
+        Broken::Bytes { index, reason } => told(
+            Exit::Integrity,
+            format!("entry {index} is the first that is not as it was entered: {reason}"),
+            format!("条目{index}是首个与原记录不符的条目：{reason}"),
+        ),
+        Broken::Link { index, stream } => told(
+            Exit::Integrity,
+            format!("entry {index} does not link to the entry before it in stream \"{stream}\""),
+            format!("条目{index}未接续“{stream}”中的前一条目"),
+        ),
+        Broken::Root { size } => told(
+            Exit::Integrity,
+            format!("the first {size} entries have another root than was signed"),
+            format!("前{size}条的树根与已签名的不同"),
+        ),
+        Broken::Missing { found, size } => told(
+            Exit::Integrity,
+            format!("the journal holds {found} entries, a signed checkpoint covers {size}: entry {found} is the first missing"),
+            format!("日志有{found}条，已签名的封存点覆盖{size}条：条目{found}起缺失"),
+        ),
+        Broken::Io(_) => told(Exit::Other, "a file of the ledger cannot be read", "账本文件无法读取"),
+    }
+}
+
+fn mapping(error: &mapping::ParseError) -> Told {
+    match error {
+        mapping::ParseError::Syntax { file, line, message } => told(
+            Exit::Usage,
+            format!("mapping \"{file}\" line {line}: {message}"),
+            format!("映射文件“{file}”第{line}行：{message}"),
+        ),
+        mapping::ParseError::Meaning { file, place, message } => told(
+            Exit::Usage,
+            format!("mapping \"{file}\", {place}: {message}"),
+            format!("映射文件“{file}”，{place}：{message}"),
+        ),
+    }
+}
+
+fn table(error: &table::ReadError) -> Told {
+    let zh = match error {
+        table::ReadError::Unreadable { file, .. } => format!("文件“{file}”无法读取"),
+        table::ReadError::TooLarge { file } => format!("文件“{file}”过大"),
+        table::ReadError::Header { file, reason } => format!("文件“{file}”首行没有可读的表头：{reason}"),
+        table::ReadError::DuplicateColumn { file, column } => format!("文件“{file}”有两列名为“{column}”"),
+    };
+    let missing = matches!(error, table::ReadError::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound);
+    told(if missing { Exit::NotAllowed } else { Exit::Usage }, error.to_string(), zh)
+}
+
+fn plan(error: &PlanError) -> Told {
+    let zh = match error {
+        PlanError::UnknownFile { place, file } => format!("{place}引用了映射中未声明的文件“{file}”"),
+        PlanError::UnknownColumn { place, file, column } => format!("{place}引用了文件“{file}”中没有的列“{column}”"),
+        PlanError::NoFile { place, column } => format!("{place}引用了列“{column}”，但未读取任何文件"),
+        PlanError::Shadowed { file, column } => format!("文件“{file}”已有列“{column}”，派生列须另行命名"),
+        PlanError::Circular { file, column } => format!("文件“{file}”的派生列“{column}”依赖自身"),
+    };
+    told(Exit::Usage, error.to_string(), zh)
+}
+
+fn building(error: &demo::BuildError) -> Told {
+    match error {
+        demo::BuildError::Open(error) => open(error),
+        demo::BuildError::Submit(error) => submit(error),
+        demo::BuildError::Accounts(_) => Failure::NoSuchToken.told().saying("the demo's sign-ins cannot be written", "演示账号无法写入"),
+        demo::BuildError::File { path, .. } => told(
+            Exit::Other,
+            format!("file \"{}\" cannot be read or written", path.display()),
+            format!("文件“{}”无法读写", path.display()),
+        ),
+        demo::BuildError::TooFew { least } => told(
+            Exit::Usage,
+            format!("so many customers need at least {least} events"),
+            format!("此客户数量至少需要{least}个事件"),
+        ),
+    }
+}
+
+impl Told {
+    fn saying(self, en: &str, zh: &str) -> Self {
+        Self { exit: Exit::Other, message: (en.into(), zh.into()), hint: None }
+    }
+}
+
+fn founding(problem: &FoundingProblem) -> Told {
+    let (en, zh) = match problem {
+        FoundingProblem::Syntax(reason) => (format!("the founding file cannot be read: {reason}"), format!("建账文件无法解析：{reason}")),
+        FoundingProblem::NoOfficer(role) => {
+            (format!("no officer holds the role \"{role}\""), format!("没有人员担任“{role}”"))
+        }
+        FoundingProblem::NoHead => {
+            ("exactly one officer must be head of the first unit".into(), "首个部门须有且仅有一名负责人".into())
+        }
+        FoundingProblem::HeadNotGeneralManager => {
+            ("the head of the first unit must be the general manager".into(), "首个部门负责人须为总经理".into())
+        }
+        FoundingProblem::OfficerTwice(id) => (format!("officer \"{id}\" stands there twice"), format!("人员“{id}”重复")),
+        FoundingProblem::NoSuchRole(key) => (format!("there is no role \"{key}\""), format!("没有角色“{key}”")),
+    };
+    told(Exit::Usage, en, zh).hint("tools/import/northwind-init.toml is an example.", "可参考 tools/import/northwind-init.toml。")
+}
+
+macro_rules! from {
+    ($($source:ty => $variant:ident;)*) => {
+        $(impl From<$source> for Failure {
+            fn from(error: $source) -> Self {
+                Self::$variant(error)
+            }
+        })*
+    };
+}
+
+from! {
+    OpenError => Open;
+    SubmitError => Submit;
+    ViewError => View;
+    Broken => Verify;
+    mapping::ParseError => Mapping;
+    table::ReadError => Table;
+    PlanError => Plan;
+    accounts::Error => Accounts;
+    demo::BuildError => Demo;
+    FoundingProblem => Founding;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_exits_with_1_and_a_prohibition_with_3() {
+        let refusal = crate::domain::common::Refusal::Future.into();
+        assert_eq!(Failure::Submit(SubmitError::Refused { at: 0, refusal }).told().exit, Exit::Refused);
+        let refusal = crate::domain::common::Refusal::Forbidden { rule: "R-052".into() }.into();
+        assert_eq!(Failure::Submit(SubmitError::Refused { at: 0, refusal }).told().exit, Exit::NotAllowed);
+    }
+
+    #[test]
+    fn damage_exits_with_4_and_a_ledger_in_use_with_5() {
+        let exit = |failure: Failure| failure.told().exit;
+        assert_eq!(exit(Failure::Verify(Broken::Root { size: 7 })), Exit::Integrity);
+        assert_eq!(exit(Failure::Open(OpenError::Integrity("cut".into()))), Exit::Integrity);
+        assert_eq!(exit(Failure::Open(OpenError::InUse("d".into()))), Exit::Other);
+        assert_eq!(exit(Failure::Open(OpenError::Missing("d".into()))), Exit::NotAllowed);
+    }
+
+    #[test]
+    fn every_problem_of_a_payload_is_told_in_the_language_asked_for() {
+        let refusal = Refusal::field("/name", "is required", "必填");
+        let failure = Failure::Submit(SubmitError::Refused { at: 2, refusal });
+        let english = failure.text(Language::English);
+        assert!(english.contains("proposal 3") && english.contains("/name: is required"), "{english}");
+        let chinese = failure.text(Language::Chinese);
+        assert!(chinese.contains("第3项") && chinese.contains("/name: 必填"), "{chinese}");
+    }
+
+    #[test]
+    fn control_characters_never_reach_the_terminal() {
+        let text = Failure::NoSuchView("\u{1b}[2Jx".into()).text(Language::English);
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+}

@@ -1,0 +1,88 @@
+//! What may be used only once: entry ids and the ids of new subjects.
+
+use std::collections::HashMap;
+use std::sync::RwLock;
+
+use crate::store::{ReadError, Store, Term};
+
+/// Hashes a name into the store's key space.
+pub(crate) fn term(space: &str, name: &str) -> Term {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(space.as_bytes());
+    hasher.update(b"\0");
+    hasher.update(name.as_bytes());
+    let mut bytes = [0; 8];
+    hasher.finalize_xof().fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
+/// The claims of the last entries, kept until the store surely has them.
+///
+/// A door asks the store and the recent claims; the writer asks the recent ones alone, so that it never waits
+/// for the store. What a door asked before `floor` moved past is asked again.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    inner: RwLock<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    claims: HashMap<Term, u64>,
+    /// Every claim of an entry from this index on is here.
+    floor: u64,
+}
+
+/// How far behind the store claims are still kept, so that no door in flight has to start over.
+const MARGIN: u64 = 65_536;
+
+impl Recent {
+    /// Starts with every claim from `floor` on to be noted.
+    pub(crate) fn from(floor: u64) -> Self {
+        Self { inner: RwLock::new(Inner { claims: HashMap::new(), floor }) }
+    }
+
+    /// Notes the claims of an entry.
+    pub(crate) fn note(&self, index: u64, terms: impl IntoIterator<Item = Term>) {
+        let mut inner = self.inner.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for term in terms {
+            inner.claims.entry(term).or_insert(index);
+        }
+    }
+
+    /// Returns the entry that claimed the term, or `Err` if an answer as of `checked_to` is too old to add to.
+    pub(crate) fn find(&self, term: Term, checked_to: u64) -> Result<Option<u64>, TooOld> {
+        let inner = self.inner.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if checked_to < inner.floor {
+            return Err(TooOld);
+        }
+        Ok(inner.claims.get(&term).copied())
+    }
+
+    /// Forgets what the store has had for long.
+    pub(crate) fn forget(&self, stored: u64) {
+        let mut inner = self.inner.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Sweeping costs a pass over the map, so it waits until half of it can go.
+        if stored >= inner.floor + 2 * MARGIN {
+            let floor = stored - MARGIN;
+            inner.claims.retain(|_, index| *index >= floor);
+            inner.floor = floor;
+        }
+    }
+
+    /// Asks the store and the recent claims.
+    pub(crate) fn look_up(&self, store: &Store, term: Term) -> Result<(Option<u64>, u64), ReadError> {
+        loop {
+            let checked_to = store.len();
+            if let Some(index) = store.claimed(term)? {
+                return Ok((Some(index), checked_to));
+            }
+            if let Ok(found) = self.find(term, checked_to) {
+                return Ok((found, checked_to));
+            }
+        }
+    }
+}
+
+/// The answer of the store is older than what the recent claims cover.
+#[derive(Debug)]
+pub(crate) struct TooOld;

@@ -1,0 +1,579 @@
+//! What a door does before the writer: check the shape, authorize, look up, seal.
+
+use serde_json::Value;
+
+use crate::access::decide::{Action, Decision, Resource};
+use crate::access::matter::Matter;
+use crate::access::facts::Facts;
+use crate::access::principal::Principal;
+use crate::access::relation;
+use crate::clock::Timestamp;
+use crate::domain::catalog::{self, EventType, Kind, Referent};
+use crate::domain::class::Class;
+use crate::domain::{self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, customer, sale};
+use crate::entry::{Entry, Hash};
+use crate::ids::{self, CustomerId, EntryId, StreamName};
+use crate::ledger::claims::term;
+use crate::ledger::proposal::{Expected, Proposal, Receipt};
+use crate::ledger::state::{State, data_of};
+use crate::ledger::{Shared, SubmitError};
+use crate::seal::ring::Purpose;
+use crate::seal::{self, Place};
+use crate::store::Term;
+
+/// A proposal ready for the writer: nothing in it needs a policy, a key or the store any more.
+#[derive(Clone, Debug)]
+pub(super) struct Prepared {
+    pub(super) event: Event,
+    pub(super) named: Option<StreamName>,
+    pub(super) about: About,
+    pub(super) actor: Actor,
+    pub(super) id: EntryId,
+    pub(super) occurred_at: Option<Timestamp>,
+    pub(super) late_reason: Option<String>,
+    pub(super) correlation: Option<String>,
+    pub(super) expected: Vec<(StreamName, u64)>,
+    pub(super) salt: [u8; 16],
+    pub(super) fetched: Fetched,
+    pub(super) basis: Basis,
+    /// What the proposal uses up, free as of `checked_to`.
+    pub(super) claims: Vec<(Term, common::Refusal)>,
+    pub(super) checked_to: u64,
+    pub(super) body_hash: Hash,
+}
+
+/// The counters a decision rests on: if one has moved, the door decides again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Basis {
+    pub(super) member: Option<(crate::ids::EmployeeId, u64)>,
+    pub(super) organization: u64,
+    pub(super) customers: Vec<(CustomerId, Option<u64>)>,
+    pub(super) access: Option<Hash>,
+}
+
+impl Basis {
+    /// Reads the counters of an asker and the customers asked about.
+    pub(super) fn of(world: &World, employee: Option<&crate::ids::EmployeeId>, customers: &[CustomerId]) -> Self {
+        let revision = |id| world.employee.members.get(id).map_or(0, |member| member.revision);
+        Self {
+            member: employee.map(|id| (id.clone(), revision(id))),
+            organization: world.organization.revision,
+            customers: customers
+                .iter()
+                .map(|id| (id.clone(), world.customer.customers.get(id).map(|customer| customer.rights)))
+                .collect(),
+            access: world.policy.access,
+        }
+    }
+
+    /// Tells whether the counters are still the same.
+    pub(super) fn holds(&self, world: &World) -> bool {
+        let member = self.member.as_ref().map(|(id, _)| id);
+        let customers: Vec<CustomerId> = self.customers.iter().map(|(id, _)| id.clone()).collect();
+        *self == Self::of(world, member, &customers)
+    }
+}
+
+/// What preparing a proposal came to.
+pub(super) enum Outcome {
+    /// On to the writer.
+    Ready(Box<Prepared>),
+    /// The same was proposed before: this is what became of it.
+    Seen(Vec<Receipt>),
+    /// A business no, with what is known for its entry.
+    Refused(Refused),
+}
+
+/// A refusal with what its entry says.
+#[derive(Clone, Debug)]
+pub(super) struct Refused {
+    pub(super) command: String,
+    pub(super) refusal: Refusal,
+    pub(super) actor: Option<Actor>,
+    pub(super) target: String,
+    pub(super) body_hash: Option<Hash>,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self { command: String::new(), refusal, actor: None, target: String::new(), body_hash: None }
+    }
+}
+
+impl Shared {
+    /// Prepares a proposal of a person on the state `ahead`, which its batch has led to from `base`.
+    pub(super) fn prepare(&self, principal: &Principal, base: &State, ahead: &State, proposal: &Proposal) -> Result<Outcome, SubmitError> {
+        match self.try_prepare(principal, base, ahead, proposal) {
+            Ok(outcome) => Ok(outcome),
+            Err(Stop::Refused(refused)) => Ok(Outcome::Refused(refused)),
+            Err(Stop::Failed(error)) => Err(error),
+        }
+    }
+
+    fn try_prepare(&self, principal: &Principal, base: &State, state: &State, proposal: &Proposal) -> Result<Outcome, Stop> {
+        let world = &state.world;
+        let kind = catalog::find(&proposal.kind)
+            .ok_or_else(|| Refusal::from(common::Refusal::UnknownType { name: proposal.kind.chars().take(60).collect() }))?;
+        let id = match &proposal.id {
+            Some(id) => id.parse().map_err(|_| Refusal::from(common::Refusal::BadId))?,
+            None => self.source.entry_id(self.clock.now()),
+        };
+        let named = named_subject(proposal)?;
+        let expected = expected_versions(&proposal.expected)?;
+        let late_reason = late_reason(proposal)?;
+        let mut data = proposal.data.clone();
+        catalog::check(kind, &mut data)?;
+        let plain = decode(kind, &data).map_err(Stop::from)?;
+        let occurred_at = occurred_at(world, kind, proposal, &data)?;
+
+        // An earlier answer may stand although the state has moved on, so this comes before everything but
+        // the authorization; and an issued customer id must not change between the two tries.
+        let about = match domain::about(world, &plain, named.as_ref()) {
+            Ok(about) => about,
+            Err(refusal) => return self.seen_or(principal, proposal, &id, &plain, refusal.into()),
+        };
+        let (actor, denied) = self.authorize(principal, world, &plain, &about);
+        let Some(actor) = actor else {
+            if about.customer.as_ref().is_some_and(|id| world.customer.customers.contains_key(id))
+                && !self.may_list(principal, world)
+            {
+                return Err(Stop::Failed(SubmitError::NotFound));
+            }
+            let refusal = common::Refusal::Forbidden { rule: denied };
+            return Err(Stop::Refused(Refused {
+                command: kind.name.to_owned(),
+                refusal: refusal.into(),
+                actor: self.first_actor(principal, world),
+                target: about.subject.to_string(),
+                body_hash: None,
+            }));
+        };
+        if let Some(receipts) = self.seen(principal, proposal, &id, &plain)? {
+            return Ok(Outcome::Seen(receipts));
+        }
+        let salt = self.source.salt();
+        let body_hash = salted(&salt, data.to_string().as_bytes());
+        let stop = |refusal: Refusal| {
+            Stop::Refused(Refused {
+                command: kind.name.to_owned(),
+                refusal,
+                actor: Some(actor.clone()),
+                target: about.subject.to_string(),
+                body_hash: Some(body_hash),
+            })
+        };
+        let mut fetched = Fetched::default();
+        self.check_references(world, kind, &data, &mut fetched).map_err(|stopped| match stopped {
+            Stop::Refused(refused) => stop(refused.refusal),
+            Stop::Failed(error) => Stop::Failed(error),
+        })?;
+        let event = self.seal_all(kind, data, plain, &about, &id)?;
+        self.fetch(state, &event, &about, &mut fetched)?;
+        let (claims, checked_to) = self.claims(&event, &id)?;
+        if let Some(refusal) = claims.1 {
+            return Err(stop(refusal.into()));
+        }
+        Ok(Outcome::Ready(Box::new(Prepared {
+            named,
+            basis: Basis::of(&base.world, Some(&principal.employee), about.customer.as_slice()),
+            event,
+            about,
+            actor,
+            id,
+            occurred_at,
+            late_reason,
+            correlation: proposal.correlation.clone().map(|text| text.chars().filter(|c| !c.is_control()).take(80).collect()),
+            expected,
+            salt,
+            fetched,
+            claims: claims.0,
+            checked_to,
+            body_hash,
+        })))
+    }
+
+    /// Enters into a speculative state what a prepared proposal would bring about.
+    pub(super) fn imagine(&self, ahead: &mut State, before: &Prepared) {
+        let at = self.clock.now().max(ahead.last_at);
+        let context = Context {
+            at,
+            occurred_at: before.occurred_at.unwrap_or(at),
+            late_reason: before.late_reason.as_deref(),
+            actor: &before.actor,
+            id: &before.id,
+            about: &before.about,
+            approvals: &[],
+            fetched: &before.fetched,
+        };
+        // What the writer will refuse is refused there; imagining stops short of it.
+        let Ok(admissions) = domain::admit(&ahead.world, &context, before.event.clone()) else { return };
+        for admission in admissions {
+            let actor = admission.actor.as_ref().unwrap_or(&before.actor);
+            let id = admission.id.as_ref().unwrap_or(&before.id);
+            let fact = Fact { index: ahead.size, id, at, occurred_at: context.occurred_at, actor, subject: &admission.about.subject };
+            ahead.world.apply(&fact, &admission.event);
+            ahead.size += 1;
+        }
+    }
+
+    /// Finds the first role that permits, or the rule that denies.
+    fn authorize(&self, principal: &Principal, world: &World, event: &Event, about: &About) -> (Option<Actor>, String) {
+        let mut denied = "R-050".to_owned();
+        let Some(member) = world.employee.members.get(&principal.employee) else { return (None, denied) };
+        if !member.works() {
+            return (None, "R-057".to_owned());
+        }
+        let now = self.clock.now();
+        for held in relation::roles(principal, member, world.date(now)) {
+            let mut facts = relation::facts(world, principal, member, held, about.customer.as_ref())
+                .with(relation::facts_of_event(world, principal, held, event, now));
+            if let Event::Employee(_) = event
+                && let Some(subject) = about.subject.id().and_then(|id| id.parse().ok())
+            {
+                facts = facts.with(relation::facts_of_staff(world, principal, held, &subject));
+            }
+            let decision = self.policies.decide(held.role, Action::Append, Resource::Event(event.name()), facts);
+            if decision.allowed {
+                let actor = Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() };
+                return (Some(actor), String::new());
+            }
+            if let Some(rule) = decision.rule {
+                denied = rule.to_string();
+            }
+        }
+        (None, denied)
+    }
+
+    /// The actor a refusal is entered for when no role permits: the first role held.
+    pub(super) fn first_actor(&self, principal: &Principal, world: &World) -> Option<Actor> {
+        let member = world.employee.members.get(&principal.employee)?;
+        let held = relation::roles(principal, member, world.date(self.clock.now())).next().or_else(|| member.roles.first())?;
+        Some(Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() })
+    }
+
+    fn may_list(&self, principal: &Principal, world: &World) -> bool {
+        let Some(member) = world.employee.members.get(&principal.employee) else { return false };
+        relation::roles(principal, member, world.date(self.clock.now()))
+            .any(|held| self.decide(held.role, Matter::List, Facts::NONE).allowed)
+    }
+
+    /// Asks the policies for a reading of a matter.
+    pub(super) fn decide(&self, role: crate::domain::role::Role, matter: Matter, facts: Facts) -> Decision {
+        self.policies.decide(role, Action::Read, Resource::Matter(matter), facts)
+    }
+
+    pub(super) fn check_references(&self, world: &World, kind: &EventType, data: &Value, fetched: &mut Fetched) -> Result<(), Stop> {
+        let mut unsure = Vec::new();
+        let mut unknown = None;
+        catalog::for_each_reference(kind.fields, data, &mut |pointer, referent, id| match world.knows(referent, id) {
+            Some(true) => {}
+            Some(false) => {
+                unknown.get_or_insert_with(|| unknown_reference(pointer, referent, id));
+            }
+            None => unsure.push((pointer.to_owned(), referent, id.to_owned())),
+        });
+        if let Some(refusal) = unknown {
+            return Err(refusal.into());
+        }
+        for (pointer, referent, id) in unsure {
+            let found = match referent {
+                Referent::Sale => self.find_sale(&id)?.map(|sale| fetched.sales.insert(id.clone(), sale)).is_some(),
+                _ => self.recent.look_up(self.shelf.store(), term("id", &id)).map_err(|_| SubmitError::Store)?.0.is_some(),
+            };
+            if !found {
+                return Err(unknown_reference(&pointer, referent, &id).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn find_sale(&self, id: &str) -> Result<Option<sale::Recorded>, Stop> {
+        for space in ["sale_id", "id"] {
+            let (index, _) = self.recent.look_up(self.shelf.store(), term(space, id)).map_err(|_| SubmitError::Store)?;
+            let Some(index) = index else { continue };
+            let Some(entry) = self.entry(index).map_err(|_| SubmitError::Store)? else { continue };
+            if let Some(Ok(Event::Sale(sale::Event::Recorded(sale)))) = Event::decode(&entry.kind, entry.data.get())
+                && sale.sale_id.as_ref().is_some_and(|sale| sale.as_str() == id)
+            {
+                return Ok(Some(sale));
+            }
+        }
+        Ok(None)
+    }
+
+    fn fetch(&self, state: &State, event: &Event, about: &About, fetched: &mut Fetched) -> Result<(), Stop> {
+        match event {
+            Event::Customer(customer::Event::Verified(_)) => {
+                let head = about.customer.as_ref().and_then(|id| state.heads.get(&id.stream()));
+                fetched.archive = head.map(|head| (state.size.saturating_sub(1), head.hash));
+            }
+            Event::Ledger(domain::ledger::Event::Verified(asked)) => {
+                let index = |count: catalog::Count| u64::try_from(count.0).unwrap_or(0);
+                let found = self.verify_range(index(asked.from_position), index(asked.to_position))?;
+                if found.as_ref().is_some_and(|found| found.result == Some(domain::ledger::Verdict::Broken)) {
+                    return Err(SubmitError::Integrity.into());
+                }
+                fetched.verification = found;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Seals what the catalog declares sealed and reads the event again as it will be stored.
+    fn seal_all(&self, kind: &EventType, data: Value, plain: Event, about: &About, id: &EntryId) -> Result<Event, Stop> {
+        // What waits for approval is entered under the id it will then have.
+        let entered = if approval::gated(kind.name) { approval::approved_id(id) } else { id.clone() };
+        self.seal_under(kind, data, plain, about, &entered)
+    }
+
+    /// Seals for the entry of this id.
+    pub(super) fn seal_under(&self, kind: &EventType, mut data: Value, plain: Event, about: &About, entered: &EntryId) -> Result<Event, Stop> {
+        let mut failed = false;
+        let mut sealed = false;
+        let holder = holder(about, entered);
+        catalog::for_each_sealed(kind.fields, &mut data, &mut |pointer, value| {
+            let purpose = match class_of(kind, pointer) {
+                Class::C5 => Purpose::Private,
+                _ => Purpose::Identity,
+            };
+            let mut entropy = |bytes: &mut [u8]| self.source.fill(bytes);
+            let Ok(key) = self.ring.key_for(&holder, purpose, &mut entropy) else {
+                failed = true;
+                return;
+            };
+            let mut nonce = [0; 24];
+            self.source.fill(&mut nonce);
+            let pointer = format!("/data{pointer}");
+            let place = Place { source: &self.origin, id: entered.as_str(), kind: kind.name, pointer: &pointer };
+            *value = Value::String(seal::seal(&key, nonce, &place, value));
+            sealed = true;
+        });
+        match (failed, sealed) {
+            (true, _) => Err(SubmitError::Store.into()),
+            (false, false) => Ok(plain),
+            (false, true) => Ok(decode(kind, &data)?),
+        }
+    }
+
+    /// What the proposal uses up, and the refusal if somebody has used it before.
+    #[expect(clippy::type_complexity, reason = "claims and the conflict among them, read once by the caller")]
+    pub(super) fn claims(&self, event: &Event, id: &EntryId) -> Result<((Vec<(Term, common::Refusal)>, Option<common::Refusal>), u64), Stop> {
+        let mut wanted = vec![(term("id", id.as_str()), common::Refusal::IdTaken)];
+        let supplied = match event {
+            Event::Sale(sale::Event::Recorded(sale)) => sale.sale_id.as_ref().map(|id| ("sale_id", "sale", id)),
+            Event::Contact(domain::contact::Event::Recorded(contact)) => {
+                contact.contact_id.as_ref().map(|id| ("contact_id", "contact", id))
+            }
+            Event::Grade(domain::grade::Event::Proposed(proposed)) => {
+                proposed.proposal_id.as_ref().map(|id| ("proposal_id", "proposal", id))
+            }
+            _ => None,
+        };
+        if let Some((space, what, subject)) = supplied.filter(|(_, _, subject)| **subject != ids::issued(id)) {
+            let taken = common::Refusal::SubjectTaken { what: what.into(), id: subject.to_string() };
+            wanted.push((term(space, subject.as_str()), taken.clone()));
+            wanted.push((term("id", subject.as_str()), taken));
+        }
+        let mut checked_to = u64::MAX;
+        for (term, refusal) in &wanted {
+            let (found, checked) = self.recent.look_up(self.shelf.store(), *term).map_err(|_| SubmitError::Store)?;
+            checked_to = checked_to.min(checked);
+            if found.is_some() {
+                return Ok(((Vec::new(), Some(refusal.clone())), checked_to));
+            }
+        }
+        Ok(((wanted, None), checked_to))
+    }
+
+    fn seen_or(&self, principal: &Principal, proposal: &Proposal, id: &EntryId, plain: &Event, otherwise: Refused) -> Result<Outcome, Stop> {
+        match self.seen(principal, proposal, id, plain)? {
+            Some(receipts) => Ok(Outcome::Seen(receipts)),
+            None => Err(Stop::Refused(otherwise)),
+        }
+    }
+
+    /// Returns what became of the same proposal before, if its id is in use for it.
+    fn seen(&self, principal: &Principal, proposal: &Proposal, id: &EntryId, plain: &Event) -> Result<Option<Vec<Receipt>>, Stop> {
+        if proposal.id.is_none() {
+            return Ok(None);
+        }
+        let (index, _) = self.recent.look_up(self.shelf.store(), term("id", id.as_str())).map_err(|_| SubmitError::Store)?;
+        let Some(index) = index else { return Ok(None) };
+        let taken = || Stop::from(Refusal::from(common::Refusal::IdTaken));
+        let first = self.entry(index).map_err(|_| SubmitError::Store)?.ok_or_else(taken)?;
+        if first.id != *id || first.actor != principal.employee.as_str() || !self.same(proposal, plain, &first) {
+            return Err(taken());
+        }
+        let mut receipts = vec![receipt(index, &first, self.hash_at(index)?)];
+        // What a proposal brings about besides itself follows at once and names it as its cause.
+        for next in index + 1.. {
+            let Some(entry) = self.entry(next).map_err(|_| SubmitError::Store)? else { break };
+            if entry.causation.as_ref() != Some(id) {
+                break;
+            }
+            receipts.push(receipt(next, &entry, self.hash_at(next)?));
+        }
+        Ok(Some(receipts))
+    }
+
+    fn hash_at(&self, index: u64) -> Result<Hash, Stop> {
+        let bytes = self.shelf.entry(index).map_err(|_| SubmitError::Store)?.ok_or(SubmitError::Store)?;
+        Ok(Hash::of(&bytes))
+    }
+
+    /// Compares what is proposed with what was, value by value, seals opened.
+    fn same(&self, proposal: &Proposal, plain: &Event, entry: &Entry) -> bool {
+        let mut stored = data_of(&entry.data);
+        let mut kind = entry.kind.clone();
+        let mut entered = entry.id.clone();
+        if kind == "approval.requested" && proposal.kind != kind {
+            kind = stored.get("proposed").and_then(Value::as_str).unwrap_or_default().to_owned();
+            stored = stored.get("data").cloned().unwrap_or_default();
+            entered = approval::approved_id(&entry.id);
+        }
+        let Some(declared) = catalog::find(&kind).filter(|_| kind == proposal.kind) else { return false };
+        catalog::for_each_sealed(declared.fields, &mut stored, &mut |pointer, value| {
+            if let Some(opened) = value.as_str().and_then(|seal| self.open_seal(seal, &entered, &kind, &format!("/data{pointer}"))) {
+                *value = opened;
+            }
+        });
+        let Ok(Value::Object(proposed)) = plain.data() else { return false };
+        let Value::Object(stored) = stored else { return false };
+        let computed = |name: &str| declared.field(name).is_some_and(|field| field.computed);
+        proposed.iter().all(|(name, value)| stored.get(name) == Some(value))
+            && stored.keys().all(|name| proposed.contains_key(name) || computed(name))
+            && proposal.subject.as_ref().is_none_or(|subject| *subject == entry.subject.as_str() || kind != entry.kind)
+            && proposal.occurredat.as_ref().is_none_or(|at| at.parse() == Ok(entry.occurredat) || kind != entry.kind)
+    }
+
+    /// Opens one seal; `None` if its key is gone.
+    pub(super) fn open_seal(&self, text: &str, id: &EntryId, kind: &str, pointer: &str) -> Option<Value> {
+        let key = self.ring.key(seal::key_id(text)?).ok()?;
+        seal::open(&key, text, &Place { source: &self.origin, id: id.as_str(), kind, pointer }).ok()
+    }
+}
+
+/// The holder under whose key the personal values of an entry are sealed.
+pub(super) fn holder(about: &About, id: &EntryId) -> String {
+    match (&about.customer, about.subject.kind(), about.subject.id()) {
+        (Some(customer), _, _) => format!("customer/{customer}"),
+        (None, "employee", Some(employee)) => format!("employee/{employee}"),
+        (None, ..) => format!("record/{id}"),
+    }
+}
+
+/// The class of the field a pointer leads to; of its outermost field where it leads into an object.
+pub(super) fn class_of(kind: &EventType, pointer: &str) -> Class {
+    let mut fields = kind.fields;
+    let mut class = Class::C4;
+    for part in pointer.split('/').skip(1) {
+        let Some(field) = fields.iter().find(|field| field.name == part) else { continue };
+        class = field.class;
+        fields = match &field.kind {
+            Kind::Object(fields) => fields,
+            Kind::List(kind) => match kind.as_ref() {
+                Kind::Object(fields) => fields,
+                _ => &[],
+            },
+            _ => &[],
+        };
+    }
+    class
+}
+
+/// Hashes bytes under a salt: nothing can be guessed from it without the salt.
+pub(super) fn salted(salt: &[u8; 16], bytes: &[u8]) -> Hash {
+    Hash(*blake3::Hasher::new().update(salt).update(bytes).finalize().as_bytes())
+}
+
+/// Tells a proposer where an entry stands.
+pub(super) fn receipt(index: u64, entry: &Entry, hash: Hash) -> Receipt {
+    Receipt {
+        index,
+        id: entry.id.clone(),
+        kind: entry.kind.clone(),
+        subject: entry.subject.to_string(),
+        hash,
+        streams: entry.streams.iter().map(|link| format!("{}@{}", link.name, link.version)).collect(),
+    }
+}
+
+/// Why preparing stops: a business no, or a failure.
+pub(super) enum Stop {
+    Refused(Refused),
+    Failed(SubmitError),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal.into())
+    }
+}
+
+impl From<SubmitError> for Stop {
+    fn from(error: SubmitError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn unknown_reference(pointer: &str, referent: Referent, id: &str) -> Refusal {
+    common::Refusal::Unknown { pointer: pointer.into(), what: referent.name().into(), id: id.into() }.into()
+}
+
+pub(super) fn named_subject(proposal: &Proposal) -> Result<Option<StreamName>, Refusal> {
+    let Some(subject) = &proposal.subject else { return Ok(None) };
+    match subject.parse() {
+        Ok(subject) => Ok(Some(subject)),
+        Err(_) => Err(Refusal::field("/subject", "must be a stream name such as customer/C-00042", "须为对象名，如customer/C-00042")),
+    }
+}
+
+fn expected_versions(expected: &[Expected]) -> Result<Vec<(StreamName, u64)>, Refusal> {
+    expected
+        .iter()
+        .map(|expected| match expected.stream.parse() {
+            Ok(stream) => Ok((stream, expected.version)),
+            Err(_) => Err(Refusal::field("/expected", "must name streams", "须为对象名")),
+        })
+        .collect()
+}
+
+fn late_reason(proposal: &Proposal) -> Result<Option<String>, Refusal> {
+    match &proposal.latereason {
+        Some(reason) if reason.trim().is_empty() || reason.chars().count() > 400 || reason.contains(char::is_control) => {
+            Err(Refusal::field("/latereason", "must be 1 to 400 characters on one line", "须为1至400个字符的单行文本"))
+        }
+        reason => Ok(reason.clone()),
+    }
+}
+
+/// The business time: the payload's own, which the envelope's must agree with.
+fn occurred_at(world: &World, kind: &EventType, proposal: &Proposal, data: &Value) -> Result<Option<Timestamp>, Refusal> {
+    let bad = || Refusal::field("/occurredat", "must be an instant such as 2026-03-05T09:30:00+08:00", "须为时间，如2026-03-05T09:30:00+08:00");
+    let named: Option<Timestamp> = proposal.occurredat.as_ref().map(|at| at.parse().map_err(|_| bad())).transpose()?;
+    let Some(field) = kind.occurred else { return Ok(named) };
+    let own = data.get(field).and_then(Value::as_str).unwrap_or_default();
+    let disagrees = || Refusal::from(common::Refusal::OtherTime { field: field.into() });
+    if let Ok(date) = own.parse::<crate::clock::Date>() {
+        return match named {
+            Some(named) if world.date(named) != date => Err(disagrees()),
+            Some(named) => Ok(Some(named)),
+            None => Ok(Some(world.ledger.zone.start_of(date))),
+        };
+    }
+    let own: Option<Timestamp> = own.parse().ok();
+    match (own, named) {
+        (Some(own), Some(named)) if own != named => Err(disagrees()),
+        (own, _) => Ok(own),
+    }
+}
+
+pub(super) fn decode(kind: &EventType, data: &Value) -> Result<Event, Refusal> {
+    match Event::decode(kind.name, &data.to_string()) {
+        Some(Ok(event)) => Ok(event),
+        // The catalog has checked the shape; what serde still minds is told as it says it.
+        Some(Err(error)) => Err(Refusal::field("", &error.to_string(), "数据格式不符")),
+        None => Err(common::Refusal::UnknownType { name: kind.name.into() }.into()),
+    }
+}

@@ -1,0 +1,234 @@
+//! What follows behind the writer: the store, the tree, the signed checkpoint, the snapshot.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use crate::domain::catalog;
+use crate::entry::Entry;
+use crate::journal::{Frame, Reader};
+use crate::ledger::Shared;
+use crate::ledger::door::{class_of, holder};
+use crate::ledger::snapshot;
+use crate::ledger::state::{State, data_of};
+use crate::ledger::tail::{claims, item, terms};
+use crate::proof::tile::FullTile;
+use crate::proof::{merkle, tile};
+use crate::seal::ring::Purpose;
+use crate::seal;
+
+/// The most blocks, and the longest time, the signed checkpoint stays behind (`design` §2).
+const CHECKPOINT_BLOCKS: u64 = 64;
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+/// Entries between two snapshots: what a start after a crash has to fold at most.
+const SNAPSHOT_ENTRIES: u64 = 1 << 16;
+
+/// The follower's own state.
+pub(super) struct Follower {
+    pub(super) shared: Arc<Shared>,
+    pub(super) reader: Box<dyn Reader>,
+    pub(super) blocks: Receiver<(u64, Arc<State>)>,
+    pub(super) next_block: u64,
+    pub(super) snapshot_size: u64,
+    pub(super) last_checkpoint: Duration,
+    pub(super) recompressor: Option<crate::journal::Recompressor>,
+}
+
+/// Why the follower ends before it is told to.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// A block cannot be read back.
+    #[error("the journal cannot be read back")]
+    Journal(#[from] crate::journal::ReadError),
+    /// The store does not take it.
+    #[error("the store cannot be written")]
+    Store(#[from] crate::store::WriteError),
+    /// What was read back is no entry.
+    #[error("an entry read back is not an entry")]
+    Entry,
+    /// A checkpoint or snapshot cannot be written.
+    #[error("a checkpoint cannot be written")]
+    Checkpoint(#[from] std::io::Error),
+    /// Nothing can be signed.
+    #[error("a checkpoint cannot be signed")]
+    Sign(#[from] crate::proof::checkpoint::SignError),
+    /// The key ring cannot be written.
+    #[error("the key ring cannot be written")]
+    Ring(#[from] crate::seal::ring::WriteError),
+}
+
+impl Follower {
+    /// Follows until the writer is gone.
+    pub(super) fn run(mut self) {
+        if let Err(error) = self.follow() {
+            tracing::error!(error = %chained(&error), "the ledger cannot go on");
+            self.shared.fail();
+        }
+        self.shared.followed.notify_all();
+    }
+
+    fn follow(&mut self) -> Result<(), FollowError> {
+        let mut unsigned = 0;
+        let mut latest: Option<Arc<State>> = None;
+        loop {
+            let received = self.blocks.recv_timeout(CHECKPOINT_EVERY / 4);
+            let closing = matches!(received, Err(RecvTimeoutError::Disconnected));
+            let mut last = None;
+            if let Ok((block, state)) = received {
+                last = Some((block, state));
+                // Whatever has piled up is taken in one go, up to the next checkpoint.
+                while unsigned < CHECKPOINT_BLOCKS {
+                    let Ok(next) = self.blocks.try_recv() else { break };
+                    unsigned += 1;
+                    last = Some(next);
+                }
+            }
+            if let Some((block, state)) = last {
+                unsigned += 1;
+                self.take_blocks(block)?;
+                latest = Some(state);
+            }
+            let due = self.shared.clock_elapsed().saturating_sub(self.last_checkpoint) >= CHECKPOINT_EVERY;
+            if unsigned > 0 && (due || unsigned >= CHECKPOINT_BLOCKS || closing) {
+                self.sign()?;
+                unsigned = 0;
+                if let Some(state) = latest.take_if(|state| closing || state.size >= self.snapshot_size + SNAPSHOT_ENTRIES) {
+                    self.snapshot(&state)?;
+                }
+            }
+            if closing {
+                if let Some(state) = latest.take() {
+                    self.snapshot(&state)?;
+                }
+                return Ok(());
+            }
+            if let Some(recompressor) = &self.recompressor
+                && unsigned == 0
+                && let Err(error) = recompressor.recompress_next()
+            {
+                tracing::warn!(%error, "a full segment stays as it was written");
+                self.recompressor = None;
+            }
+        }
+    }
+
+    /// Reads blocks back from the journal, up to and with `last`, and takes them over.
+    fn take_blocks(&mut self, last: u64) -> Result<(), FollowError> {
+        let frames = self.reader.read(self.next_block);
+        let mut next = self.next_block;
+        for frame in frames {
+            let frame = frame?;
+            self.shared.take_frame(&frame)?;
+            next += 1;
+            if next > last {
+                break;
+            }
+        }
+        self.next_block = next;
+        let stored = self.shared.shelf.store().len();
+        self.shared.shelf.forget(stored);
+        self.shared.recent.forget(stored);
+        self.shared.followed.notify_all();
+        Ok(())
+    }
+
+    /// Makes durable what was taken over and signs the tree's head.
+    fn sign(&mut self) -> Result<(), FollowError> {
+        let assigned = self.shared.ring.flush()?;
+        self.shared.refill();
+        self.shared.shelf.store().flush()?;
+        self.shared.sign(assigned)?;
+        self.last_checkpoint = self.shared.clock_elapsed();
+        Ok(())
+    }
+
+    fn snapshot(&mut self, state: &State) -> Result<(), FollowError> {
+        self.shared.save_register(state.size);
+        let growth = self.shared.growth();
+        // The tree may be ahead of the state; a snapshot is of one index.
+        if growth.size() == state.size {
+            snapshot::write(&self.shared.home, &self.shared.origin, &self.shared.signing, state, &growth)?;
+            self.snapshot_size = state.size;
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// Takes a block read back from the journal into store and tree.
+    pub(super) fn take_frame(&self, frame: &Frame) -> Result<(), FollowError> {
+        let first = frame.header().first_index;
+        let stored = self.shelf.store().len();
+        let mut parsed = Vec::with_capacity(frame.entries().len());
+        for bytes in frame.entries() {
+            let entry = Entry::decode(bytes).map_err(|_| FollowError::Entry)?;
+            parsed.push((bytes, terms(&entry), claims(&entry)));
+        }
+        // A store that outlived a crash may have the first entries of this block already.
+        let known = usize::try_from(stored.saturating_sub(first)).unwrap_or(usize::MAX).min(parsed.len());
+        let items: Vec<_> = parsed.iter().skip(known).map(|(bytes, terms, claims)| item(bytes, terms, claims)).collect();
+        if !items.is_empty() {
+            self.shelf.store().append(stored.max(first), &items)?;
+        }
+        let mut full: Vec<FullTile> = Vec::new();
+        {
+            let mut growth = self.growth_mut();
+            let grown = usize::try_from(growth.size().saturating_sub(first)).unwrap_or(usize::MAX);
+            for bytes in frame.entries().skip(grown) {
+                growth.push(merkle::leaf_hash(bytes), &mut full);
+            }
+        }
+        for tile in full {
+            self.shelf.store().put_tile(tile.level, tile.n, &tile::encode(&tile.hashes))?;
+        }
+        Ok(())
+    }
+
+    /// Tells the key ring of every seal in an entry that a crash may have made it forget.
+    pub(super) fn adopt(&self, entry: &Entry) -> Result<(), crate::seal::ring::AdoptError> {
+        if !entry.data.get().contains("\"s1.") {
+            return Ok(());
+        }
+        let mut data = data_of(&entry.data);
+        let mut subject = entry.subject.clone();
+        let (kind, id) = match entry.kind.as_str() {
+            "approval.requested" => {
+                let about = data.get("about").and_then(|about| about.as_str()).unwrap_or_default();
+                subject = about.parse().unwrap_or(subject);
+                let kind = data.get("proposed").and_then(|kind| kind.as_str()).unwrap_or_default().to_owned();
+                data = data.get("data").cloned().unwrap_or_default();
+                (kind, crate::domain::approval::approved_id(&entry.id))
+            }
+            kind => (kind.to_owned(), entry.id.clone()),
+        };
+        let Some(declared) = catalog::find(&kind) else { return Ok(()) };
+        let customer = entry.streams.iter().find(|link| link.name.kind() == "customer").and_then(|link| link.name.id());
+        let about = crate::domain::About { subject, customer: customer.and_then(|id| id.parse().ok()) };
+        let holder = holder(&about, &id);
+        let mut adopted = Ok(());
+        catalog::for_each_sealed(declared.fields, &mut data, &mut |pointer, value| {
+            let purpose = match class_of(declared, pointer) {
+                crate::domain::class::Class::C5 => Purpose::Private,
+                _ => Purpose::Identity,
+            };
+            if let Some(key) = value.as_str().and_then(seal::key_id)
+                && let Err(error) = self.ring.adopt(&holder, purpose, key)
+            {
+                adopted = Err(error);
+            }
+        });
+        adopted
+    }
+}
+
+/// An error with all its causes, for a log line.
+pub(super) fn chained(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,370 @@
+//! The one write path and the one read path: `submit` and `view`, the writer, recovery.
+//!
+//! **Invariant:** nothing is acknowledged or visible before it is durable, and no byte of an archive leaves
+//! before the entry that records the reading is.
+//!
+//! **Invariant:** only this room calls `Journal::append`, and only from the writer's thread.
+//!
+//! **Invariant:** the writer evaluates no policy, opens no seal and never waits for the store; doors decide and
+//! fetch beforehand, and decide again if what they decided on has moved.
+//!
+//! **Invariant:** `submit` and `view` are asynchronous only in that they wait for the writer's answer; nothing
+//! here spawns a task or knows a runtime.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use ed25519_dalek::SigningKey;
+use tokio::sync::oneshot;
+
+use crate::access::decide::Policies;
+use crate::access::principal::Principal;
+use crate::clock::Clock;
+use crate::domain::Event;
+use crate::entry::Entry;
+use crate::ids::{Source, StreamName};
+use crate::journal::Reader;
+use crate::ledger::door::Outcome;
+use crate::ledger::follower::FollowError;
+use crate::ledger::snapshot::Signed;
+use crate::ledger::tail::Shelf;
+use crate::ledger::writer::{Answer, Batch, Job};
+use crate::proof::checkpoint::{Checkpoint, Vkey};
+use crate::proof::tile::Growth;
+use crate::seal::Ring;
+use crate::store::ReadError;
+
+mod claims;
+mod door;
+mod follower;
+mod founding;
+pub mod open;
+pub mod proof;
+pub mod proposal;
+mod reading;
+mod snapshot;
+mod state;
+mod tail;
+mod verification;
+mod writer;
+
+pub use self::open::{OpenError, Options};
+pub use self::proposal::{BATCH_MAX, Expected, Proposal, Receipt, SubmitError};
+pub use self::reading::{Answered, AsOf, Asked, ViewError};
+pub use self::state::{FoldError, State, actor_of};
+pub use self::verification::{Broken, verify_data};
+
+/// Where a ledger lives.
+#[derive(Clone, Debug)]
+pub struct Home {
+    /// Journal, store, snapshots, key ring.
+    pub data: PathBuf,
+    /// The signing key and the master key of the key ring; outside the data directory and its backups.
+    pub keys: PathBuf,
+}
+
+impl Home {
+    /// Keeps the keys beside the data directory, in `<data>.keys`.
+    pub fn beside(data: &Path) -> Self {
+        let mut keys = data.as_os_str().to_owned();
+        keys.push(".keys");
+        Self { data: data.to_owned(), keys: keys.into() }
+    }
+}
+
+/// A ledger that is open; clones share it.
+#[derive(Clone)]
+pub struct Ledger {
+    shared: Arc<Shared>,
+    threads: Arc<Mutex<Option<Threads>>>,
+}
+
+struct Threads {
+    writer: JoinHandle<()>,
+    follower: JoinHandle<()>,
+}
+
+/// What the writer, its follower and the doors share.
+pub(crate) struct Shared {
+    pub(crate) home: Home,
+    pub(crate) origin: String,
+    pub(crate) vkey: Vkey,
+    signing: SigningKey,
+    pub(crate) policies: Policies,
+    pub(crate) ring: Ring,
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) clock: Arc<dyn Clock>,
+    published: ArcSwap<State>,
+    pub(crate) shelf: Shelf,
+    recent: claims::Recent,
+    jobs: Sender<Job>,
+    journal: Box<dyn Reader>,
+    growth: RwLock<Growth>,
+    signed: RwLock<Signed>,
+    turn: AtomicU64,
+    unwritable: AtomicBool,
+    broken: AtomicBool,
+    followed: Condvar,
+    following: Mutex<()>,
+    pub(crate) views: reading::Views,
+    _lock: std::fs::File,
+}
+
+/// How often a door decides again before it gives up.
+const ATTEMPTS: usize = 32;
+
+impl Ledger {
+    /// Proposes events of one person, all or nothing.
+    ///
+    /// The entries are durable when it returns. After a refusal nothing is entered but the refusal, where its
+    /// code is entered.
+    ///
+    /// # Errors
+    /// The refusal with the proposal's place, or why nothing could be decided.
+    pub async fn submit(&self, principal: &Principal, proposals: &[Proposal]) -> Result<Vec<Receipt>, SubmitError> {
+        if proposals.is_empty() || proposals.len() > BATCH_MAX {
+            return Err(SubmitError::BatchSize);
+        }
+        for _ in 0..ATTEMPTS {
+            self.shared.check_writable()?;
+            let state = self.shared.state();
+            let mut prepared = Vec::with_capacity(proposals.len());
+            let mut seen = Vec::new();
+            // Within a batch a proposal may rest on what those before it bring about: it is prepared on a state
+            // in which they have happened, which only the writer makes lasting.
+            let mut ahead = State::clone(&state);
+            for (at, proposal) in proposals.iter().enumerate() {
+                match self.shared.prepare(principal, &state, &ahead, proposal)? {
+                    Outcome::Ready(ready) => {
+                        if at + 1 < proposals.len() {
+                            self.shared.imagine(&mut ahead, &ready);
+                        }
+                        prepared.push(*ready);
+                    }
+                    Outcome::Seen(receipts) => seen.extend(receipts),
+                    Outcome::Refused(refused) => return self.refuse(at, refused).await,
+                }
+            }
+            match (seen.is_empty(), prepared.is_empty()) {
+                (false, true) => return Ok(seen),
+                (false, false) => {
+                    let refusal = crate::domain::common::Refusal::IdTaken.into();
+                    return Err(SubmitError::Refused { at: 0, refusal });
+                }
+                (true, _) => {}
+            }
+            let (reply, answer) = oneshot::channel();
+            self.send(Job::Propose(Box::new(Batch { proposals: prepared, reply })))?;
+            match answer.await.map_err(|_| SubmitError::Unwritable)? {
+                Answer::Entered(receipts) => return Ok(receipts),
+                Answer::Refused(at, refusal) => return Err(SubmitError::Refused { at, refusal }),
+                Answer::Unwritable => return Err(SubmitError::Unwritable),
+                Answer::Moved => {}
+            }
+        }
+        Err(SubmitError::Busy)
+    }
+
+    /// Enters what the founding of a ledger or a new release says for itself.
+    ///
+    /// # Errors
+    /// A refusal, or the ledger cannot be written.
+    pub async fn submit_system(&self, events: Vec<(Event, Option<StreamName>)>) -> Result<Vec<Receipt>, SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::System(events, reply))?;
+        match answer.await.map_err(|_| SubmitError::Unwritable)? {
+            Answer::Entered(receipts) => Ok(receipts),
+            Answer::Refused(at, refusal) => Err(SubmitError::Refused { at, refusal }),
+            Answer::Moved => Err(SubmitError::Busy),
+            Answer::Unwritable => Err(SubmitError::Unwritable),
+        }
+    }
+
+    async fn refuse(&self, at: usize, refused: door::Refused) -> Result<Vec<Receipt>, SubmitError> {
+        let refusal = refused.refusal.clone();
+        if refusal.grounds().0.recorded() && refused.actor.is_some() {
+            let (reply, answer) = oneshot::channel();
+            self.send(Job::Note(Box::new(refused), reply))?;
+            // A refusal that cannot be entered is not told: who was refused what must be findable.
+            if !matches!(answer.await, Ok(Answer::Entered(_))) {
+                return Err(SubmitError::Unwritable);
+            }
+        }
+        Err(SubmitError::Refused { at, refusal })
+    }
+
+    fn send(&self, job: Job) -> Result<(), SubmitError> {
+        self.shared.check_writable()?;
+        self.shared.jobs.send(job).map_err(|_| SubmitError::Unwritable)
+    }
+
+    /// Does now what time alone brings, without waiting for the writer's next look at the clock.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn tick(&self) -> Result<(), SubmitError> {
+        self.send(Job::Tick)?;
+        // An empty batch of the system's comes back when what was asked before it is durable.
+        self.submit_system(Vec::new()).await.map(drop)
+    }
+
+    /// Returns the state as the last durable block left it.
+    pub fn state(&self) -> Arc<State> {
+        self.shared.state()
+    }
+
+    /// Returns the ledger's origin.
+    pub fn origin(&self) -> &str {
+        &self.shared.origin
+    }
+
+    /// Returns the public key that verifies checkpoints.
+    pub fn vkey(&self) -> String {
+        crate::proof::checkpoint::vkey(self.shared.vkey.name(), self.shared.vkey.key())
+    }
+
+    /// Returns where the ledger lives.
+    pub fn home(&self) -> &Home {
+        &self.shared.home
+    }
+
+    /// Returns the clock the ledger goes by.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.shared.clock.clone()
+    }
+
+    /// Returns where salts and ids come from.
+    pub fn source(&self) -> Arc<dyn Source> {
+        self.shared.source.clone()
+    }
+
+    /// Returns the last signed checkpoint and its note.
+    pub fn checkpoint(&self) -> (Checkpoint, String) {
+        let signed = self.shared.signed();
+        (signed.checkpoint.clone(), signed.note.clone())
+    }
+
+    /// Tells whether the ledger takes entries; if not, why.
+    ///
+    /// # Errors
+    /// `Unwritable` or `Integrity`.
+    pub fn health(&self) -> Result<(), SubmitError> {
+        self.shared.check_writable()
+    }
+
+    /// Waits until the signed checkpoint covers everything entered so far.
+    pub fn settle(&self) {
+        let size = self.shared.state().size;
+        let mut following = self.shared.following.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.shared.signed().checkpoint.size < size && self.shared.check_writable().is_ok() {
+            let waited = self.shared.followed.wait_timeout(following, Duration::from_millis(50));
+            following = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Ends the writer and its follower; a signed checkpoint and a snapshot cover everything when it returns.
+    pub fn close(&self) {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(threads) = threads else { return };
+        // A writer that has ended already takes no more jobs.
+        drop(self.shared.jobs.send(Job::Stop));
+        let ended = (threads.writer.join(), threads.follower.join());
+        if ended.0.is_err() || ended.1.is_err() {
+            tracing::error!("a thread of the ledger panicked");
+        }
+        // After this nobody may enter anything: the snapshot is the end.
+        self.shared.unwritable.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Shared {
+    pub(crate) fn state(&self) -> Arc<State> {
+        self.published.load_full()
+    }
+
+    fn check_writable(&self) -> Result<(), SubmitError> {
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(SubmitError::Integrity);
+        }
+        if self.unwritable.load(Ordering::SeqCst) {
+            return Err(SubmitError::Unwritable);
+        }
+        Ok(())
+    }
+
+    fn fail(&self) {
+        self.unwritable.store(true, Ordering::SeqCst);
+        self.followed.notify_all();
+    }
+
+    fn signed(&self) -> RwLockReadGuard<'_, Signed> {
+        self.signed.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last signed checkpoint.
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        self.signed().checkpoint.clone()
+    }
+
+    pub(crate) fn growth(&self) -> RwLockReadGuard<'_, Growth> {
+        self.growth.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn growth_mut(&self) -> RwLockWriteGuard<'_, Growth> {
+        self.growth.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn clock_elapsed(&self) -> Duration {
+        self.clock.elapsed()
+    }
+
+    /// Reads an entry.
+    pub(crate) fn entry(&self, index: u64) -> Result<Option<Entry>, ReadError> {
+        match self.shelf.entry(index)? {
+            Some(bytes) => Entry::decode(&bytes).map(Some).map_err(|_| ReadError::Damaged { index }),
+            None => Ok(None),
+        }
+    }
+
+    fn refill(&self) {
+        let mut entropy = |bytes: &mut [u8]| self.source.fill(bytes);
+        if let Err(error) = self.ring.refill_if_low(&mut entropy) {
+            tracing::error!(%error, "the key ring cannot be refilled");
+        }
+    }
+
+    /// Signs the tree as it stands; the root is of bytes read back from the journal.
+    fn sign(&self, assigned: u64) -> Result<(), FollowError> {
+        let (size, root) = {
+            let growth = self.growth();
+            (growth.size(), growth.root())
+        };
+        if size == self.signed().checkpoint.size && size > 0 {
+            return Ok(());
+        }
+        let checkpoint = Checkpoint { origin: self.origin.clone(), size, root };
+        let note = checkpoint.sign(&self.signing)?;
+        let signed = Signed { checkpoint, note, assigned };
+        // In its slot before it leaves the process: a start can tell when acknowledged entries are missing.
+        snapshot::write_checkpoint(&self.home.data, &signed, self.turn.fetch_add(1, Ordering::SeqCst))?;
+        *self.signed.write().unwrap_or_else(PoisonError::into_inner) = signed;
+        self.followed.notify_all();
+        Ok(())
+    }
+
+    fn wait_for_follower(&self, most: usize) {
+        if self.shelf.waiting() <= most {
+            return;
+        }
+        let mut following = self.following.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.shelf.waiting() > most / 2 && self.check_writable().is_ok() {
+            let waited = self.followed.wait_timeout(following, Duration::from_millis(20));
+            following = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}

@@ -1,0 +1,468 @@
+//! Start and recovery: what is on disk becomes a running ledger, or a clear reason why not.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Condvar, Mutex, RwLock};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use ed25519_dalek::SigningKey;
+use serde::{Deserialize, Serialize};
+
+use crate::access::decide::Policies;
+use crate::clock::Clock;
+use crate::domain::{self, Event, policy};
+use crate::entry::{Entry, Hash};
+use crate::ids::Source;
+use crate::journal::{self, Encoder, FileJournal, Journal};
+use crate::ledger::claims::Recent;
+use crate::ledger::follower::{FollowError, Follower};
+use crate::ledger::reading::Views;
+use crate::ledger::snapshot::{self, Signed};
+use crate::ledger::state::{FoldError, State};
+use crate::ledger::tail::{Shelf, claims, item, terms};
+use crate::ledger::writer::Writer;
+use crate::ledger::{Home, Ledger, Shared, Threads};
+use crate::proof::checkpoint::{Checkpoint, Vkey};
+use crate::proof::tile::{self, Growth, Tiles};
+use crate::seal::{self, Ring};
+use crate::store::{self, ReadError, Store};
+
+/// How a ledger is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// The clock it goes by.
+    pub clock: Arc<dyn Clock>,
+    /// Where salts and ids come from.
+    pub source: Arc<dyn Source>,
+    /// Bytes of memory for caching what the store holds.
+    pub cache_bytes: u64,
+    /// Opens the journal; a test puts a failing one here.
+    pub journal: OpenJournal,
+}
+
+/// Opens the journal of a data directory that must hold at least so many entries.
+pub type OpenJournal = Arc<dyn Fn(&Path, u64) -> Result<OpenedJournal, journal::OpenError> + Send + Sync>;
+
+/// An open journal, with what recompresses its full segments where it has any.
+pub struct OpenedJournal {
+    /// The journal.
+    pub journal: Box<dyn Journal>,
+    /// What was cut off its end.
+    pub opened: journal::Opened,
+    /// What recompresses full segments.
+    pub recompressor: Option<journal::Recompressor>,
+}
+
+impl Options {
+    /// Opens the journal in files.
+    pub fn new(clock: Arc<dyn Clock>, source: Arc<dyn Source>) -> Self {
+        Self { clock, source, cache_bytes: 96 * 1024 * 1024, journal: Arc::new(open_files) }
+    }
+}
+
+fn open_files(directory: &Path, minimum_index: u64) -> Result<OpenedJournal, journal::OpenError> {
+    let options = journal::Options { minimum_index, ..journal::Options::default() };
+    let (journal, opened) = FileJournal::open(directory, &options)?;
+    let recompressor = journal.recompressor();
+    Ok(OpenedJournal { journal: Box::new(journal), opened, recompressor: Some(recompressor) })
+}
+
+/// What `ledger.json` says: written once, when the ledger is founded.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Identity {
+    format: u32,
+    origin: String,
+    vkey: String,
+}
+
+const FORMAT: u32 = 1;
+const IDENTITY: &str = "ledger.json";
+const SIGNING_KEY: &str = "signing.key";
+
+/// Why a ledger does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// No ledger is there.
+    #[error("there is no ledger in \"{}\"", .0.display())]
+    Missing(PathBuf),
+    /// A ledger is there already.
+    #[error("there is a ledger in \"{}\" already", .0.display())]
+    Exists(PathBuf),
+    /// Another process has it open.
+    #[error("another process has the ledger in \"{}\" open", .0.display())]
+    InUse(PathBuf),
+    /// Another version wrote it.
+    #[error("the data directory \"{}\" has another format", .0.display())]
+    Format(PathBuf),
+    /// The signing key is missing or is not this ledger's.
+    #[error("the signing key in \"{}\" is missing or belongs to another ledger", .0.display())]
+    SigningKey(PathBuf),
+    /// The origin cannot name a log.
+    #[error("\"{0}\" cannot be an origin: use a schema-less URL without spaces or plus signs")]
+    Origin(String),
+    /// Entries that were acknowledged are missing or changed (`E_INTEGRITY`).
+    #[error("acknowledged entries are missing or altered: {0}")]
+    Integrity(String),
+    /// An entry cannot be folded.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// The journal does not open.
+    #[error("the journal does not open")]
+    Journal(#[source] journal::OpenError),
+    /// The store does not open, nor can it be rebuilt.
+    #[error("the store does not open")]
+    Store(#[from] store::OpenError),
+    /// What the journal holds cannot be taken into the store.
+    #[error("the store cannot be filled from the journal")]
+    Follow(#[from] FollowError),
+    /// The key ring does not open.
+    #[error("the key ring does not open")]
+    Ring(#[from] seal::ring::OpenError),
+    /// The key ring is older than the ledger.
+    #[error("the key ring is older than the ledger: {0}")]
+    RingBehind(String),
+    /// The access policies do not parse.
+    #[error("the access policies do not parse")]
+    Policies(#[from] crate::access::decide::ParsePoliciesError),
+    /// A file cannot be read or written.
+    #[error("\"{}\" cannot be read or written", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl OpenError {
+    /// Tells whether acknowledged data are missing or damaged.
+    pub fn integrity(&self) -> bool {
+        matches!(
+            self,
+            Self::Integrity(_)
+                | Self::Fold(_)
+                | Self::Journal(journal::OpenError::Damaged(_) | journal::OpenError::BehindCheckpoint { .. })
+        )
+    }
+}
+
+impl Ledger {
+    /// Makes the directories and keys of a new ledger; [`Ledger::open`] then opens it, empty.
+    ///
+    /// # Errors
+    /// A ledger is there already, the origin is no origin, or a file cannot be written.
+    pub fn create(home: &Home, origin: &str, source: &dyn Source) -> Result<(), OpenError> {
+        if origin.is_empty() || origin.len() > 200 || origin.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+') {
+            return Err(OpenError::Origin(origin.into()));
+        }
+        let path = home.data.join(IDENTITY);
+        if path.exists() || home.data.join("journal").exists() {
+            return Err(OpenError::Exists(home.data.clone()));
+        }
+        let failed = |path: &Path| { let path = path.to_owned(); move |source| OpenError::Io { path, source } };
+        fs::create_dir_all(&home.data).map_err(failed(&home.data))?;
+        fs::create_dir_all(&home.keys).map_err(failed(&home.keys))?;
+        let key_path = home.keys.join(SIGNING_KEY);
+        let mut secret = [0; 32];
+        source.fill(&mut secret);
+        let signing = SigningKey::from_bytes(&secret);
+        write_new(&key_path, &secret).map_err(failed(&key_path))?;
+        let vkey = crate::proof::checkpoint::vkey(origin, &signing.verifying_key());
+        let identity = Identity { format: FORMAT, origin: origin.into(), vkey };
+        let text = serde_json::to_string_pretty(&identity).map_err(io::Error::other).map_err(failed(&path))?;
+        write_new(&path, text.as_bytes()).map_err(failed(&path))?;
+        File::open(&home.data).and_then(|directory| directory.sync_all()).map_err(failed(&home.data))
+    }
+
+    /// Opens a ledger: checks what is on disk, recovers what a crash left, starts the writer.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; what is damaged is left as it was found.
+    pub fn open(home: &Home, options: Options) -> Result<Self, OpenError> {
+        let failed = |path: PathBuf| move |source| OpenError::Io { path, source };
+        let identity = read_identity(&home.data)?;
+        let lock = lock(&home.data)?;
+        let signing = read_signing_key(&home.keys, &identity)?;
+        let vkey = Vkey::parse(&identity.vkey).map_err(|_| OpenError::Format(home.data.clone()))?;
+        let policies = Policies::builtin()?;
+
+        let last = snapshot::read_checkpoint(&home.data, &vkey).map_err(failed(home.data.clone()))?;
+        let covered = last.as_ref().map_or(0, |last| last.checkpoint.size);
+        let directory = home.data.join("journal");
+        let opened = (options.journal)(&directory, covered).map_err(OpenError::Journal)?;
+        if let Some(cut) = &opened.opened.cut {
+            tracing::warn!(file = cut.file, bytes = cut.bytes, "an incomplete last block was cut off; nobody had been told of it");
+        }
+        let journal = opened.journal;
+        let head = journal.head();
+
+        let mut entropy = |bytes: &mut [u8]| options.source.fill(bytes);
+        let ring_home = seal::ring::Home { data_dir: &home.data, keys_dir: &home.keys, origin: &identity.origin };
+        let ring = Ring::open(ring_home, &mut entropy)?;
+        let assigned = last.as_ref().map_or(0, |last| last.assigned);
+        if ring.assigned() < assigned {
+            return Err(OpenError::RingBehind(format!("it gave out {} keys, {assigned} are known", ring.assigned())));
+        }
+
+        let (state, growth) =
+            snapshot::read(home, &vkey, head.next_index).map_err(failed(home.data.clone()))?.unwrap_or_default();
+        let store = open_store(&home.data.join("store"), options.cache_bytes, head.next_index)?;
+        let stored = store.len();
+        let (jobs, job_receiver) = channel();
+        let (blocks, block_receiver) = channel();
+        let signed = last.unwrap_or_else(|| Signed {
+            checkpoint: Checkpoint { origin: identity.origin.clone(), size: 0, root: crate::proof::merkle::empty_root() },
+            note: String::new(),
+            assigned: 0,
+        });
+        let elapsed = options.clock.elapsed();
+        let shared = Arc::new(Shared {
+            home: home.clone(),
+            origin: identity.origin,
+            vkey,
+            signing,
+            policies,
+            ring,
+            source: options.source,
+            clock: options.clock,
+            published: ArcSwap::from_pointee(State::default()),
+            shelf: Shelf::new(store, head.next_index),
+            recent: Recent::from(head.next_index),
+            jobs,
+            journal: journal.reader(),
+            growth: RwLock::new(growth),
+            signed: RwLock::new(signed),
+            turn: AtomicU64::new(covered),
+            unwritable: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
+            followed: Condvar::new(),
+            following: Mutex::new(()),
+            views: Views::default(),
+            _lock: lock,
+        });
+        let snapshot_size = state.size;
+        let state = shared.recover(state, stored)?;
+        shared.load_register();
+        shared.published.store(Arc::new(state.clone()));
+        shared.sign(shared.ring.flush().map_err(FollowError::from)?)?;
+
+        let mut writer_id = [0; 16];
+        shared.source.fill(&mut writer_id);
+        let writer = Writer {
+            shared: shared.clone(),
+            encoder: Encoder::new().map_err(|error| OpenError::Io { path: directory, source: io::Error::other(error) })?,
+            seen: (shared.clock.now(), elapsed),
+            state,
+            jobs: job_receiver,
+            blocks,
+            leapt: false,
+            accepted: false,
+            writer: writer_id,
+            journal,
+        };
+        let follower = Follower {
+            reader: writer.journal.reader(),
+            next_block: head.next_block,
+            snapshot_size,
+            last_checkpoint: elapsed,
+            recompressor: opened.recompressor,
+            shared: shared.clone(),
+            blocks: block_receiver,
+        };
+        let threads = Threads {
+            writer: spawn("writer", shared.clone(), move || writer.run()).map_err(failed(home.data.clone()))?,
+            follower: spawn("follower", shared.clone(), move || follower.run()).map_err(failed(home.data.clone()))?,
+        };
+        let ledger = Self { shared, threads: Arc::new(Mutex::new(Some(threads))) };
+        Ok(ledger)
+    }
+
+    /// Enters the access policies this program came with, before they decide anything; founds nothing.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn adopt_policies(&self) -> Result<(), crate::ledger::SubmitError> {
+        let state = self.state();
+        let hash = Hash(self.shared.policies.full_hash());
+        if !state.world.ledger.initialized || state.world.policy.access == Some(hash) {
+            return Ok(());
+        }
+        let count = i64::try_from(self.shared.policies.ids().count()).unwrap_or(0);
+        let adopted = policy::AccessAdopted {
+            policy_set: hash,
+            policies: domain::catalog::Int(count),
+            release: domain::catalog::Str(env!("CARGO_PKG_VERSION").into()),
+        };
+        let event: policy::Event = adopted.into();
+        self.submit_system(vec![(Event::Policy(event), None)]).await.map(drop)
+    }
+}
+
+impl Shared {
+    /// Folds what the journal holds beyond the snapshot, and brings store, tree and key ring up to it.
+    fn recover(&self, mut state: State, stored: u64) -> Result<State, OpenError> {
+        let covered = self.checkpoint();
+        let mut growth_size = self.growth().size();
+        self.check_root(growth_size, &covered)?;
+        // The store may lag behind the snapshot, the index behind the store: read from the first that does.
+        self.reindex(stored)?;
+        let from = state.size.min(stored);
+        let Some(first) = self.journal.block_at_index(from).map_err(FollowError::from)? else {
+            self.ring.replayed();
+            return Ok(state);
+        };
+        for frame in self.journal.read(first.header().number) {
+            let frame = frame.map_err(FollowError::from)?;
+            let mut index = frame.header().first_index;
+            for bytes in frame.entries() {
+                if index == state.size {
+                    let entry = state.fold(bytes, &self.origin)?;
+                    if index >= covered.size {
+                        self.adopt(&entry).map_err(|error| OpenError::RingBehind(error.to_string()))?;
+                    }
+                }
+                index += 1;
+            }
+            self.take_frame(&frame)?;
+            // The root must be looked at exactly when the tree has the size the checkpoint speaks of.
+            if growth_size < covered.size && self.growth().size() >= covered.size {
+                self.check_root_at(&covered)?;
+            }
+            growth_size = self.growth().size();
+        }
+        self.ring.replayed();
+        Ok(state)
+    }
+
+    fn check_root(&self, size: u64, covered: &Checkpoint) -> Result<(), OpenError> {
+        if size == covered.size && size > 0 && self.growth().root() != covered.root {
+            return Err(OpenError::Integrity(format!("the tree of {size} entries has another root than was signed")));
+        }
+        Ok(())
+    }
+
+    fn check_root_at(&self, covered: &Checkpoint) -> Result<(), OpenError> {
+        let growth = self.growth();
+        let root = tile::root_at(covered.size, &growth, self.shelf.store())
+            .map_err(|error| OpenError::Integrity(error.to_string()))?;
+        if root == covered.root {
+            return Ok(());
+        }
+        Err(OpenError::Integrity(format!("the tree of {} entries has another root than was signed", covered.size)))
+    }
+
+    /// Supplies the terms of entries the store has but a crash made its index forget.
+    fn reindex(&self, stored: u64) -> Result<(), OpenError> {
+        let store = self.shelf.store();
+        let mut index = store.indexed_len();
+        while index < stored {
+            let end = (index + 256).min(stored);
+            let mut found = Vec::new();
+            for next in index..end {
+                let bytes = store.entry(next).ok().flatten().ok_or(FollowError::Entry)?;
+                let entry = Entry::decode(&bytes).map_err(|_| FollowError::Entry)?;
+                found.push((terms(&entry), claims(&entry)));
+            }
+            let items: Vec<_> = found.iter().map(|(terms, claims)| item(&[], terms, claims)).collect();
+            store.reindex(index, &items).map_err(FollowError::from)?;
+            index = end;
+        }
+        Ok(())
+    }
+}
+
+impl Tiles for Store {
+    type Error = ReadError;
+
+    fn full(&self, level: u8, n: u64) -> Result<Option<Vec<crate::proof::merkle::Hash>>, ReadError> {
+        Ok(self.tile(level, n)?.and_then(|bytes| tile::decode(&bytes)))
+    }
+}
+
+/// Opens the store; what is damaged, of another format or ahead of the journal is wiped and filled again.
+fn open_store(directory: &Path, cache_bytes: u64, journal_len: u64) -> Result<Store, OpenError> {
+    let options = store::Options { cache_bytes, ..store::Options::default() };
+    let wipe = || Store::wipe(directory).map_err(|source| OpenError::Io { path: directory.to_owned(), source });
+    match Store::open(directory, options) {
+        Ok(store) if store.len() <= journal_len => return Ok(store),
+        Ok(store) => {
+            tracing::warn!("the store is ahead of the journal and is filled again");
+            drop(store);
+        }
+        Err(error @ (store::OpenError::Damaged { .. } | store::OpenError::Format { .. })) => {
+            tracing::warn!(%error, "the store is filled again from the journal");
+        }
+        Err(error) => return Err(error.into()),
+    }
+    wipe()?;
+    Ok(Store::open(directory, options)?)
+}
+
+fn read_identity(data: &Path) -> Result<Identity, OpenError> {
+    let path = data.join(IDENTITY);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(OpenError::Missing(data.to_owned())),
+        Err(source) => return Err(OpenError::Io { path, source }),
+    };
+    let identity: Identity = serde_json::from_str(&text).map_err(|_| OpenError::Format(data.to_owned()))?;
+    if identity.format != FORMAT {
+        return Err(OpenError::Format(data.to_owned()));
+    }
+    Ok(identity)
+}
+
+fn read_signing_key(keys: &Path, identity: &Identity) -> Result<SigningKey, OpenError> {
+    let path = keys.join(SIGNING_KEY);
+    let wrong = || OpenError::SigningKey(keys.to_owned());
+    let secret = fs::read(&path).map_err(|_| wrong())?;
+    let secret: [u8; 32] = secret.try_into().map_err(|_| wrong())?;
+    let signing = SigningKey::from_bytes(&secret);
+    if crate::proof::checkpoint::vkey(&identity.origin, &signing.verifying_key()) != identity.vkey {
+        return Err(wrong());
+    }
+    Ok(signing)
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// One process per directory: the lock goes with the process.
+fn lock(data: &Path) -> Result<File, OpenError> {
+    let path = data.join("lock");
+    let failed = |source| OpenError::Io { path: path.clone(), source };
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse(data.to_owned())),
+        Err(fs::TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// Runs a thread whose panic stops the ledger: a writer that is gone must not look alive.
+fn spawn(name: &str, shared: Arc<Shared>, run: impl FnOnce() + Send + 'static) -> io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new().name(name.into()).spawn(move || {
+        let _guard = Guard(shared);
+        run();
+    })
+}
+
+struct Guard(Arc<Shared>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail();
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Signed snapshots of the state, and the two slots of the last signed checkpoint: what makes a start fast and honest.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use ed25519_dalek::SigningKey;
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::Home;
+use crate::ledger::state::State;
+use crate::proof::checkpoint::{self, Checkpoint, Vkey};
+use crate::proof::tile::Growth;
+
+/// The last signed checkpoint as it is kept: with how many keys the ring had given out by then.
+#[derive(Clone, Debug)]
+pub(super) struct Signed {
+    pub(super) checkpoint: Checkpoint,
+    pub(super) note: String,
+    pub(super) assigned: u64,
+}
+
+const SLOTS: [&str; 2] = ["checkpoint.0", "checkpoint.1"];
+const SNAPSHOTS_KEPT: usize = 2;
+const LEVEL: i32 = 1;
+
+/// Writes a signed checkpoint to the slot that is not the last; durable when it returns.
+pub(super) fn write_checkpoint(data: &Path, signed: &Signed, turn: u64) -> io::Result<()> {
+    let slot = SLOTS.get(usize::try_from(turn % 2).unwrap_or(0)).copied().unwrap_or("checkpoint.0");
+    let path = data.join(slot);
+    let existed = path.exists();
+    let text = format!("{}\nring {}\n", signed.note, signed.assigned);
+    // A torn slot does not verify, and the other one still stands.
+    let mut file = File::create(&path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_data()?;
+    if !existed {
+        File::open(data)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Reads the newer of the two slots; `None` if neither verifies.
+pub(super) fn read_checkpoint(data: &Path, vkey: &Vkey) -> io::Result<Option<Signed>> {
+    let mut newest: Option<Signed> = None;
+    for slot in SLOTS {
+        let text = match fs::read_to_string(data.join(slot)) {
+            Ok(text) => text,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => continue,
+            Err(error) => return Err(error),
+        };
+        let Some((note, ring)) = text.rsplit_once("\nring ") else { continue };
+        let (Ok(checkpoint), Ok(assigned)) = (checkpoint::verify(note, vkey), ring.trim_end().parse()) else { continue };
+        if newest.as_ref().is_none_or(|newest| newest.checkpoint.size <= checkpoint.size) {
+            newest = Some(Signed { checkpoint, note: note.to_owned(), assigned });
+        }
+    }
+    Ok(newest)
+}
+
+#[derive(Serialize, Deserialize)]
+struct Body {
+    state: State,
+    growth: Growth,
+}
+
+/// Writes a signed snapshot of the state and the tree's edge; durable when it returns.
+pub(super) fn write(home: &Home, origin: &str, key: &SigningKey, state: &State, growth: &Growth) -> io::Result<()> {
+    let directory = home.data.join("snapshots");
+    fs::create_dir_all(&directory)?;
+    let body = postcard::to_stdvec(&Body { state: state.clone(), growth: growth.clone() }).map_err(io::Error::other)?;
+    let body = zstd::bulk::compress(&body, LEVEL)?;
+    let text = format!("dossier snapshot 1\n{}\n{}\n", state.size, blake3::hash(&body).to_hex());
+    let note = checkpoint::sign_note(&text, origin, key).map_err(io::Error::other)?;
+    let length = u32::try_from(note.len()).map_err(io::Error::other)?;
+    let temporary = directory.join("next.tmp");
+    let mut file = File::create(&temporary)?;
+    file.write_all(&length.to_be_bytes())?;
+    file.write_all(note.as_bytes())?;
+    file.write_all(&body)?;
+    file.sync_all()?;
+    fs::rename(&temporary, directory.join(format!("{:020}.snapshot", state.size)))?;
+    File::open(&directory)?.sync_all()?;
+    for old in names(&directory)?.iter().rev().skip(SNAPSHOTS_KEPT) {
+        fs::remove_file(directory.join(old))?;
+    }
+    Ok(())
+}
+
+/// Reads the newest snapshot that verifies and holds at most `size_max` entries.
+///
+/// A snapshot that does not verify is passed over: an older one, or the journal from its start, serves as well.
+pub(super) fn read(home: &Home, vkey: &Vkey, size_max: u64) -> io::Result<Option<(State, Growth)>> {
+    let directory = home.data.join("snapshots");
+    if !directory.exists() {
+        return Ok(None);
+    }
+    for name in names(&directory)?.iter().rev() {
+        let bytes = fs::read(directory.join(name))?;
+        match open(&bytes, vkey) {
+            Some(body) if body.state.size <= size_max && body.growth.size() == body.state.size => {
+                return Ok(Some((body.state, body.growth)));
+            }
+            Some(_) => {}
+            None => tracing::warn!(file = name, "a snapshot does not verify and is passed over"),
+        }
+    }
+    Ok(None)
+}
+
+fn open(bytes: &[u8], vkey: &Vkey) -> Option<Body> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let (note, body) = rest.split_at_checked(length)?;
+    let text = checkpoint::open_note(std::str::from_utf8(note).ok()?, vkey).ok()?;
+    let mut lines = text.lines();
+    let known = lines.next()? == "dossier snapshot 1";
+    let size: u64 = lines.next()?.parse().ok()?;
+    let hash = blake3::Hash::from_hex(lines.next()?).ok()?;
+    if !known || blake3::hash(body) != hash {
+        return None;
+    }
+    let body = zstd::stream::decode_all(body).ok()?;
+    let body: Body = postcard::from_bytes(&body).ok()?;
+    (body.state.size == size).then_some(body)
+}
+
+fn names(directory: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for file in fs::read_dir(directory)? {
+        let name = file?.file_name();
+        names.extend(name.to_str().filter(|name| name.ends_with(".snapshot")).map(str::to_owned));
+    }
+    names.sort();
+    Ok(names)
+}

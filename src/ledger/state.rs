@@ -1,0 +1,230 @@
+//! The state of the ledger at one index: the world, the heads of its streams, its size.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::clock::Timestamp;
+use crate::domain::role::Role;
+use crate::domain::{About, Actor, Event, Fact, World};
+use crate::entry::{EncodeError, Entry, Hash, Link};
+use crate::ids::{EntryId, StreamName};
+
+/// The last entry of a live stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Its version in the stream.
+    pub version: u64,
+    /// Its index.
+    pub index: u64,
+    /// Its hash.
+    pub hash: Hash,
+}
+
+/// What the ledger is after its first `size` entries; cheap to copy.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    /// What decisions read.
+    pub world: World,
+    /// The heads of live streams; those of ended ones are in the store.
+    pub heads: imbl::HashMap<StreamName, Head>,
+    /// How many entries there are.
+    pub size: u64,
+    /// When the last one was recorded.
+    pub last_at: Timestamp,
+}
+
+/// What an entry is made of besides its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub(crate) event: Event,
+    pub(crate) about: About,
+    /// Streams beyond the primary one, the customer's and the actor's.
+    pub(crate) also: Vec<StreamName>,
+    pub(crate) actor: Actor,
+    pub(crate) id: EntryId,
+    pub(crate) at: Timestamp,
+    pub(crate) occurred_at: Timestamp,
+    pub(crate) late_reason: Option<String>,
+    pub(crate) causation: Option<EntryId>,
+    pub(crate) correlation: Option<String>,
+    pub(crate) salt: [u8; 16],
+    pub(crate) policy_version: u64,
+}
+
+/// An entry as it was made: its bytes and its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Made {
+    pub(crate) index: u64,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) hash: Hash,
+    pub(crate) entry: Entry,
+}
+
+impl State {
+    /// Makes the next entry of a draft and takes it over.
+    pub(crate) fn enter(&mut self, source: &str, access_policy: &str, draft: Draft) -> Result<Made, EncodeError> {
+        let event = draft.event;
+        let data = event.data().and_then(|data| serde_json::value::to_raw_value(&data)).map_err(EncodeError::Json)?;
+        let (actor, role, unit) = match &draft.actor {
+            Actor::System => ("system", "system", ""),
+            Actor::Employee { id, role, unit } => (id.as_str(), role.key(), unit.as_str()),
+        };
+        let entry = Entry {
+            accesspolicy: access_policy.to_owned(),
+            actor: actor.to_owned(),
+            actorrole: role.to_owned(),
+            actorunit: unit.to_owned(),
+            causation: draft.causation,
+            correlation: draft.correlation,
+            data,
+            id: draft.id,
+            latereason: draft.late_reason,
+            occurredat: draft.occurred_at,
+            policyversion: draft.policy_version,
+            salt: draft.salt,
+            source: source.to_owned(),
+            specversion: "1.0".to_owned(),
+            streams: self.links(&draft.about, &draft.also, &draft.actor),
+            subject: draft.about.subject,
+            time: draft.at,
+            kind: event.name().to_owned(),
+        };
+        let bytes = entry.encode()?;
+        let hash = Hash::of(&bytes);
+        let index = self.size;
+        self.take_over(&entry, &event, &draft.actor, hash);
+        Ok(Made { index, bytes, hash, entry })
+    }
+
+    /// Folds an entry read back from the journal.
+    ///
+    /// # Errors
+    /// It is no entry of this ledger, or does not link to what came before it.
+    pub(crate) fn fold(&mut self, bytes: &[u8], source: &str) -> Result<Entry, FoldError> {
+        let entry = Entry::decode(bytes).map_err(|_| FoldError::NotAnEntry { index: self.size })?;
+        if entry.source != source {
+            return Err(FoldError::OtherLedger { index: self.size });
+        }
+        for link in &entry.streams {
+            let head = self.heads.get(&link.name);
+            let version = head.map_or(0, |head| head.version) + 1;
+            if link.version != version || link.previous != head.map(|head| head.hash) {
+                return Err(FoldError::Unlinked { index: self.size, stream: link.name.clone() });
+            }
+        }
+        let event = match Event::decode(&entry.kind, entry.data.get()) {
+            Some(Ok(event)) => event,
+            Some(Err(_)) => return Err(FoldError::NotAnEntry { index: self.size }),
+            None => return Err(FoldError::UnknownType { index: self.size, kind: entry.kind }),
+        };
+        let actor = actor_of(&entry).ok_or(FoldError::NotAnEntry { index: self.size })?;
+        self.take_over(&entry, &event, &actor, Hash::of(bytes));
+        Ok(entry)
+    }
+
+    fn take_over(&mut self, entry: &Entry, event: &Event, actor: &Actor, hash: Hash) {
+        let fact = Fact {
+            index: self.size,
+            id: &entry.id,
+            at: entry.time,
+            occurred_at: entry.occurredat,
+            actor,
+            subject: &entry.subject,
+        };
+        self.world.apply(&fact, event);
+        if *actor != Actor::System {
+            self.world.ledger.opened = true;
+        }
+        for link in &entry.streams {
+            if self.ended(&link.name) {
+                self.heads.remove(&link.name);
+            } else {
+                self.heads.insert(link.name.clone(), Head { version: link.version, index: self.size, hash });
+            }
+        }
+        self.size += 1;
+        self.last_at = entry.time;
+    }
+
+    /// A sale is one entry; an approval ends with its decision. Neither is appended to again.
+    fn ended(&self, stream: &StreamName) -> bool {
+        match stream.kind() {
+            "sale" => true,
+            "approval" => {
+                let request: Option<crate::ids::SubjectId> = stream.id().and_then(|id| id.parse().ok());
+                !request.is_some_and(|request| self.world.approval.waiting.contains_key(&request))
+            }
+            _ => false,
+        }
+    }
+
+    /// First the primary stream, then the customer's, then whatever else, last the acts of who acted.
+    fn links(&self, about: &About, also: &[StreamName], actor: &Actor) -> Vec<Link> {
+        let mut names = vec![about.subject.clone()];
+        let customer = about.customer.as_ref().map(crate::ids::CustomerId::stream);
+        let acts = actor.employee().map(crate::ids::EmployeeId::acts);
+        for name in customer.into_iter().chain(also.iter().cloned()).chain(acts) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+            .into_iter()
+            .map(|name| {
+                let head = self.heads.get(&name);
+                let version = head.map_or(0, |head| head.version) + 1;
+                Link { name, version, previous: head.map(|head| head.hash) }
+            })
+            .collect()
+    }
+}
+
+/// Returns who acted, as an entry names them.
+pub fn actor_of(entry: &Entry) -> Option<Actor> {
+    if entry.actor == "system" {
+        return Some(Actor::System);
+    }
+    Some(Actor::Employee {
+        id: entry.actor.parse().ok()?,
+        role: entry.actorrole.parse().ok()?,
+        unit: entry.actorunit.parse().ok()?,
+    })
+}
+
+/// Reads the payload of an entry as a JSON value.
+pub fn data_of(data: &RawValue) -> serde_json::Value {
+    serde_json::from_str(data.get()).unwrap_or_default()
+}
+
+/// Why an entry of the journal cannot be folded: the ledger stops rather than skip what it does not understand.
+#[derive(Debug, thiserror::Error)]
+pub enum FoldError {
+    /// The bytes are no entry.
+    #[error("entry {index} is not an entry of this program")]
+    NotAnEntry {
+        /// Its index.
+        index: u64,
+    },
+    /// The entry belongs to another ledger.
+    #[error("entry {index} belongs to another ledger")]
+    OtherLedger {
+        /// Its index.
+        index: u64,
+    },
+    /// The type is not in the catalog.
+    #[error("entry {index} has the unknown type \"{kind}\"")]
+    UnknownType {
+        /// Its index.
+        index: u64,
+        /// Its type.
+        kind: String,
+    },
+    /// The entry does not follow the one before it in a stream.
+    #[error("entry {index} does not follow the last entry of stream \"{stream}\"")]
+    Unlinked {
+        /// Its index.
+        index: u64,
+        /// The stream.
+        stream: StreamName,
+    },
+}

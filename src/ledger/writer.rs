@@ -1,0 +1,537 @@
+//! The one writer: it checks what doors decided, admits, stamps, and makes each block durable before anybody hears of it.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::clock::Timestamp;
+use crate::domain::audit::{self, RefusalCode};
+use crate::domain::catalog::Str;
+use crate::domain::{self, About, Actor, Admission, Context, Event, Fetched, Refusal, common, grade, policy};
+use crate::entry::EncodeError;
+use crate::ids::{self, EntryId, StreamName};
+use crate::journal::{Encoder, Journal};
+use crate::ledger::door::{Basis, Prepared, Refused, receipt};
+use crate::ledger::proposal::Receipt;
+use crate::ledger::state::{Draft, Made, State};
+use crate::ledger::{Shared, tail};
+
+/// What the writer is asked to do.
+pub(super) enum Job {
+    /// Enter a batch, all or nothing.
+    Propose(Box<Batch>),
+    /// Enter that somebody reads; the bytes leave when it is durable.
+    Read(Box<Reading>),
+    /// Enter that a door refused something.
+    Note(Box<Refused>, oneshot::Sender<Answer>),
+    /// Enter what the system itself has to say.
+    System(Vec<(Event, Option<StreamName>)>, oneshot::Sender<Answer>),
+    /// Do what time alone brings.
+    Tick,
+    /// End.
+    Stop,
+}
+
+/// A batch with where its answer goes.
+pub(super) struct Batch {
+    pub(super) proposals: Vec<Prepared>,
+    pub(super) reply: oneshot::Sender<Answer>,
+}
+
+/// A reading with where its answer goes.
+pub(super) struct Reading {
+    pub(super) accesses: Vec<Access>,
+    pub(super) basis: Basis,
+    /// The business day the view was computed for.
+    pub(super) day: crate::clock::Date,
+    pub(super) reply: oneshot::Sender<Answer>,
+}
+
+/// One access entry to be made.
+#[derive(Clone)]
+pub(super) struct Access {
+    pub(super) event: audit::Event,
+    pub(super) actor: Actor,
+    pub(super) reads: Vec<StreamName>,
+    pub(super) salt: [u8; 16],
+}
+
+/// What became of a job.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// Entered and durable.
+    Entered(Vec<Receipt>),
+    /// Refused; the refusal is durable where it is entered.
+    Refused(usize, Refusal),
+    /// What the door decided on has moved: decide again.
+    Moved,
+    /// Nothing can be written any more.
+    Unwritable,
+}
+
+/// Raw bytes after which a block is closed; compressed they stay far below a frame's limit.
+const BLOCK_BYTES: usize = 384 * 1024;
+/// Entries after which a block is closed.
+const BLOCK_ENTRIES: usize = 1024;
+/// How often the clock is looked at for what time alone brings.
+const TICK: Duration = Duration::from_secs(20);
+/// How far wall clock and elapsed time may part before deadlines would fire wrongly (`design` §3).
+const LEAP: Duration = Duration::from_secs(60);
+/// Entries the follower may be behind before the writer waits for it: memory is bounded.
+const BEHIND_MAX: usize = 100_000;
+
+/// The writer's own state.
+pub(super) struct Writer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) journal: Box<dyn Journal>,
+    pub(super) encoder: Encoder,
+    pub(super) state: State,
+    pub(super) jobs: Receiver<Job>,
+    pub(super) blocks: Sender<(u64, Arc<State>)>,
+    /// The clock as it was last looked at: wall and elapsed.
+    pub(super) seen: (Timestamp, Duration),
+    pub(super) leapt: bool,
+    /// An operator has accepted a clock that runs behind the last entry.
+    pub(super) accepted: bool,
+    pub(super) writer: [u8; 16],
+}
+
+/// A block being filled.
+#[derive(Default)]
+struct Open {
+    made: Vec<Made>,
+    bytes: usize,
+    answers: Vec<(oneshot::Sender<Answer>, Answer)>,
+}
+
+impl Writer {
+    /// Works until it is told to stop, all callers are gone, or the journal fails.
+    pub(super) fn run(mut self) {
+        self.check_clock();
+        loop {
+            let first = match self.jobs.recv_timeout(TICK) {
+                Ok(job) => job,
+                Err(RecvTimeoutError::Timeout) => Job::Tick,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let mut open = Open::default();
+            let mut next = Some(first);
+            let mut stop = false;
+            while let Some(job) = next {
+                stop = matches!(job, Job::Stop);
+                if stop {
+                    break;
+                }
+                self.check_clock();
+                self.take(job, &mut open);
+                let full = open.bytes >= BLOCK_BYTES || open.made.len() >= BLOCK_ENTRIES;
+                next = if full { None } else { self.jobs.try_recv().ok() };
+            }
+            if self.commit(open).is_err() {
+                self.fail();
+                return;
+            }
+            if stop {
+                return;
+            }
+        }
+    }
+
+    fn take(&mut self, job: Job, open: &mut Open) {
+        match job {
+            Job::Propose(batch) => {
+                let before = (self.state.clone(), open.made.len(), open.bytes);
+                let answer = self.propose(&batch.proposals, open);
+                if !matches!(answer, Answer::Entered(_)) {
+                    self.state = before.0;
+                    open.made.truncate(before.1);
+                    open.bytes = before.2;
+                }
+                if let Answer::Refused(at, refusal) = &answer
+                    && let Some(proposal) = batch.proposals.get(*at)
+                {
+                    let refused = Refused {
+                        command: proposal.event.name().to_owned(),
+                        refusal: refusal.clone(),
+                        actor: Some(proposal.actor.clone()),
+                        target: proposal.about.subject.to_string(),
+                        body_hash: Some(proposal.body_hash),
+                    };
+                    self.note(&refused, proposal.salt, open);
+                }
+                open.answers.push((batch.reply, answer));
+            }
+            Job::Read(reading) => {
+                let answer = self.read(&reading, open);
+                open.answers.push((reading.reply, answer));
+            }
+            Job::Note(refused, reply) => {
+                let salt = self.shared.source.salt();
+                self.note(&refused, salt, open);
+                open.answers.push((reply, Answer::Entered(Vec::new())));
+            }
+            Job::System(events, reply) => {
+                let before = (self.state.clone(), open.made.len(), open.bytes);
+                let answer = self.system(events, open);
+                if !matches!(answer, Answer::Entered(_)) {
+                    self.state = before.0;
+                    open.made.truncate(before.1);
+                    open.bytes = before.2;
+                }
+                open.answers.push((reply, answer));
+            }
+            Job::Tick => self.tick(open),
+            Job::Stop => {}
+        }
+    }
+
+    fn propose(&mut self, proposals: &[Prepared], open: &mut Open) -> Answer {
+        let mut receipts = Vec::with_capacity(proposals.len());
+        let mut used = Vec::new();
+        if !proposals.iter().all(|proposal| proposal.basis.holds(&self.state.world)) {
+            return Answer::Moved;
+        }
+        for (at, proposal) in proposals.iter().enumerate() {
+            for (term, refusal) in &proposal.claims {
+                match self.shared.recent.find(*term, proposal.checked_to) {
+                    Err(_) => return Answer::Moved,
+                    // The door finds out whether it is the same proposal once more.
+                    Ok(Some(_)) => return Answer::Moved,
+                    Ok(None) if used.contains(term) || self.claimed(open, *term) => {
+                        return Answer::Refused(at, refusal.clone().into());
+                    }
+                    Ok(None) => used.push(*term),
+                }
+            }
+            match self.admit(proposal, open) {
+                Ok(made) => receipts.extend(made),
+                Err(Halt::Refused(refusal)) => return Answer::Refused(at, refusal),
+                Err(Halt::Moved) => return Answer::Moved,
+            }
+        }
+        Answer::Entered(receipts)
+    }
+
+    /// Whether an entry of the open block uses up the term: those are not among the recent claims yet.
+    fn claimed(&self, open: &Open, term: crate::store::Term) -> bool {
+        open.made.iter().any(|made| tail::claims(&made.entry).contains(&term))
+    }
+
+    fn admit(&mut self, proposal: &Prepared, open: &mut Open) -> Result<Vec<Receipt>, Halt> {
+        if let Some(refusal) = self.refuse_for_clock(&proposal.event) {
+            return Err(Halt::Refused(refusal));
+        }
+        let about = domain::about(&self.state.world, &proposal.event, proposal.named.as_ref()).map_err(Halt::Refused)?;
+        if about != proposal.about {
+            return Err(Halt::Moved);
+        }
+        for (stream, expected) in &proposal.expected {
+            let version = self.state.heads.get(stream).map_or(0, |head| head.version);
+            if version != *expected {
+                let stream = stream.to_string();
+                return Err(Halt::Refused(common::Refusal::Stale { stream, expected: *expected, version }.into()));
+            }
+        }
+        let at = self.now();
+        let context = Context {
+            at,
+            occurred_at: proposal.occurred_at.unwrap_or(at),
+            late_reason: proposal.late_reason.as_deref(),
+            actor: &proposal.actor,
+            id: &proposal.id,
+            about: &about,
+            approvals: &[],
+            fetched: &proposal.fetched,
+        };
+        let admissions = domain::admit(&self.state.world, &context, proposal.event.clone()).map_err(Halt::Refused)?;
+        if let Event::Ledger(domain::ledger::Event::ClockAccepted(_)) = proposal.event {
+            self.leapt = false;
+            self.accepted = true;
+        }
+        let mut receipts = Vec::with_capacity(admissions.len());
+        for (number, admission) in admissions.into_iter().enumerate() {
+            let at = if number == 0 { at } else { self.now() };
+            let made = self.enter(admission, &context, proposal, at, number > 0)?;
+            receipts.push(receipt(made.index, &made.entry, made.hash));
+            open.bytes += made.bytes.len();
+            open.made.push(made);
+        }
+        Ok(receipts)
+    }
+
+    fn enter(&mut self, admission: Admission, context: &Context<'_>, proposal: &Prepared, at: Timestamp, follows: bool) -> Result<Made, Halt> {
+        let (occurred_at, late_reason) = admission.times.unwrap_or_else(|| (context.occurred_at, proposal.late_reason.clone()));
+        let actor = admission.actor.unwrap_or_else(|| proposal.actor.clone());
+        let draft = Draft {
+            event: admission.event,
+            about: admission.about,
+            also: Vec::new(),
+            id: admission.id.unwrap_or_else(|| proposal.id.clone()),
+            at,
+            occurred_at,
+            late_reason,
+            causation: follows.then(|| proposal.id.clone()),
+            correlation: proposal.correlation.clone(),
+            salt: if follows { self.shared.source.salt() } else { proposal.salt },
+            policy_version: policy::version(&self.state.world, actor.unit(), at),
+            actor,
+        };
+        self.make(draft).map_err(|error| match error {
+            EncodeError::TooLarge(_) | EncodeError::Json(_) => Halt::Refused(common::Refusal::TooLarge.into()),
+        })
+    }
+
+    fn make(&mut self, draft: Draft) -> Result<Made, EncodeError> {
+        let access = self.state.world.policy.access.map(|hash| hash.to_string()).unwrap_or_default();
+        self.state.enter(&self.shared.origin, access.get(..16).unwrap_or_default(), draft)
+    }
+
+    fn read(&mut self, reading: &Reading, open: &mut Open) -> Answer {
+        if self.leapt {
+            return Answer::Refused(0, common::Refusal::ClockLeapt.into());
+        }
+        if !reading.basis.holds(&self.state.world) || self.state.world.date(self.now()) != reading.day {
+            return Answer::Moved;
+        }
+        let before = (self.state.clone(), open.made.len(), open.bytes);
+        let mut receipts = Vec::with_capacity(reading.accesses.len());
+        for access in &reading.accesses {
+            let Some(reader) = access.actor.employee() else { return Answer::Moved };
+            let at = self.now();
+            let draft = Draft {
+                event: Event::Audit(access.event.clone()),
+                about: About::subject(reader.acts()),
+                also: access.reads.clone(),
+                id: self.shared.source.entry_id(at),
+                at,
+                occurred_at: at,
+                late_reason: None,
+                causation: None,
+                correlation: None,
+                salt: access.salt,
+                policy_version: policy::version(&self.state.world, access.actor.unit(), at),
+                actor: access.actor.clone(),
+            };
+            match self.make(draft) {
+                Ok(made) => {
+                    receipts.push(receipt(made.index, &made.entry, made.hash));
+                    open.bytes += made.bytes.len();
+                    open.made.push(made);
+                }
+                Err(_) => {
+                    self.state = before.0;
+                    open.made.truncate(before.1);
+                    open.bytes = before.2;
+                    return Answer::Refused(0, common::Refusal::TooLarge.into());
+                }
+            }
+        }
+        Answer::Entered(receipts)
+    }
+
+    /// Enters a refusal, where refusals of its code are entered.
+    fn note(&mut self, refused: &Refused, salt: [u8; 16], open: &mut Open) {
+        let (code, rule) = refused.refusal.grounds();
+        let (Some(code), Some(actor)) = (RefusalCode::of(code), &refused.actor) else { return };
+        let Some(employee) = actor.employee().filter(|_| !self.leapt) else { return };
+        let cut = |text: &str, most: usize| text.chars().filter(|c| !c.is_control()).take(most).collect::<String>();
+        let event = audit::CommandRefused {
+            command: Str(cut(&refused.command, 60)),
+            target: Str(if refused.target.is_empty() { "-".into() } else { cut(&refused.target, 80) }),
+            code,
+            rule: (!rule.is_empty()).then(|| Str(cut(rule, 10))),
+            body_hash: refused.body_hash,
+        };
+        let at = self.now();
+        let draft = Draft {
+            event: Event::Audit(event.into()),
+            about: About::subject(employee.acts()),
+            also: Vec::new(),
+            id: self.shared.source.entry_id(at),
+            at,
+            occurred_at: at,
+            late_reason: None,
+            causation: None,
+            correlation: None,
+            salt,
+            policy_version: policy::version(&self.state.world, actor.unit(), at),
+            actor: actor.clone(),
+        };
+        if let Ok(made) = self.make(draft) {
+            open.bytes += made.bytes.len();
+            open.made.push(made);
+        }
+    }
+
+    fn system(&mut self, events: Vec<(Event, Option<StreamName>)>, open: &mut Open) -> Answer {
+        let mut receipts = Vec::with_capacity(events.len());
+        for (at, (event, named)) in events.into_iter().enumerate() {
+            let id = self.shared.source.entry_id(self.now());
+            let about = match domain::about(&self.state.world, &event, named.as_ref()) {
+                Ok(about) => about,
+                Err(refusal) => return Answer::Refused(at, refusal),
+            };
+            match self.enter_system(event, about, &id, open) {
+                Ok(receipt) => receipts.push(receipt),
+                Err(Halt::Refused(refusal)) => return Answer::Refused(at, refusal),
+                Err(Halt::Moved) => return Answer::Moved,
+            }
+        }
+        Answer::Entered(receipts)
+    }
+
+    fn enter_system(&mut self, event: Event, about: About, id: &EntryId, open: &mut Open) -> Result<Receipt, Halt> {
+        let at = self.now();
+        let fetched = Fetched::default();
+        let actor = Actor::System;
+        let context =
+            Context { at, occurred_at: at, late_reason: None, actor: &actor, id, about: &about, approvals: &[], fetched: &fetched };
+        let admissions = domain::admit(&self.state.world, &context, event).map_err(Halt::Refused)?;
+        let mut first = None;
+        for admission in admissions {
+            let draft = Draft {
+                event: admission.event,
+                about: admission.about,
+                also: Vec::new(),
+                actor: Actor::System,
+                id: id.clone(),
+                at,
+                occurred_at: at,
+                late_reason: None,
+                causation: None,
+                correlation: None,
+                salt: self.shared.source.salt(),
+                policy_version: policy::version(&self.state.world, None, at),
+            };
+            let made = self.make(draft).map_err(|_| Halt::Refused(common::Refusal::TooLarge.into()))?;
+            first.get_or_insert_with(|| receipt(made.index, &made.entry, made.hash));
+            open.bytes += made.bytes.len();
+            open.made.push(made);
+        }
+        first.ok_or(Halt::Moved)
+    }
+
+    /// Enters what time alone brings: lapses, and the note of a checkpoint.
+    fn tick(&mut self, open: &mut Open) {
+        if self.leapt || !self.state.world.ledger.initialized {
+            return;
+        }
+        let now = self.now();
+        for (event, about) in grade::due(&self.state.world, now) {
+            let grade::Event::Withdrawn(withdrawn) = &event else { continue };
+            // Derived from what lapses: the clock replayed elsewhere gives the same id.
+            let cause = self.state.world.grade.open.get(&withdrawn.proposal_id).map(|proposal| proposal.event.clone());
+            let Some(cause) = cause else { continue };
+            let id = ids::derived(&cause, "lapsed");
+            // A refusal here means that somebody decided in time after all.
+            if let Err(Halt::Refused(refusal)) = self.enter_system(event.into(), about, &id, open) {
+                tracing::info!(refusal = refusal.words().0, "a proposal did not lapse");
+            }
+        }
+        self.note_checkpoint(now, open);
+    }
+
+    fn note_checkpoint(&mut self, now: Timestamp, open: &mut Open) {
+        let ledger = &self.state.world.ledger;
+        let every = u64::try_from(policy::parameter(&self.state.world, None, now, "p.checkpoint.every")).unwrap_or(1000);
+        let signed = self.shared.checkpoint();
+        let new_day = self.state.world.date(now) != self.state.world.date(ledger.noted_at);
+        let grown = signed.size.saturating_sub(ledger.noted_size);
+        // A checkpoint's own entry is no reason for the next one.
+        if signed.size > ledger.noted_size && (grown >= every || (new_day && grown > 1)) {
+            let size = domain::catalog::Int(i64::try_from(signed.size).unwrap_or(i64::MAX));
+            let event = domain::ledger::Checkpointed { size, root: crate::entry::Hash(signed.root) };
+            let id = self.shared.source.entry_id(now);
+            let event: domain::ledger::Event = event.into();
+            let about = About::subject(StreamName::single("ledger"));
+            if let Err(Halt::Refused(refusal)) = self.enter_system(event.into(), about, &id, open) {
+                tracing::warn!(refusal = refusal.words().0, "a checkpoint was not noted");
+            }
+        }
+    }
+
+    /// Makes the block durable, publishes what it led to, and only then answers.
+    fn commit(&mut self, open: Open) -> Result<(), Failed> {
+        if !open.made.is_empty() {
+            let head = self.journal.head();
+            let entries: Vec<&[u8]> = open.made.iter().map(|made| made.bytes.as_slice()).collect();
+            let appended = match self.encoder.encode(&head, &self.writer, &entries) {
+                Ok(frame) => self.journal.append(head.next_block, frame).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            if let Err(error) = appended {
+                tracing::error!(error, "the journal cannot be written; nothing is entered or read any more");
+                for (reply, _) in open.answers {
+                    drop(reply.send(Answer::Unwritable));
+                }
+                return Err(Failed);
+            }
+            for made in &open.made {
+                self.shared.recent.note(made.index, tail::claims(&made.entry));
+            }
+            self.shared.shelf.push(open.made.into_iter().map(|made| (made.bytes, tail::terms(&made.entry))));
+            let state = Arc::new(self.state.clone());
+            self.shared.published.store(state.clone());
+            // The follower gone means the ledger is closing; what is durable stays so.
+            drop(self.blocks.send((head.next_block, state)));
+        }
+        for (reply, answer) in open.answers {
+            // Whoever asked may have hung up; what was entered is entered.
+            drop(reply.send(answer));
+        }
+        self.shared.wait_for_follower(BEHIND_MAX);
+        Ok(())
+    }
+
+    fn fail(&self) {
+        self.shared.fail();
+        while let Ok(job) = self.jobs.try_recv() {
+            let reply = match job {
+                Job::Propose(batch) => batch.reply,
+                Job::Read(reading) => reading.reply,
+                Job::Note(_, reply) | Job::System(_, reply) => reply,
+                Job::Tick | Job::Stop => continue,
+            };
+            drop(reply.send(Answer::Unwritable));
+        }
+    }
+
+    /// The time of the next entry: the clock's, but always later than the last.
+    fn now(&self) -> Timestamp {
+        self.shared.clock.now().max(self.state.last_at.plus(Duration::from_micros(1)))
+    }
+
+    fn check_clock(&mut self) {
+        let (wall, elapsed) = (self.shared.clock.now(), self.shared.clock.elapsed());
+        let expected = self.seen.0.plus(elapsed.saturating_sub(self.seen.1));
+        let apart = wall.since(expected).max(expected.since(wall));
+        // A clock behind the last entry is the same leap, seen after a restart.
+        let behind = self.state.last_at.since(wall);
+        self.accepted &= behind > LEAP;
+        if apart > LEAP || (behind > LEAP && !self.accepted) {
+            if !self.leapt {
+                tracing::error!(%wall, "the clock has leapt; an operator must accept it (clock.accepted)");
+            }
+            self.leapt = true;
+        }
+        self.seen = (wall, elapsed);
+    }
+
+    fn refuse_for_clock(&self, event: &Event) -> Option<Refusal> {
+        match (self.leapt, event) {
+            (false, Event::Ledger(domain::ledger::Event::ClockAccepted(_))) => Some(domain::ledger::Refusal::NoLeap.into()),
+            (true, Event::Ledger(domain::ledger::Event::ClockAccepted(_))) | (false, _) => None,
+            (true, _) => Some(common::Refusal::ClockLeapt.into()),
+        }
+    }
+}
+
+enum Halt {
+    Refused(Refusal),
+    Moved,
+}
+
+struct Failed;
+

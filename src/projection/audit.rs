@@ -1,0 +1,82 @@
+//! Readings of a customer's archive and of an employee (V-84), and the timeline of any stream (V-90).
+
+use serde_json::{Value, json};
+
+use crate::access::matter::Matter;
+use crate::domain::class::Class;
+use crate::domain::{Event, audit, catalog};
+use crate::projection::{self, Node, Read};
+
+/// A reading, granted or denied, as a row of the view; `None` for entries of another kind.
+///
+/// `of` is the customer asked about: a reading of several shows only that one, so that the log of one
+/// customer reveals no other.
+pub fn reading(read: &Read<'_>, of: Option<&str>) -> Option<Node> {
+    let Event::Audit(event) = read.event else { return None };
+    let cells: Vec<(&'static str, Value)> = match event {
+        audit::Event::Accessed(accessed) => {
+            let targets: Vec<&str> =
+                accessed.targets.iter().map(|target| target.0.as_str()).filter(|target| of.is_none_or(|of| of == *target)).collect();
+            vec![
+                ("view", json!(accessed.view)),
+                ("targets", json!(targets)),
+                ("classes", json!(accessed.classes)),
+                ("masked", json!(accessed.masked)),
+                ("mode", json!(accessed.mode)),
+                ("authority", json!(accessed.authority)),
+                ("authority_ref", json!(accessed.authority_ref)),
+                ("policies", json!(accessed.policies)),
+                ("policy_set", json!(accessed.policy_set)),
+                ("purpose", json!(accessed.purpose)),
+                ("place", json!(accessed.place)),
+                ("as_of", json!(accessed.as_of)),
+                ("content_hash", json!(accessed.content_hash)),
+            ]
+        }
+        audit::Event::Denied(denied) => vec![
+            ("view", json!(denied.view)),
+            ("targets", json!(denied.targets)),
+            ("mode", json!(denied.mode)),
+            ("denied_rule", json!(denied.rule)),
+            ("purpose", json!(denied.purpose)),
+            ("place", json!(denied.place)),
+        ],
+        audit::Event::CommandRefused(_) => return None,
+    };
+    let cell = |value: Value| Node::within(Matter::AccessLog, Class::C8, value);
+    let mut row = vec![
+        ("index", Node::plain(read.index)),
+        ("at", cell(json!(read.entry.time))),
+        ("reader", cell(json!(read.entry.actor))),
+        ("reader_role", cell(json!(read.entry.actorrole))),
+        ("reader_unit", cell(json!(read.entry.actorunit))),
+        ("hash", Node::plain(json!(read.hash))),
+    ];
+    row.extend(cells.into_iter().map(|(name, value)| (name, cell(value))));
+    Some(Node::Row(row))
+}
+
+/// An entry as a row of the timeline.
+pub fn line(read: &Read<'_>) -> Node {
+    let entry = read.entry;
+    let data: Value = serde_json::from_str(entry.data.get()).unwrap_or_default();
+    let payload = catalog::find(&entry.kind).map_or_else(Node::absent, |kind| projection::payload(kind, entry, &data));
+    let row = Node::Row(vec![
+        ("index", Node::plain(read.index)),
+        ("id", Node::plain(entry.id.as_str())),
+        ("at", Node::of(Class::C0, json!(entry.time))),
+        ("occurred_at", Node::of(Class::C0, json!(entry.occurredat))),
+        ("type", Node::plain(entry.kind.as_str())),
+        ("subject", Node::plain(entry.subject.as_str())),
+        ("actor", projection::actor(entry)),
+        ("actor_role", Node::plain(entry.actorrole.as_str())),
+        ("late_reason", Node::of(Class::C1, json!(entry.latereason))),
+        ("policy_version", Node::plain(entry.policyversion)),
+        ("payload", payload),
+        ("hash", Node::plain(json!(read.hash))),
+    ]);
+    match read.customer() {
+        Some(customer) => Node::About(customer, Box::new(row)),
+        None => row,
+    }
+}

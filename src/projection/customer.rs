@@ -1,0 +1,357 @@
+//! One customer's archive: card, sections and counts, folded from the customer's stream.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::access::matter::Matter;
+use crate::clock::{Date, Timestamp};
+use crate::domain::catalog::{self, Field};
+use crate::domain::class::Class;
+use crate::domain::customer::{Profile, Status};
+use crate::domain::{Event, contact, customer, grade, sale};
+use crate::ids::CustomerId;
+use crate::projection::{Cell, Node, Read, SealedAt};
+
+/// What is known of one customer, and since when and from whom.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Archive {
+    /// The version of the customer's stream it reflects.
+    pub version: u64,
+    /// The values of the profile by field, the newest of each.
+    pub items: BTreeMap<String, Item>,
+    /// Classes by dimension.
+    pub classes: BTreeMap<String, Item>,
+    /// The last check of the archive.
+    pub verified_on: Option<Timestamp>,
+    /// Who opened the archive.
+    pub made_by: String,
+    /// Trade.
+    pub trade: Trade,
+    /// The credit grade approved last, from when, and the entry's index.
+    pub grades: Vec<(Timestamp, String, u64)>,
+    /// The last contacts, newest last.
+    pub contacts: Vec<Contact>,
+    /// How many contacts there were.
+    pub contact_count: u64,
+    /// Promises and what became of them.
+    pub promises: BTreeMap<String, Promise>,
+    /// The main archive, if this is a second one.
+    pub duplicate_of: Option<String>,
+}
+
+/// One value with where it comes from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Item {
+    section: String,
+    /// JSON text: the compact form of documents cannot tell values of unknown shape apart.
+    value: String,
+    class: Class,
+    sealed: Option<SealedAt>,
+    since: Timestamp,
+    recorded_by: String,
+    index: u64,
+}
+
+/// What was bought, computed and never typed in.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Trade {
+    first_on: Option<Date>,
+    last_on: Option<Date>,
+    orders: BTreeSet<u64>,
+    cumulative: i64,
+    products: BTreeSet<String>,
+}
+
+/// A contact in brief.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Contact {
+    index: u64,
+    at: Timestamp,
+    channel: String,
+    purpose: String,
+    by: String,
+    summary: String,
+    class: Class,
+    long: bool,
+}
+
+/// A promise and what became of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Promise {
+    text: String,
+    due: Date,
+    responsible: String,
+    outcome: Option<String>,
+    index: u64,
+}
+
+const CONTACTS_SHOWN: usize = 10;
+
+impl Archive {
+    /// Folds one entry of the customer's stream.
+    pub fn fold(&mut self, read: &Read<'_>) {
+        self.version += 1;
+        match read.event {
+            Event::Customer(event) => self.fold_customer(read, event),
+            Event::Sale(sale::Event::Recorded(sale)) => self.trade.fold(read, sale),
+            Event::Contact(contact::Event::Recorded(contact)) => self.fold_contact(read, contact),
+            Event::Contact(contact::Event::CommitmentClosed(closed)) => {
+                if let Some(promise) = self.promises.get_mut(closed.promise_id.as_str()) {
+                    promise.outcome = Some(closed.outcome.as_str().to_owned());
+                }
+            }
+            Event::Grade(grade::Event::Approved(approved)) => {
+                self.grades.push((approved.effective_at.unwrap_or(read.entry.time), approved.to.0.clone(), read.index));
+            }
+            Event::Grade(
+                grade::Event::Proposed(_) | grade::Event::Reviewed(_) | grade::Event::Rejected(_) | grade::Event::Withdrawn(_),
+            )
+            | Event::Ledger(_)
+            | Event::Policy(_)
+            | Event::Organization(_)
+            | Event::Employee(_)
+            | Event::Approval(_)
+            | Event::Audit(_) => {}
+        }
+    }
+
+    fn fold_customer(&mut self, read: &Read<'_>, event: &customer::Event) {
+        match event {
+            customer::Event::Registered(_) => {
+                read.entry.actor.clone_into(&mut self.made_by);
+                self.take(read, "basic", customer::Registered::fields(), "");
+            }
+            customer::Event::IndividualRegistered(_) => {
+                read.entry.actor.clone_into(&mut self.made_by);
+                self.take(read, "basic", customer::IndividualRegistered::fields(), "");
+            }
+            customer::Event::ProfileUpdated(updated) => self.take(read, updated.section.as_str(), Profile::fields(), "/changes"),
+            customer::Event::Classified(classified) => {
+                let item = self.item(read, "classification", Class::C1, None, json!(classified.value.0));
+                self.classes.insert(classified.dimension.as_str().to_owned(), item);
+            }
+            customer::Event::OwnerAssigned(assigned) => {
+                let owner = self.item(read, "basic", Class::C1, None, json!(assigned.owner));
+                self.items.insert("owner".to_owned(), owner);
+                let contacts = self.item(read, "basic", Class::C1, None, json!(assigned.co_contacts));
+                self.items.insert("co_contacts".to_owned(), contacts);
+            }
+            customer::Event::Verified(_) => self.verified_on = Some(read.entry.time),
+            customer::Event::MarkedDuplicate(marked) => self.duplicate_of = Some(marked.duplicate_of.to_string()),
+            customer::Event::StatusChanged(changed) => {
+                if let Some(plan) = &changed.winback_plan {
+                    let item = self.item(read, "strategy", Class::C6, None, json!(plan));
+                    self.items.insert("winback_plan".to_owned(), item);
+                }
+            }
+            customer::Event::CodeAssigned(assigned) => {
+                let item = self.item(read, "basic", Class::C0, None, json!(assigned.code));
+                self.items.insert("code".to_owned(), item);
+            }
+        }
+    }
+
+    /// Takes over every value of the payload, or of the object in it, as the catalog declares it.
+    fn take(&mut self, read: &Read<'_>, section: &str, declared: &'static [Field], within: &str) {
+        let data: Value = serde_json::from_str(read.entry.data.get()).unwrap_or_default();
+        let values = data.pointer(within).and_then(Value::as_object).cloned().unwrap_or_default();
+        for field in declared {
+            let Some(value) = values.get(field.name) else { continue };
+            let sealed = field.sealed.then(|| SealedAt {
+                id: read.entry.id.clone(),
+                kind: read.entry.kind.clone(),
+                pointer: format!("/data{within}/{}", field.name),
+            });
+            let item = self.item(read, section, field.class, sealed, value.clone());
+            self.items.insert(field.name.to_owned(), item);
+        }
+    }
+
+    fn item(&self, read: &Read<'_>, section: &str, class: Class, sealed: Option<SealedAt>, value: Value) -> Item {
+        Item {
+            section: section.to_owned(),
+            value: value.to_string(),
+            class,
+            sealed,
+            since: read.entry.occurredat,
+            recorded_by: read.entry.actor.clone(),
+            index: read.index,
+        }
+    }
+
+    fn fold_contact(&mut self, read: &Read<'_>, contact: &contact::Recorded) {
+        self.contact_count += 1;
+        let class = match contact.class {
+            contact::Confidentiality::C1 | contact::Confidentiality::C2 => Class::C2,
+            contact::Confidentiality::C3 => Class::C3,
+            contact::Confidentiality::C6 => Class::C6,
+        };
+        let summary: String = contact.summary.0.chars().take(200).collect();
+        self.contacts.push(Contact {
+            index: read.index,
+            at: contact.at,
+            channel: contact.channel.as_str().to_owned(),
+            purpose: contact.purpose.as_str().to_owned(),
+            by: read.entry.actor.clone(),
+            summary,
+            class,
+            // a long development visit is shown, not refused.
+            long: contact.purpose == contact::Purpose::Develop && contact.minutes.is_some_and(|minutes| minutes.0 > 30),
+        });
+        if self.contacts.len() > CONTACTS_SHOWN {
+            self.contacts.remove(0);
+        }
+        for promise in contact.promises.iter().flatten() {
+            self.promises.insert(promise.promise_id.to_string(), Promise {
+                text: promise.text.0.clone(),
+                due: promise.due,
+                responsible: promise.responsible.to_string(),
+                outcome: None,
+                index: read.index,
+            });
+        }
+    }
+
+    /// The card of paper form F1 (V-01).
+    pub fn card(&self, id: &CustomerId) -> Node {
+        let mut row = vec![("customer_id", Node::plain(id.as_str())), ("company_name", self.cell("name"))];
+        for name in ["phone", "fax", "address", "postcode", "company_type", "registered_capital", "legal_representative"] {
+            row.push((name, self.cell(name)));
+        }
+        row.extend(self.trade.row());
+        row.push(("remark", self.cell("remark")));
+        row.push(("made_and_archived", Node::of(Class::C1, self.made_by.as_str())));
+        row.push(("completeness", Node::of(Class::C1, self.completeness())));
+        Node::Row(row)
+    }
+
+    /// The whole archive (V-11).
+    pub fn archive(&self, id: &CustomerId, status: Option<Status>, at: Timestamp) -> Node {
+        let sections = self.items.iter().map(|(name, item)| {
+            Node::Row(vec![
+                ("section", Node::plain(item.section.as_str())),
+                ("item", Node::plain(name.as_str())),
+                ("value", item.cell()),
+                ("since", Node::of(item.class.min(Class::C1), item.since.to_string())),
+                ("recorded_by", Node::of(item.class.min(Class::C1), item.recorded_by.as_str())),
+                ("source_event", Node::plain(item.index)),
+            ])
+        });
+        let grade = self.grades.iter().rev().find(|(since, ..)| *since <= at);
+        let contacts = self.contacts.iter().rev().map(Contact::row);
+        Node::Row(vec![
+            ("customer_id", Node::plain(id.as_str())),
+            ("name", self.cell("name")),
+            ("status", Node::of(Class::C1, status.map_or(Value::Null, |status| json!(status.as_str())))),
+            ("owner", self.cell("owner")),
+            ("region", self.cell("region")),
+            ("completeness", Node::of(Class::C1, self.completeness())),
+            ("verified_on", Node::of(Class::C1, self.verified_on.map_or(Value::Null, |at| json!(at)))),
+            ("duplicate_of", Node::of(Class::C1, self.duplicate_of.clone().map_or(Value::Null, Value::String))),
+            ("version", Node::plain(self.version)),
+            ("sections", Node::List(sections.collect())),
+            ("classes", Node::List(self.classes.iter().map(|(dimension, item)| {
+                Node::Row(vec![("dimension", Node::plain(dimension.as_str())), ("value", item.cell())])
+            }).collect())),
+            ("trade", Node::Row(self.trade.row())),
+            ("credit_grade", Node::of(Class::C3, grade.map_or(Value::Null, |(_, grade, _)| json!(grade)))),
+            ("contact_count", Node::within(Matter::ContactLog, Class::C1, self.contact_count)),
+            ("contacts", Node::List(contacts.collect())),
+        ])
+    }
+
+    /// The promises made to the customer (V-26).
+    pub fn promises(&self) -> Vec<Node> {
+        let cell = |value: Value| Node::within(Matter::ContactLog, Class::C2, value);
+        let rows = self.promises.iter().map(|(id, promise)| {
+            Node::Row(vec![
+                ("promise", Node::plain(id.as_str())),
+                ("text", cell(json!(promise.text))),
+                ("due", cell(json!(promise.due))),
+                ("responsible", cell(json!(promise.responsible))),
+                ("outcome", cell(json!(promise.outcome))),
+                ("source_event", Node::plain(promise.index)),
+            ])
+        });
+        rows.collect()
+    }
+
+    /// filled ÷ applicable, in basis points, and what is missing.
+    fn completeness(&self) -> Value {
+        const WANTED: &[&str] = &[
+            "name", "legal_representative", "address", "postcode", "phone", "fax", "business_scope", "registered_capital",
+            "company_type", "trading_since",
+        ];
+        let missing: Vec<&str> = WANTED.iter().copied().filter(|name| !self.items.contains_key(*name)).collect();
+        json!({ "filled_bp": (WANTED.len() - missing.len()) * 10_000 / WANTED.len(), "missing": missing })
+    }
+
+    fn cell(&self, name: &str) -> Node {
+        let class = catalog::find("customer.registered").and_then(|kind| kind.field(name)).map_or(Class::C1, |field| field.class);
+        self.items.get(name).map_or_else(|| Node::of(class, Value::Null), Item::cell)
+    }
+
+    /// The list's columns, for whoever folds all customers.
+    pub(super) fn value(&self, name: &str) -> Value {
+        self.items.get(name).map_or(Value::Null, |item| serde_json::from_str(&item.value).unwrap_or_default())
+    }
+}
+
+impl Item {
+    fn cell(&self) -> Node {
+        Node::Cell(Cell {
+            value: serde_json::from_str(&self.value).unwrap_or_default(),
+            matter: self.class.matter(),
+            class: self.class,
+            sealed: self.sealed.clone(),
+        })
+    }
+}
+
+impl Trade {
+    fn fold(&mut self, read: &Read<'_>, sale: &sale::Recorded) {
+        match sale.kind {
+            sale::Trade::Sale => {
+                let day = sale.sold_on;
+                self.first_on = Some(self.first_on.map_or(day, |first| first.min(day)));
+                self.last_on = Some(self.last_on.map_or(day, |last| last.max(day)));
+                self.cumulative += sale.amount.0;
+                self.products.insert(sale.product.0.clone());
+                let order = sale.order_no.as_ref().map_or(read.entry.id.as_str(), |order| order.0.as_str());
+                let mut key = [0; 8];
+                blake3::Hasher::new().update(order.as_bytes()).finalize_xof().fill(&mut key);
+                self.orders.insert(u64::from_le_bytes(key));
+            }
+            sale::Trade::Sample => {}
+            sale::Trade::Return => self.cumulative -= sale.amount.0,
+        }
+    }
+
+    fn row(&self) -> Vec<(&'static str, Node)> {
+        let cell = |value: Value| Node::of(Class::C2, value);
+        vec![
+            ("products_bought", cell(json!(self.products))),
+            ("first_purchase_on", cell(json!(self.first_on))),
+            ("last_purchase_on", cell(json!(self.last_on))),
+            ("purchase_count", cell(json!(self.orders.len()))),
+            ("cumulative_amount", cell(json!(self.cumulative))),
+        ]
+    }
+}
+
+impl Contact {
+    fn row(&self) -> Node {
+        let cell = |class, value: Value| Node::within(Matter::ContactLog, class, value);
+        Node::Row(vec![
+            ("index", Node::plain(self.index)),
+            ("at", cell(Class::C1, json!(self.at))),
+            ("channel", cell(Class::C1, json!(self.channel))),
+            ("purpose", cell(Class::C1, json!(self.purpose))),
+            ("recorded_by", cell(Class::C1, json!(self.by))),
+            ("summary", cell(self.class, json!(self.summary))),
+            ("long_visit", cell(Class::C1, json!(self.long))),
+        ])
+    }
+}

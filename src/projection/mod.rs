@@ -1,0 +1,340 @@
+//! Views: pure folds of entries into what people read, before anything is masked.
+//!
+//! **Invariant:** nothing here reads a clock, a store or a policy; entries and the time of the reading come in.
+//!
+//! **Invariant:** nothing here opens a seal: a cell that is sealed says where its seal stands.
+//!
+//! **Invariant:** a view leaves the house only through the redactor, which needs every cell's matter and class.
+#![warn(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
+
+use serde_json::Value;
+
+use crate::access::matter::Matter;
+use crate::clock::Timestamp;
+use crate::domain::catalog::{EventType, Field, Kind};
+use crate::domain::class::Class;
+use crate::domain::{Actor, Event};
+use crate::entry::{Entry, Hash};
+use crate::ids::{CustomerId, EmployeeId, EntryId};
+
+pub mod audit;
+pub mod customer;
+pub mod grade;
+pub mod policy;
+pub mod register;
+pub mod sale;
+
+/// A view: what it is called and what it is about.
+#[derive(Debug)]
+pub struct View {
+    /// Its key.
+    pub key: &'static str,
+    /// Its number among the views of the business.
+    pub number: &'static str,
+    /// Its label in Chinese.
+    pub zh: &'static str,
+    /// Its label in English.
+    pub en: &'static str,
+    /// What its subject is.
+    pub scope: Scope,
+    /// What one must be permitted to read for it to open at all.
+    pub base: Matter,
+    /// Its columns, where it is a table.
+    pub columns: &'static [Column],
+}
+
+/// What a view's subject is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The whole company.
+    Company,
+    /// One customer.
+    Customer,
+    /// One customer or all of them.
+    Customers,
+    /// A customer or an employee, as `customer/C-00042`.
+    Person,
+    /// Any stream.
+    Stream,
+    /// One entry, by its index.
+    Entry,
+}
+
+/// A column of a table.
+#[derive(Debug)]
+pub struct Column {
+    /// Its identifier in the answer.
+    pub id: &'static str,
+    /// Its label in Chinese.
+    pub zh: &'static str,
+    /// Its label in English.
+    pub en: &'static str,
+}
+
+macro_rules! columns {
+    ($($id:literal $zh:literal $en:literal,)*) => {
+        &[$(Column { id: $id, zh: $zh, en: $en }),*]
+    };
+}
+
+/// Every view there is.
+pub const VIEWS: &[View] = &[
+    View {
+        key: "list", number: "V-12", zh: "客户一览表", en: "Customer list", scope: Scope::Company, base: Matter::List,
+        columns: columns! {
+            "customer_id" "客户编号" "Customer", "code" "客户代码" "Code", "name" "客户名称" "Name", "industry" "行业" "Industry",
+            "party" "客户界定" "Party", "phone" "联系方式" "Telephone", "region" "区域" "Region", "owner" "责任业务员" "Owner",
+            "status" "状态" "Status",
+        },
+    },
+    View {
+        key: "card", number: "V-01", zh: "客户资料管理卡", en: "Customer card", scope: Scope::Customer, base: Matter::Basic,
+        columns: &[],
+    },
+    View {
+        key: "archive", number: "V-11", zh: "客户档案", en: "Customer archive", scope: Scope::Customer, base: Matter::Basic,
+        columns: &[],
+    },
+    View {
+        key: "stats", number: "V-04", zh: "客户统计表", en: "Customer statistics", scope: Scope::Company, base: Matter::Commercial,
+        columns: columns! {
+            "product" "产品名称" "Product", "region" "地址" "Region", "customer_count" "客户数" "Customers", "sales" "销售额" "Sales",
+            "average_per_customer" "平均每家年销售额" "Average per customer", "top3" "前三名客户" "Top three",
+        },
+    },
+    View {
+        key: "grades", number: "V-32", zh: "等级与信用现状", en: "Grades in force", scope: Scope::Customers, base: Matter::Credit,
+        columns: columns! {
+            "customer_id" "客户编号" "Customer", "customer" "客户" "Name", "credit_grade" "信用等级" "Credit grade", "since" "生效" "Since",
+            "source_event" "来源事件" "Entry",
+        },
+    },
+    View {
+        key: "grade_audit", number: "V-33", zh: "信用等级变更审计", en: "Credit-grade trace", scope: Scope::Customers, base: Matter::Credit,
+        columns: columns! {
+            "at" "时间" "At", "proposal" "评定编号" "Proposal", "customer" "客户" "Customer", "step" "步骤" "Step", "actor" "操作人" "Actor",
+            "actor_role" "角色" "Role", "from" "现等级" "From", "to" "拟/新等级" "To", "reason" "理由/意见" "Reason",
+            "evidence" "依据" "Evidence", "refusal" "被拒原因" "Refusal", "chain" "审批链" "Chain", "effective_at" "生效" "Effective",
+            "policy_version" "制度版本" "Policy", "index" "账本序号" "Index", "hash" "哈希" "Hash",
+        },
+    },
+    View {
+        key: "access_log", number: "V-84", zh: "查阅记录", en: "Readings", scope: Scope::Person, base: Matter::AccessLog,
+        columns: columns! {
+            "at" "时间" "At", "reader" "读者" "Reader", "reader_role" "角色" "Role", "view" "视图/资料" "View", "targets" "对象" "Targets",
+            "classes" "密级" "Classes", "masked" "遮蔽字段" "Masked", "mode" "方式" "Mode", "authority" "依据" "Authority",
+            "policies" "决定性策略" "Policies", "purpose" "用途" "Purpose", "place" "地点" "Place", "as_of" "数据截至" "As of",
+            "content_hash" "内容哈希" "Content hash", "denied_rule" "被拒规则" "Denied by", "index" "账本序号" "Index",
+        },
+    },
+    View {
+        key: "sod", number: "V-87", zh: "职责分离检查", en: "Separation of duties", scope: Scope::Company, base: Matter::AccessLog,
+        columns: columns! {
+            "process" "流程" "Process", "proposer" "提出人" "Proposer", "reviewers" "审核人" "Reviewers", "approver" "批准人" "Approver",
+            "substitution" "替代" "Substitution", "repeated" "重复" "Repeated",
+        },
+    },
+    View {
+        key: "timeline", number: "V-90", zh: "对象时间线", en: "Timeline", scope: Scope::Stream, base: Matter::Basic,
+        columns: columns! {
+            "index" "账本序号" "Index", "at" "时间" "At", "type" "类型" "Type", "actor" "操作人" "Actor", "payload" "内容" "Payload",
+            "hash" "哈希" "Hash",
+        },
+    },
+    View {
+        key: "policy", number: "V-93", zh: "现行制度与历史", en: "Policy in force and history", scope: Scope::Company, base: Matter::List,
+        columns: columns! {
+            "version" "版本" "Version", "unit" "部门" "Unit", "presets" "预设" "Presets", "parameters" "参数" "Parameters",
+            "effective_at" "生效" "Effective", "drafted_by" "起草" "Drafted by", "approved_by" "批准" "Approved by",
+        },
+    },
+    View {
+        key: "promises", number: "V-26", zh: "承诺跟踪表", en: "Promises", scope: Scope::Customer, base: Matter::ContactLog,
+        columns: columns! {
+            "promise" "承诺" "Promise", "text" "内容" "Text", "due" "期限" "Due", "responsible" "责任人" "Responsible", "outcome" "结果" "Outcome",
+        },
+    },
+    View {
+        key: "staff", number: "V-80", zh: "员工、角色与部门", en: "Staff, roles and units", scope: Scope::Company, base: Matter::Staff,
+        columns: columns! {
+            "employee_id" "工号" "Employee", "name" "姓名" "Name", "unit" "部门" "Unit", "roles" "角色" "Roles", "status" "状态" "Status",
+        },
+    },
+    View {
+        key: "entry", number: "V-92", zh: "账本条目", en: "Ledger entry", scope: Scope::Entry, base: Matter::Proofs,
+        columns: &[],
+    },
+    View {
+        key: "evidence", number: "V-92", zh: "证据包", en: "Evidence bundle", scope: Scope::Stream, base: Matter::Proofs,
+        columns: &[],
+    },
+];
+
+/// Finds a view by its key.
+pub fn view(key: &str) -> Option<&'static View> {
+    VIEWS.iter().find(|view| view.key == key)
+}
+
+/// A piece of a view.
+#[derive(Clone, Debug)]
+pub enum Node {
+    /// One value.
+    Cell(Cell),
+    /// Named pieces.
+    Row(Vec<(&'static str, Node)>),
+    /// Pieces in order.
+    List(Vec<Node>),
+    /// A piece about one customer: its cells are judged by the rights on that customer.
+    About(CustomerId, Box<Node>),
+    /// A piece about one member of staff.
+    AboutStaff(EmployeeId, Box<Node>),
+}
+
+/// One value with what decides whether it is shown.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// The value; a seal where it is sealed.
+    pub value: Value,
+    /// The matter it belongs to.
+    pub matter: Matter,
+    /// Its class.
+    pub class: Class,
+    /// Where the seal stands, if it is sealed.
+    pub sealed: Option<SealedAt>,
+}
+
+/// Where a seal stands.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SealedAt {
+    /// The id it was sealed under.
+    pub id: EntryId,
+    /// The type of the entry.
+    pub kind: String,
+    /// Where in the entry.
+    pub pointer: String,
+}
+
+impl Node {
+    /// A value of a class, in the matter the class is by itself.
+    pub fn of(class: Class, value: impl Into<Value>) -> Self {
+        Self::within(class.matter(), class, value)
+    }
+
+    /// A value of a class within another matter.
+    pub fn within(matter: Matter, class: Class, value: impl Into<Value>) -> Self {
+        Self::Cell(Cell { value: value.into(), matter, class, sealed: None })
+    }
+
+    /// What everybody sees who sees the view at all: indexes, hashes and names of things.
+    pub fn plain(value: impl Into<Value>) -> Self {
+        Self::of(Class::C0, value)
+    }
+
+    /// No value.
+    pub fn absent() -> Self {
+        Self::plain(Value::Null)
+    }
+}
+
+/// An entry with its event, as a fold reads it.
+#[derive(Clone, Copy, Debug)]
+pub struct Read<'a> {
+    /// Its index.
+    pub index: u64,
+    /// Its envelope.
+    pub entry: &'a Entry,
+    /// Its hash.
+    pub hash: Hash,
+    /// Its event.
+    pub event: &'a Event,
+}
+
+impl Read<'_> {
+    /// The customer the entry concerns, by its streams.
+    pub fn customer(&self) -> Option<CustomerId> {
+        customer_of(self.entry)
+    }
+}
+
+/// Returns the customer an entry concerns.
+pub fn customer_of(entry: &Entry) -> Option<CustomerId> {
+    entry.streams.iter().find(|link| link.name.kind() == "customer").and_then(|link| link.name.id()?.parse().ok())
+}
+
+/// The matter of an event type's payload: where the matrix keeps it.
+pub fn matter_of(kind: &str) -> Option<Matter> {
+    match kind.split('.').next().unwrap_or_default() {
+        "contact" | "commitment" => Some(Matter::ContactLog),
+        "credit_grade" => Some(Matter::Credit),
+        "sale" => Some(Matter::Commercial),
+        "employee" | "approval" => Some(Matter::Staff),
+        "archive" if kind != "archive.verified" => Some(Matter::AccessLog),
+        "command" => Some(Matter::AccessLog),
+        "ledger" | "clock" | "access_policy" | "policy" | "org_unit" => Some(Matter::Proofs),
+        _ => None,
+    }
+}
+
+/// Turns an entry's payload into cells, by what the catalog declares of its fields.
+pub fn payload(kind: &EventType, entry: &Entry, data: &Value) -> Node {
+    // A contact says for itself how confidential it is as a whole.
+    let floor = data.get("class").and_then(Value::as_str).and_then(|class| match class {
+        "C2" => Some(Class::C2),
+        "C3" => Some(Class::C3),
+        "C6" => Some(Class::C6),
+        _ => None,
+    });
+    let matter = matter_of(kind.name);
+    fields(kind.fields, data, &Source { entry, matter, floor: floor.filter(|_| kind.name == "contact.recorded") }, "/data")
+}
+
+struct Source<'a> {
+    entry: &'a Entry,
+    matter: Option<Matter>,
+    floor: Option<Class>,
+}
+
+fn fields(declared: &'static [Field], data: &Value, source: &Source<'_>, pointer: &str) -> Node {
+    let Value::Object(map) = data else { return Node::absent() };
+    let mut row = Vec::with_capacity(map.len());
+    for field in declared {
+        let Some(value) = map.get(field.name) else { continue };
+        let pointer = format!("{pointer}/{}", field.name);
+        let node = match (&field.kind, value) {
+            (Kind::Object(inner), value) => fields(inner, value, source, &pointer),
+            (Kind::List(item), Value::Array(values)) if matches!(item.as_ref(), Kind::Object(_)) => {
+                let Kind::Object(inner) = item.as_ref() else { continue };
+                let items = values.iter().enumerate();
+                Node::List(items.map(|(place, value)| fields(inner, value, source, &format!("{pointer}/{place}"))).collect())
+            }
+            (_, value) => cell(field, value, source, pointer),
+        };
+        row.push((field.name, node));
+    }
+    Node::Row(row)
+}
+
+fn cell(field: &Field, value: &Value, source: &Source<'_>, pointer: String) -> Node {
+    let class = match source.floor {
+        Some(floor) if floor > field.class && matches!(field.kind, Kind::Text) => floor,
+        _ => field.class,
+    };
+    let matter = source.matter.unwrap_or_else(|| class.matter());
+    let sealed = field.sealed.then(|| SealedAt { id: source.entry.id.clone(), kind: source.entry.kind.clone(), pointer });
+    Node::Cell(Cell { value: value.clone(), matter, class, sealed })
+}
+
+/// Who acted, as views name them.
+pub fn actor(entry: &Entry) -> Node {
+    Node::plain(entry.actor.as_str())
+}
+
+/// Formats an instant for an answer.
+pub fn instant(at: Timestamp) -> Value {
+    Value::String(at.to_string())
+}
+
+/// Tells whether the entry was made by the system itself.
+pub fn by_system(actor: &Actor) -> bool {
+    *actor == Actor::System
+}

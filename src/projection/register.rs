@@ -1,0 +1,115 @@
+//! What is kept of all customers together: the list, the grades, and sales by product and region.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::domain::{Event, customer, employee, grade, sale};
+use crate::ids::{CustomerId, EmployeeId};
+use crate::projection::{Read, SealedAt, sale::Sales};
+
+/// A fold over the whole ledger, as large as the live subjects in it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Register {
+    /// How many entries it reflects.
+    pub size: u64,
+    /// The customers.
+    pub customers: BTreeMap<CustomerId, Listed>,
+    /// The staff.
+    pub staff: BTreeMap<EmployeeId, (String, SealedAt)>,
+    /// Sales by year, product and region.
+    pub sales: Sales,
+}
+
+/// A customer as the list shows it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Listed {
+    /// The name, or its seal.
+    pub name: String,
+    /// Where the name's seal stands.
+    pub sealed: Option<SealedAt>,
+    /// The industry.
+    pub industry: Option<String>,
+    /// What the customer is to us.
+    pub party: String,
+    /// The telephone.
+    pub phone: Option<String>,
+    /// The code.
+    pub code: Option<String>,
+    /// The region.
+    pub region: String,
+    /// The owner.
+    pub owner: String,
+    /// Credit grades: from when, which, by which entry.
+    pub grades: Vec<(Timestamp, String, u64)>,
+    /// The main archive, if this is a second one.
+    pub duplicate_of: Option<String>,
+}
+
+impl Register {
+    /// Folds one entry; they come in order.
+    pub fn fold(&mut self, read: &Read<'_>) {
+        self.size = read.index + 1;
+        match read.event {
+            Event::Customer(event) => self.fold_customer(read, event),
+            Event::Sale(sale::Event::Recorded(sale)) => self.sales.fold(sale),
+            Event::Grade(grade::Event::Approved(approved)) => {
+                if let Some(listed) = read.customer().and_then(|id| self.customers.get_mut(&id)) {
+                    listed.grades.push((approved.effective_at.unwrap_or(read.entry.time), approved.to.0.clone(), read.index));
+                }
+            }
+            Event::Employee(employee::Event::Registered(registered)) => {
+                let sealed = SealedAt { id: read.entry.id.clone(), kind: read.entry.kind.clone(), pointer: "/data/name".into() };
+                if let Ok(id) = registered.employee_id.as_str().parse() {
+                    self.staff.insert(id, (registered.name.0.clone(), sealed));
+                }
+            }
+            Event::Employee(employee::Event::RolesChanged(_) | employee::Event::StatusChanged(_))
+            | Event::Grade(
+                grade::Event::Proposed(_) | grade::Event::Reviewed(_) | grade::Event::Rejected(_) | grade::Event::Withdrawn(_),
+            )
+            | Event::Contact(_)
+            | Event::Ledger(_)
+            | Event::Policy(_)
+            | Event::Organization(_)
+            | Event::Approval(_)
+            | Event::Audit(_) => {}
+        }
+    }
+
+    fn fold_customer(&mut self, read: &Read<'_>, event: &customer::Event) {
+        let Some(id) = read.customer() else { return };
+        let listed = self.customers.entry(id).or_default();
+        match event {
+            customer::Event::Registered(registered) => {
+                listed.name.clone_from(&registered.name.0);
+                listed.industry = registered.industry.as_ref().map(|industry| industry.0.clone());
+                registered.party.as_str().clone_into(&mut listed.party);
+                listed.phone = registered.phone.as_ref().map(|phone| phone.0.clone());
+                listed.region.clone_from(&registered.region.0);
+                listed.owner = registered.owner.to_string();
+            }
+            customer::Event::IndividualRegistered(registered) => {
+                listed.name.clone_from(&registered.name.0);
+                let sealed = SealedAt { id: read.entry.id.clone(), kind: read.entry.kind.clone(), pointer: "/data/name".into() };
+                listed.sealed = Some(sealed);
+                customer::Party::Individual.as_str().clone_into(&mut listed.party);
+                listed.region.clone_from(&registered.region.0);
+                listed.owner = registered.owner.to_string();
+            }
+            customer::Event::ProfileUpdated(updated) => {
+                if let Some(phone) = &updated.changes.phone {
+                    listed.phone = Some(phone.0.clone());
+                }
+                if let Some(industry) = &updated.changes.industry {
+                    listed.industry = Some(industry.0.clone());
+                }
+            }
+            customer::Event::OwnerAssigned(assigned) => listed.owner = assigned.owner.to_string(),
+            customer::Event::CodeAssigned(assigned) => listed.code = Some(assigned.code.0.clone()),
+            customer::Event::MarkedDuplicate(marked) => listed.duplicate_of = Some(marked.duplicate_of.to_string()),
+            customer::Event::Classified(_) | customer::Event::StatusChanged(_) | customer::Event::Verified(_) => {}
+        }
+    }
+}

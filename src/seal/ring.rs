@@ -1,0 +1,1563 @@
+//! The key ring: who holds which key, in one file outside the ledger, wrapped by a master key kept elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chacha20poly1305::aead::AeadInOut as _;
+use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::seal::{HolderKey, KeyId};
+
+/// Fills a slice with unpredictable bytes.
+pub type Entropy<'a> = &'a mut dyn FnMut(&mut [u8]);
+
+/// The keys of all holders, ready for many readers at once.
+///
+/// A holder is named by a text of the caller's choosing, such as `person/P-1`; the name is stored in clear. Each has up
+/// to two keys. Keys are random, made in stock, and durable before the first of them is given out; which holder got
+/// which is written at once but becomes durable only with [`Ring::flush`]. After a crash the ledger therefore replays,
+/// through [`Ring::adopt`], the seals of every entry that follows the last flush, and then calls [`Ring::replayed`].
+/// An assignment lost with no seal behind it is harmless: the key goes back into stock.
+///
+/// The file is locked while the ring is open.
+pub struct Ring {
+    /// Held by whoever makes keys, so that only one does.
+    refilling: Mutex<()>,
+    // Locked in the order in which they stand here.
+    tables: RwLock<Tables>,
+    file: Mutex<RingFile>,
+    replayed: AtomicBool,
+    torn: Option<PathBuf>,
+    ring_dir: PathBuf,
+    keys_dir: PathBuf,
+}
+
+/// Where a ring lives and which ledger it belongs to.
+#[derive(Debug, Clone, Copy)]
+pub struct Home<'a> {
+    /// The data directory; the ring is `keyring/ring` in it.
+    pub data_dir: &'a Path,
+    /// The directory of `master.key`, outside the data directory and outside its backups.
+    pub keys_dir: &'a Path,
+    /// The ledger's origin.
+    pub origin: &'a str,
+}
+
+/// What a holder's key is for; each purpose can be erased alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Purpose {
+    /// Who the person is: values of class C4.
+    Identity,
+    /// What is the person's own affair: values of class C5.
+    Private,
+}
+
+/// What replaying found about a seal's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adoption {
+    /// The ring holds the key, and the holder has it.
+    Held,
+    /// The key was destroyed by an erasure.
+    Destroyed,
+}
+
+impl Ring {
+    /// Opens the ring of a ledger, or creates it with a first stock of keys and, if there is none, a master key.
+    ///
+    /// What it creates is durable when it returns. An end that never became durable is cut off and kept beside the
+    /// ring, see [`Ring::torn`].
+    ///
+    /// # Errors
+    /// See [`OpenError`]; no file is created or changed where the ring exists and does not open.
+    pub fn open(home: Home<'_>, entropy: Entropy<'_>) -> Result<Self, OpenError> {
+        let ring_dir = home.data_dir.join("keyring");
+        for dir in [&ring_dir, home.keys_dir] {
+            DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|source| OpenError::io(dir, source))?;
+        }
+        if within(home.keys_dir, home.data_dir)? {
+            return Err(OpenError::MasterInside { path: home.keys_dir.into() });
+        }
+        let path = ring_dir.join(RING);
+        if !path.try_exists().map_err(|source| OpenError::io(&path, source))? {
+            let master = match Master::read(&home.keys_dir.join(MASTER))? {
+                Some(master) => master,
+                None => Master::create(&home.keys_dir.join(MASTER), entropy)?,
+            };
+            let header = Header::first(home.origin, &master, entropy);
+            RingFile::create(&ring_dir, header, &master, &Tables::default())?;
+        }
+        let opened = Opened::read(&path, home)?;
+        let ring = Self {
+            refilling: Mutex::new(()),
+            tables: RwLock::new(opened.tables),
+            file: Mutex::new(opened.file),
+            replayed: AtomicBool::new(false),
+            torn: opened.torn,
+            ring_dir,
+            keys_dir: home.keys_dir.into(),
+        };
+        ring.refill(1, STOCK_FIRST, entropy)?;
+        Ok(ring)
+    }
+
+    /// Returns a holder's key for a purpose, giving the holder one from the stock if there is none yet.
+    ///
+    /// The key is durable; that the holder has it is written but not synced. When the stock is empty this call, and no
+    /// other, waits for new keys to become durable.
+    ///
+    /// # Errors
+    /// The holder's key was destroyed, nothing may be given out yet, or the ring cannot write.
+    pub fn key_for(&self, holder: &str, purpose: Purpose, entropy: Entropy<'_>) -> Result<Arc<HolderKey>, RingError> {
+        if let Some(key) = self.tables().key_for(holder, purpose)? {
+            return Ok(key);
+        }
+        if !self.replayed.load(Ordering::Acquire) {
+            return Err(RingError::NotReplayed);
+        }
+        loop {
+            {
+                let mut tables = self.tables_mut();
+                if let Some(key) = tables.key_for(holder, purpose)? {
+                    return Ok(key);
+                }
+                if let Some(ordinal) = tables.stock.front().copied() {
+                    lock(&self.file).assign(holder, purpose, ordinal)?;
+                    tables.stock.pop_front();
+                    tables.assign(holder, purpose, ordinal);
+                    continue;
+                }
+            }
+            self.refill(1, STOCK_FIRST, entropy)?;
+        }
+    }
+
+    /// Returns the key a seal names.
+    ///
+    /// # Errors
+    /// The key was destroyed, or this ring never had it.
+    pub fn key(&self, id: KeyId) -> Result<Arc<HolderKey>, KeyError> {
+        self.tables().key(id)
+    }
+
+    /// Takes note, while the ledger replays, that a durable seal of this holder names this key.
+    ///
+    /// Idempotent. A holder may come to several keys for one purpose; the first stays the one for new values and
+    /// [`Ring::forget`] takes them all.
+    ///
+    /// # Errors
+    /// The ring does not know the key (it is older than the ledger), somebody else holds it, or it cannot write.
+    pub fn adopt(&self, holder: &str, purpose: Purpose, id: KeyId) -> Result<Adoption, AdoptError> {
+        let known = |tables: &Tables| match tables.key(id) {
+            Ok(_) => Ok(tables.holds(holder, purpose, ordinal_of(id)).then_some(Adoption::Held)),
+            Err(KeyError::Destroyed) => Ok(Some(Adoption::Destroyed)),
+            Err(KeyError::Unknown { key_id }) => Err(AdoptError::Unknown { key_id }),
+        };
+        if let Some(adoption) = known(&self.tables())? {
+            return Ok(adoption);
+        }
+        let mut tables = self.tables_mut();
+        if let Some(adoption) = known(&tables)? {
+            return Ok(adoption);
+        }
+        let Ok(place) = tables.stock.binary_search(&ordinal_of(id)) else {
+            return Err(AdoptError::OtherHolder { holder: holder.into(), key_id: id });
+        };
+        lock(&self.file).assign(holder, purpose, ordinal_of(id))?;
+        tables.stock.remove(place);
+        tables.assign(holder, purpose, ordinal_of(id));
+        Ok(Adoption::Held)
+    }
+
+    /// Declares that every durable entry since the last flush has been adopted; from here on keys are given out.
+    pub fn replayed(&self) {
+        self.replayed.store(true, Ordering::Release);
+    }
+
+    /// Returns how many assignments were ever made; the number never falls, not even by an erasure.
+    ///
+    /// A ring opened with fewer than a flush once returned is older than its ledger and must not be used.
+    pub fn assigned(&self) -> u64 {
+        lock(&self.file).assigned
+    }
+
+    /// Makes every assignment so far durable and returns how many there are. One `fdatasync`, none if nothing is new.
+    ///
+    /// # Errors
+    /// After a failed sync the ring gives out no new keys until it is opened again.
+    pub fn flush(&self) -> Result<u64, WriteError> {
+        let (file, end, assigned) = {
+            let ring_file = lock(&self.file);
+            if ring_file.poisoned {
+                return Err(WriteError::Poisoned);
+            }
+            if ring_file.end == ring_file.durable {
+                return Ok(ring_file.assigned);
+            }
+            (Arc::clone(&ring_file.file), ring_file.end, ring_file.assigned)
+        };
+        // Outside the lock: doors go on assigning while the disk works.
+        let synced = file.sync_data();
+        lock(&self.file).synced(synced, &file, end)?;
+        Ok(assigned)
+    }
+
+    /// Makes keys up to the full stock of 4,096 if fewer than 1,024 are left, and returns how many. Meant for the background.
+    ///
+    /// The new keys are durable when it returns: one write, one `fdatasync`.
+    ///
+    /// # Errors
+    /// After a failed write or sync the ring gives out no new keys until it is opened again.
+    pub fn refill_if_low(&self, entropy: Entropy<'_>) -> Result<u32, WriteError> {
+        self.refill(STOCK_LOW, STOCK_FULL, entropy)
+    }
+
+    /// Drops a holder's keys of one purpose from memory and returns how many there were.
+    ///
+    /// They are wiped as soon as nobody holds one any more, and never given out again by this process; on disk they
+    /// stand until [`Ring::rewrite`].
+    pub fn forget(&self, holder: &str, purpose: Purpose) -> usize {
+        self.tables_mut().forget(holder, purpose)
+    }
+
+    /// Rewrites the ring without the forgotten keys under a new master key and puts it in the old one's place.
+    ///
+    /// The new ring and the new master key are durable when it returns; cut at any point, the ring opens as it was
+    /// before or as it is after. The old master key stands beside the new one as `master.old` until
+    /// [`Ring::destroy_old_master`]. Doors wait meanwhile.
+    ///
+    /// # Errors
+    /// An old master key still stands, or a file could not be written; after the latter the ring gives out no new keys
+    /// until it is opened again.
+    pub fn rewrite(&self, entropy: Entropy<'_>) -> Result<(), RewriteError> {
+        let _refilling = lock(&self.refilling);
+        let tables = self.tables_mut();
+        let mut file = lock(&self.file);
+        if file.poisoned {
+            return Err(WriteError::Poisoned.into());
+        }
+        let old = self.keys_dir.join(MASTER_OLD);
+        if old.try_exists().map_err(|source| WriteError::io(&old, source))? {
+            return Err(RewriteError::OldMasterStands { path: old });
+        }
+        let mut renew = || {
+            let master = Master::create(&self.keys_dir.join(MASTER_NEXT), entropy)?;
+            let header = file.header.next(&master);
+            *file = RingFile::create(&self.ring_dir, header, &master, &tables)?;
+            promote(&self.keys_dir)
+        };
+        let renewed = renew();
+        // Which of the two rings and of the two master keys stands is settled when the ring is opened again.
+        file.poisoned = renewed.is_err();
+        Ok(renewed?)
+    }
+
+    /// Overwrites and removes the master key that the last rewriting replaced; with it goes whatever only it unwraps.
+    ///
+    /// Its absence is durable when it returns. What copies of it were made is the operator's affair.
+    ///
+    /// # Errors
+    /// The file could not be overwritten or removed; calling again is safe.
+    pub fn destroy_old_master(&self) -> Result<(), WriteError> {
+        let path = self.keys_dir.join(MASTER_OLD);
+        let destroy = || match OpenOptions::new().write(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+            Ok(file) => {
+                file.write_all_at(&[0; MASTER_BYTES], 0)?;
+                file.sync_all()?;
+                fs::remove_file(&path)
+            }
+        };
+        destroy().and_then(|()| sync_dir(&self.keys_dir)).map_err(|source| WriteError::io(&path, source))
+    }
+
+    /// Returns the path of the ring's file, for copying it to a backup: what a flush covered is whole in any copy.
+    pub fn path(&self) -> PathBuf {
+        self.ring_dir.join(RING)
+    }
+
+    /// Returns where the end cut off at opening was put, if there was one.
+    pub fn torn(&self) -> Option<&Path> {
+        self.torn.as_deref()
+    }
+
+    /// Makes keys up to `full` unless there are `enough` by the time it is our turn.
+    fn refill(&self, enough: usize, full: usize, entropy: Entropy<'_>) -> Result<u32, WriteError> {
+        let _refilling = lock(&self.refilling);
+        let (next_ordinal, stock) = {
+            let tables = self.tables();
+            (tables.keys.len(), tables.stock.len())
+        };
+        let missing = full.saturating_sub(stock);
+        if stock >= enough || missing == 0 {
+            return Ok(0);
+        }
+        let mut keys = Vec::with_capacity(missing);
+        for ordinal in next_ordinal..next_ordinal.saturating_add(missing) {
+            let ordinal = u32::try_from(ordinal).map_err(|_| WriteError::Full)?;
+            keys.push(make_key(ordinal, entropy));
+        }
+        let (wrapping, first) = {
+            let file = lock(&self.file);
+            (Arc::clone(&file.wrapping), file.keys)
+        };
+        let mut bytes = Vec::with_capacity(keys.len() * KEY_BYTES);
+        for (number, key) in (first..).zip(&keys) {
+            wrapping.encode_key(number, key, &mut bytes);
+        }
+        let (file, end) = {
+            let mut file = lock(&self.file);
+            file.append(&bytes)?;
+            file.keys = first.saturating_add(count(keys.len()));
+            (Arc::clone(&file.file), file.end)
+        };
+        let synced = file.sync_data();
+        lock(&self.file).synced(synced, &file, end)?;
+        let made = u32::try_from(keys.len()).map_err(|_| WriteError::Full)?;
+        let mut tables = self.tables_mut();
+        for key in keys {
+            tables.stock.push_back(ordinal_of(key.id()));
+            tables.keys.push(Some(Arc::new(key)));
+        }
+        Ok(made)
+    }
+
+    fn tables(&self) -> RwLockReadGuard<'_, Tables> {
+        self.tables.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tables_mut(&self) -> RwLockWriteGuard<'_, Tables> {
+        self.tables.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a ring did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is a ring but no master key: it has to be brought back from where it is kept.
+    #[error("key ring has no master key at \"{}\"", path.display())]
+    MasterMissing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The master key is a whole one, but not this ring's.
+    #[error("key ring \"{}\" is wrapped by another master key", path.display())]
+    WrongMaster {
+        /// The ring.
+        path: PathBuf,
+    },
+    /// The master key's file is not as it was written.
+    #[error("master key \"{}\" is damaged", path.display())]
+    MasterDamaged {
+        /// The master key.
+        path: PathBuf,
+    },
+    /// The master key would be backed up together with what it protects.
+    #[error("directory of the master key \"{}\" lies inside the data directory", path.display())]
+    MasterInside {
+        /// The keys' directory.
+        path: PathBuf,
+    },
+    /// The ring belongs to another ledger.
+    #[error("key ring \"{}\" belongs to another ledger", path.display())]
+    OtherLedger {
+        /// The ring.
+        path: PathBuf,
+    },
+    /// Bytes that were durable are not as they were written.
+    #[error("key ring \"{}\" is damaged at byte {offset}", path.display())]
+    Damaged {
+        /// The ring.
+        path: PathBuf,
+        /// Where the first damaged record begins.
+        offset: u64,
+    },
+    /// Somebody else has the ring open.
+    #[error("key ring \"{}\" is in use", path.display())]
+    InUse {
+        /// The ring.
+        path: PathBuf,
+    },
+    /// The first keys could not be made.
+    #[error("key ring cannot be written")]
+    Write(#[from] WriteError),
+    /// The operating system refused.
+    #[error("key ring cannot be read: \"{}\"", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Why a holder got no key.
+#[derive(Debug, thiserror::Error)]
+pub enum RingError {
+    /// The holder's key was destroyed by an erasure; there is no second one.
+    #[error("personal data of \"{holder}\" is erased")]
+    Erased {
+        /// The holder.
+        holder: String,
+    },
+    /// A new key was asked for before [`Ring::replayed`]: it might already be somebody's.
+    #[error("key ring is not replayed")]
+    NotReplayed,
+    /// The ring cannot write.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// Why there is no key of an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// An erasure destroyed it.
+    #[error("key is destroyed")]
+    Destroyed,
+    /// This ring never had it: it is older than the ledger, or the seal is of another ledger.
+    #[error("key \"{key_id}\" is unknown to the key ring")]
+    Unknown {
+        /// The key.
+        key_id: KeyId,
+    },
+}
+
+/// Why a key was not adopted.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptError {
+    /// The ring never had this key: it is older than the ledger.
+    #[error("key \"{key_id}\" is unknown to the key ring")]
+    Unknown {
+        /// The key.
+        key_id: KeyId,
+    },
+    /// The key is another holder's, or the same holder's for the other purpose.
+    #[error("key \"{key_id}\" is not a key of \"{holder}\"")]
+    OtherHolder {
+        /// Who should have had it.
+        holder: String,
+        /// The key.
+        key_id: KeyId,
+    },
+    /// The ring cannot write.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// Why the ring could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// An earlier write or sync failed; what the disk holds is unknown until the ring is opened again.
+    #[error("key ring is poisoned by an earlier failure")]
+    Poisoned,
+    /// A holder's name is empty or longer than 255 bytes.
+    #[error("name of a key's holder has {bytes} bytes")]
+    HolderName {
+        /// Its length.
+        bytes: usize,
+    },
+    /// All 2^32 keys of a ring were made.
+    #[error("key ring is full")]
+    Full,
+    /// The operating system refused.
+    #[error("key ring cannot write \"{}\"", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Why the ring was not rewritten.
+#[derive(Debug, thiserror::Error)]
+pub enum RewriteError {
+    /// The master key before the present one must be destroyed first.
+    #[error("old master key \"{}\" still stands", path.display())]
+    OldMasterStands {
+        /// The old master key.
+        path: PathBuf,
+    },
+    /// A file could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+impl OpenError {
+    fn io(path: &Path, source: io::Error) -> Self {
+        Self::Io { path: path.into(), source }
+    }
+}
+
+impl WriteError {
+    fn io(path: &Path, source: io::Error) -> Self {
+        Self::Io { path: path.into(), source }
+    }
+}
+
+/// What is known in memory: keys by ordinal, and ordinals by holder.
+#[derive(Default)]
+struct Tables {
+    /// Every key ever made stands at its ordinal; a destroyed one leaves its place empty.
+    keys: Vec<Option<Arc<HolderKey>>>,
+    /// The ordinals nobody holds, ascending.
+    stock: VecDeque<u32>,
+    /// The key of each holder for new values, by purpose.
+    holders: BTreeMap<Box<str>, [Option<u32>; 2]>,
+    /// Keys beyond the first of a holder and purpose; almost always empty.
+    further: BTreeMap<Box<str>, Vec<(Purpose, u32)>>,
+}
+
+impl Tables {
+    fn key_for(&self, holder: &str, purpose: Purpose) -> Result<Option<Arc<HolderKey>>, RingError> {
+        match self.first(holder, purpose) {
+            None => Ok(None),
+            Some(ordinal) => match self.slot(ordinal) {
+                Some(Some(key)) => Ok(Some(Arc::clone(key))),
+                Some(None) | None => Err(RingError::Erased { holder: holder.into() }),
+            },
+        }
+    }
+
+    fn key(&self, id: KeyId) -> Result<Arc<HolderKey>, KeyError> {
+        match self.slot(ordinal_of(id)) {
+            Some(Some(key)) if key.id() == id => Ok(Arc::clone(key)),
+            Some(None) => Err(KeyError::Destroyed),
+            Some(Some(_)) | None => Err(KeyError::Unknown { key_id: id }),
+        }
+    }
+
+    fn slot(&self, ordinal: u32) -> Option<&Option<Arc<HolderKey>>> {
+        self.keys.get(usize::try_from(ordinal).ok()?)
+    }
+
+    fn first(&self, holder: &str, purpose: Purpose) -> Option<u32> {
+        let [identity, private] = *self.holders.get(holder)?;
+        match purpose {
+            Purpose::Identity => identity,
+            Purpose::Private => private,
+        }
+    }
+
+    fn holds(&self, holder: &str, purpose: Purpose, ordinal: u32) -> bool {
+        self.first(holder, purpose) == Some(ordinal)
+            || self.further.get(holder).is_some_and(|further| further.contains(&(purpose, ordinal)))
+    }
+
+    fn assign(&mut self, holder: &str, purpose: Purpose, ordinal: u32) {
+        if !self.holders.contains_key(holder) {
+            self.holders.insert(holder.into(), [None, None]);
+        }
+        let [identity, private] = self.holders.entry(holder.into()).or_default();
+        let first = match purpose {
+            Purpose::Identity => identity,
+            Purpose::Private => private,
+        };
+        match first {
+            None => *first = Some(ordinal),
+            Some(_) => self.further.entry(holder.into()).or_default().push((purpose, ordinal)),
+        }
+    }
+
+    fn forget(&mut self, holder: &str, purpose: Purpose) -> usize {
+        let further = self.further.get(holder).into_iter().flatten();
+        let further = further.filter(|(other, _)| *other == purpose).map(|(_, ordinal)| *ordinal);
+        let ordinals: Vec<u32> = self.first(holder, purpose).into_iter().chain(further).collect();
+        let drop_key = |ordinal| self.keys.get_mut(usize::try_from(ordinal).ok()?).and_then(Option::take);
+        ordinals.into_iter().filter_map(drop_key).count()
+    }
+
+    fn assignments(&self) -> impl Iterator<Item = (&str, Purpose, u32)> {
+        let first = self.holders.iter().flat_map(|(holder, [identity, private])| {
+            let identity = identity.map(|ordinal| (&**holder, Purpose::Identity, ordinal));
+            let private = private.map(|ordinal| (&**holder, Purpose::Private, ordinal));
+            identity.into_iter().chain(private)
+        });
+        let further = self
+            .further
+            .iter()
+            .flat_map(|(holder, further)| further.iter().map(|(purpose, ordinal)| (&**holder, *purpose, *ordinal)));
+        first.chain(further)
+    }
+
+    /// Makes sure that there is a slot for every ordinal up to this one; new slots are those of destroyed keys.
+    fn extend_to(&mut self, ordinal: u32) -> Option<usize> {
+        let slot = usize::try_from(ordinal).ok()?;
+        if slot >= self.keys.len() {
+            self.keys.resize(slot.checked_add(1)?, None);
+        }
+        Some(slot)
+    }
+}
+
+/// The ring's file, of which only the end ever changes.
+struct RingFile {
+    path: PathBuf,
+    file: Arc<File>,
+    header: Header,
+    wrapping: Arc<Wrapping>,
+    /// Key records in the file.
+    keys: u64,
+    /// Assignment records in the file, which are all there ever were.
+    assigned: u64,
+    /// Where the next record goes.
+    end: u64,
+    /// Everything below this offset has been synced.
+    durable: u64,
+    marks: u64,
+    poisoned: bool,
+}
+
+impl RingFile {
+    /// Puts a new ring in the place of whatever ring there is, durably, and leaves it locked.
+    fn create(ring_dir: &Path, header: Header, master: &Master, tables: &Tables) -> Result<Self, WriteError> {
+        let wrapping = Wrapping::new(master, &header);
+        let (mut keys, mut assigned, mut records) = (0, 0, Vec::new());
+        for key in tables.keys.iter().flatten() {
+            wrapping.encode_key(keys, key, &mut records);
+            keys += 1;
+        }
+        for (holder, purpose, ordinal) in tables.assignments() {
+            wrapping.encode_assignment(assigned, holder, purpose, ordinal, &mut records)?;
+            assigned += 1;
+        }
+        let end = RECORDS_AT.saturating_add(count(records.len()));
+        let mut bytes = header.encode();
+        bytes.extend_from_slice(&wrapping.mark(end));
+        bytes.extend_from_slice(&wrapping.mark(end));
+        bytes.extend_from_slice(&records);
+
+        let path = ring_dir.join(RING);
+        let next = ring_dir.join(RING_NEXT);
+        let write = || {
+            let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&next)?;
+            file.try_lock()?;
+            file.write_all_at(&bytes, 0)?;
+            file.sync_all()?;
+            fs::rename(&next, &path)?;
+            sync_dir(ring_dir)?;
+            Ok(file)
+        };
+        let file = Arc::new(write().map_err(|source| WriteError::io(&next, source))?);
+        let wrapping = Arc::new(wrapping);
+        Ok(Self { path, file, header, wrapping, keys, assigned, end, durable: end, marks: 0, poisoned: false })
+    }
+
+    fn assign(&mut self, holder: &str, purpose: Purpose, ordinal: u32) -> Result<(), WriteError> {
+        let mut bytes = Vec::with_capacity(ASSIGNMENT_BYTES + holder.len());
+        self.wrapping.encode_assignment(self.assigned, holder, purpose, ordinal, &mut bytes)?;
+        self.append(&bytes)?;
+        self.assigned += 1;
+        Ok(())
+    }
+
+    /// Writes records at the end; they are not durable when it returns.
+    fn append(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        if self.poisoned {
+            return Err(WriteError::Poisoned);
+        }
+        if let Err(source) = self.file.write_all_at(bytes, self.end) {
+            self.poisoned = true;
+            return Err(WriteError::io(&self.path, source));
+        }
+        self.end = self.end.saturating_add(count(bytes.len()));
+        Ok(())
+    }
+
+    /// Takes note of how a sync of everything below `end` ended.
+    ///
+    /// The mark it writes becomes durable with the next sync. It says about earlier bytes that they were durable, so
+    /// from then on what does not read back is damage and not an interrupted write.
+    fn synced(&mut self, synced: io::Result<()>, synced_file: &Arc<File>, end: u64) -> Result<(), WriteError> {
+        if !Arc::ptr_eq(&self.file, synced_file) {
+            // The ring was rewritten meanwhile, and the new file was synced as a whole.
+            return Ok(());
+        }
+        let slot = HEADER_BYTES + (self.marks % 2) * count(MARK_BYTES);
+        let written = synced.and_then(|()| self.file.write_all_at(&self.wrapping.mark(end), slot));
+        if let Err(source) = written {
+            self.poisoned = true;
+            return Err(WriteError::io(&self.path, source));
+        }
+        self.marks += 1;
+        self.durable = self.durable.max(end);
+        Ok(())
+    }
+}
+
+/// A ring as read back from its file.
+struct Opened {
+    file: RingFile,
+    tables: Tables,
+    torn: Option<PathBuf>,
+}
+
+impl Opened {
+    fn read(path: &Path, home: Home<'_>) -> Result<Self, OpenError> {
+        let io = |source| OpenError::io(path, source);
+        let damaged = |offset| OpenError::Damaged { path: path.into(), offset };
+        let file = OpenOptions::new().read(true).write(true).open(path).map_err(io)?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => OpenError::InUse { path: path.into() },
+            TryLockError::Error(source) => io(source),
+        })?;
+        let mut bytes = Vec::new();
+        (&file).read_to_end(&mut bytes).map_err(io)?;
+
+        let header = Header::parse(&bytes).ok_or_else(|| damaged(0))?;
+        if header.origin != hash_of(home.origin) {
+            return Err(OpenError::OtherLedger { path: path.into() });
+        }
+        let (master, is_next) = master_of(&header, path, home.keys_dir)?;
+        let wrapping = Wrapping::new(&master, &header);
+        let mut rest = usize::try_from(HEADER_BYTES).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
+        let marks = [wrapping.read_mark(&mut rest), wrapping.read_mark(&mut rest)];
+        let durable = marks.into_iter().flatten().max().ok_or_else(|| damaged(HEADER_BYTES))?;
+
+        let (mut tables, mut keys, mut assigned, mut taken) = (Tables::default(), 0, 0, BTreeSet::new());
+        while let Some((record, after)) = wrapping.read_record(keys, assigned, rest) {
+            match record {
+                Record::Key(key) => {
+                    keys += 1;
+                    let slot = tables.extend_to(ordinal_of(key.id())).and_then(|slot| tables.keys.get_mut(slot));
+                    *slot.ok_or_else(|| damaged(0))? = Some(Arc::new(key));
+                }
+                Record::Assignment { holder, purpose, ordinal } => {
+                    assigned += 1;
+                    tables.extend_to(ordinal);
+                    tables.assign(holder, purpose, ordinal);
+                    taken.insert(ordinal);
+                }
+            }
+            rest = after;
+        }
+        let length = count(bytes.len());
+        let end = length.saturating_sub(count(rest.len()));
+        if end < durable {
+            return Err(damaged(end));
+        }
+        let present = tables.keys.iter().flatten().map(|key| ordinal_of(key.id()));
+        tables.stock = present.filter(|ordinal| !taken.contains(ordinal)).collect();
+
+        let torn = if rest.is_empty() {
+            None
+        } else {
+            // Nothing that became durable can stand here; it is kept all the same, since keys cannot be made again.
+            let torn = path.with_extension(format!("torn-{end}"));
+            replace(&torn, rest)?;
+            file.set_len(end).map_err(io)?;
+            Some(torn)
+        };
+        let mut file = RingFile {
+            path: path.into(),
+            file: Arc::new(file),
+            header,
+            wrapping: Arc::new(wrapping),
+            keys,
+            assigned,
+            end,
+            durable,
+            marks: 0,
+            poisoned: false,
+        };
+        if length > durable {
+            // A process that was killed may have written keys it had not synced yet; they must not be given out before.
+            let synced = file.file.sync_data();
+            let handle = Arc::clone(&file.file);
+            file.synced(synced, &handle, end)?;
+        }
+        if is_next {
+            promote(home.keys_dir)?;
+        }
+        Ok(Self { file, tables, torn })
+    }
+}
+
+/// One record of the file.
+enum Record<'a> {
+    Key(HolderKey),
+    Assignment { holder: &'a str, purpose: Purpose, ordinal: u32 },
+}
+
+/// The keys of one generation of the ring's file: one wraps holders' keys, one authenticates everything else.
+struct Wrapping {
+    cipher: XChaCha20Poly1305,
+    authenticator: Zeroizing<[u8; 32]>,
+}
+
+impl Wrapping {
+    fn new(master: &Master, header: &Header) -> Self {
+        // The header takes part, so that not a bit of it can change and no two rings share a key.
+        let header = header.encode();
+        let wrap = master.derive(WRAP_CONTEXT, &header);
+        let cipher = XChaCha20Poly1305::new((&*wrap).into());
+        Self { cipher, authenticator: master.derive(AUTHENTICATE_CONTEXT, &header) }
+    }
+
+    /// `01 ‖ key id 16 ‖ wrapped key 32 ‖ tag 16`, wrapped under the nonce `key id ‖ number of the key record`.
+    fn encode_key(&self, number: u64, key: &HolderKey, bytes: &mut Vec<u8>) {
+        let mut wrapped = *key.secret();
+        let tag = self
+            .cipher
+            .encrypt_inout_detached(&nonce(key.id(), number).into(), &[KEY], wrapped.as_mut_slice().into())
+            .expect("32 bytes are within the cipher's limit");
+        bytes.push(KEY);
+        bytes.extend_from_slice(&key.id().0);
+        bytes.extend_from_slice(&wrapped);
+        bytes.extend_from_slice(&tag);
+    }
+
+    /// `02 or 03 ‖ ordinal u32 ‖ length u8 ‖ holder ‖ authenticator 8`.
+    fn encode_assignment(
+        &self,
+        number: u64,
+        holder: &str,
+        purpose: Purpose,
+        ordinal: u32,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), WriteError> {
+        let length = u8::try_from(holder.len()).ok().filter(|length| *length > 0);
+        let length = length.ok_or(WriteError::HolderName { bytes: holder.len() })?;
+        let mut record = vec![match purpose {
+            Purpose::Identity => IDENTITY,
+            Purpose::Private => PRIVATE,
+        }];
+        record.extend_from_slice(&ordinal.to_be_bytes());
+        record.push(length);
+        record.extend_from_slice(holder.as_bytes());
+        bytes.extend_from_slice(&record);
+        bytes.extend_from_slice(&self.authenticate(number, &record));
+        Ok(())
+    }
+
+    /// Returns the next record and what follows it, or nothing if the bytes are no authentic record of this number.
+    fn read_record<'a>(&self, keys: u64, assigned: u64, bytes: &'a [u8]) -> Option<(Record<'a>, &'a [u8])> {
+        let mut rest = bytes;
+        let purpose = match *take::<1>(&mut rest)? {
+            [KEY] => {
+                let id = KeyId(*take(&mut rest)?);
+                let mut secret = Zeroizing::new(*take(&mut rest)?);
+                let tag = take::<16>(&mut rest)?;
+                self.cipher
+                    .decrypt_inout_detached(&nonce(id, keys).into(), &[KEY], secret.as_mut_slice().into(), tag.into())
+                    .ok()?;
+                return Some((Record::Key(HolderKey::new(id, secret)), rest));
+            }
+            [IDENTITY] => Purpose::Identity,
+            [PRIVATE] => Purpose::Private,
+            _ => return None,
+        };
+        let ordinal = u32::from_be_bytes(*take(&mut rest)?);
+        let [length] = *take(&mut rest)?;
+        let (holder, mut rest) = rest.split_at_checked(usize::from(length))?;
+        let record = bytes.get(..ASSIGNMENT_BYTES - AUTHENTICATOR_BYTES + holder.len())?;
+        let authentic = *take(&mut rest)? == self.authenticate(assigned, record);
+        let holder = str::from_utf8(holder).ok()?;
+        authentic.then_some((Record::Assignment { holder, purpose, ordinal }, rest))
+    }
+
+    /// `durable length u64 ‖ authenticator 8`.
+    fn mark(&self, durable: u64) -> [u8; MARK_BYTES] {
+        let mut mark = [0; MARK_BYTES];
+        let (length, authenticator) = mark.split_at_mut(8);
+        length.copy_from_slice(&durable.to_be_bytes());
+        authenticator.copy_from_slice(&self.authenticate(durable, &[MARK]));
+        mark
+    }
+
+    fn read_mark(&self, rest: &mut &[u8]) -> Option<u64> {
+        let mark = take::<MARK_BYTES>(rest)?;
+        let durable = u64::from_be_bytes(*mark.first_chunk()?);
+        (*mark == self.mark(durable)).then_some(durable)
+    }
+
+    fn authenticate(&self, number: u64, record: &[u8]) -> [u8; AUTHENTICATOR_BYTES] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.authenticator);
+        hasher.update(&number.to_be_bytes()).update(record);
+        let mut authenticator = [0; AUTHENTICATOR_BYTES];
+        hasher.finalize_xof().fill(&mut authenticator);
+        authenticator
+    }
+}
+
+/// The head of the ring's file; everything after it is wrapped and authenticated under keys derived from it.
+///
+/// `"DKR1" ‖ generation u32 ‖ ring id 16 ‖ master key's fingerprint 16 ‖ BLAKE3 of the origin 32 ‖ checksum 16`.
+struct Header {
+    /// 1, and one more with each rewriting.
+    generation: u32,
+    id: [u8; 16],
+    fingerprint: [u8; 16],
+    origin: [u8; 32],
+}
+
+impl Header {
+    fn first(origin: &str, master: &Master, entropy: Entropy<'_>) -> Self {
+        let mut id = [0; 16];
+        entropy(&mut id);
+        Self { generation: 1, id, fingerprint: master.fingerprint(), origin: hash_of(origin) }
+    }
+
+    fn next(&self, master: &Master) -> Self {
+        let generation = self.generation.saturating_add(1);
+        Self { generation, id: self.id, fingerprint: master.fingerprint(), origin: self.origin }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let generation = self.generation.to_be_bytes();
+        let mut bytes = [&MAGIC[..], &generation, &self.id, &self.fingerprint, &self.origin].concat();
+        bytes.extend_from_slice(&checksum::<16>(&bytes));
+        bytes
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut rest = bytes;
+        let magic = take(&mut rest)?;
+        let generation = u32::from_be_bytes(*take(&mut rest)?);
+        let header =
+            Self { generation, id: *take(&mut rest)?, fingerprint: *take(&mut rest)?, origin: *take(&mut rest)? };
+        let intact = magic == MAGIC && bytes.starts_with(&header.encode());
+        intact.then_some(header)
+    }
+}
+
+/// The key that wraps all others: `"dossier-master-1." ‖ base64url(key 32 ‖ checksum 4) ‖ "\n"`, a line one can print.
+struct Master(Zeroizing<[u8; 32]>);
+
+impl Master {
+    /// Makes a master key; it is durable under its name when this returns, or the name is as it was.
+    fn create(path: &Path, entropy: Entropy<'_>) -> Result<Self, WriteError> {
+        let mut key = Zeroizing::new([0; 32]);
+        entropy(key.as_mut_slice());
+        let bytes = Zeroizing::new([key.as_slice(), &checksum::<4>(key.as_slice())].concat());
+        let text = Zeroizing::new(format!("{MASTER_PREFIX}{}\n", URL_SAFE_NO_PAD.encode(&*bytes)));
+        replace(path, text.as_bytes())?;
+        Ok(Self(key))
+    }
+
+    fn read(path: &Path) -> Result<Option<Self>, OpenError> {
+        let text = match fs::read(path) {
+            Ok(text) => Zeroizing::new(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(OpenError::io(path, source)),
+        };
+        Self::parse(&text).map(Some).ok_or_else(|| OpenError::MasterDamaged { path: path.into() })
+    }
+
+    fn parse(text: &[u8]) -> Option<Self> {
+        let encoded = str::from_utf8(text).ok()?.trim_end().strip_prefix(MASTER_PREFIX)?;
+        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(encoded).ok()?);
+        let (key, sum) = bytes.split_first_chunk::<32>()?;
+        (*sum == checksum::<4>(key)).then(|| Self(Zeroizing::new(*key)))
+    }
+
+    /// Returns what tells this master key from others without giving it away.
+    fn fingerprint(&self) -> [u8; 16] {
+        let derived = self.derive(FINGERPRINT_CONTEXT, &[]);
+        checksum(derived.as_slice())
+    }
+
+    fn derive(&self, context: &str, header: &[u8]) -> Zeroizing<[u8; 32]> {
+        let mut hasher = blake3::Hasher::new_derive_key(context);
+        hasher.update(self.0.as_slice()).update(header);
+        let derived = Zeroizing::new(*hasher.finalize().as_bytes());
+        hasher.zeroize();
+        derived
+    }
+}
+
+/// Returns the master key of a ring, and whether it still stands under the name of the next one: a rewriting that was
+/// cut between replacing the ring and replacing the master key leaves it there.
+fn master_of(header: &Header, ring: &Path, keys_dir: &Path) -> Result<(Master, bool), OpenError> {
+    let path = keys_dir.join(MASTER);
+    let current = Master::read(&path)?;
+    let next = Master::read(&keys_dir.join(MASTER_NEXT))?;
+    match (current, next) {
+        (Some(master), _) if master.fingerprint() == header.fingerprint => Ok((master, false)),
+        (_, Some(master)) if master.fingerprint() == header.fingerprint => Ok((master, true)),
+        (None, None) => Err(OpenError::MasterMissing { path }),
+        _ => Err(OpenError::WrongMaster { path: ring.into() }),
+    }
+}
+
+/// Puts the next master key in the place of the current one, which becomes the old one; cut anywhere, it can be repeated.
+fn promote(keys_dir: &Path) -> Result<(), WriteError> {
+    let [current, next, old] = [MASTER, MASTER_NEXT, MASTER_OLD].map(|name| keys_dir.join(name));
+    let rename = || {
+        match fs::rename(&current, &old) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            renamed => renamed?,
+        }
+        sync_dir(keys_dir)?;
+        fs::rename(&next, &current)?;
+        sync_dir(keys_dir)
+    };
+    rename().map_err(|source| WriteError::io(&next, source))
+}
+
+/// Writes a file whole or not at all; it is durable and readable by its owner only when this returns.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    let unfinished = path.with_extension("unfinished");
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)?;
+        path.parent().map_or(Ok(()), sync_dir)
+    };
+    write().map_err(|source| WriteError::io(path, source))
+}
+
+fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Tells whether a directory lies within another, or is it, whatever their paths look like.
+fn within(inner: &Path, outer: &Path) -> Result<bool, OpenError> {
+    let canonical = |path: &Path| fs::canonicalize(path).map_err(|source| OpenError::io(path, source));
+    Ok(canonical(inner)?.starts_with(canonical(outer)?))
+}
+
+fn make_key(ordinal: u32, entropy: Entropy<'_>) -> HolderKey {
+    let mut id = [0; 16];
+    let (head, tail) = id.split_at_mut(4);
+    head.copy_from_slice(&ordinal.to_be_bytes());
+    entropy(tail);
+    let mut secret = Zeroizing::new([0; 32]);
+    entropy(secret.as_mut_slice());
+    HolderKey::new(KeyId(id), secret)
+}
+
+/// Returns the place of a key in the ring, which its id begins with: so a ring that is too old knows what it lacks.
+fn ordinal_of(id: KeyId) -> u32 {
+    let [a, b, c, d, ..] = id.0;
+    u32::from_be_bytes([a, b, c, d])
+}
+
+fn nonce(id: KeyId, number: u64) -> [u8; 24] {
+    let mut nonce = [0; 24];
+    let (head, tail) = nonce.split_at_mut(16);
+    head.copy_from_slice(&id.0);
+    tail.copy_from_slice(&number.to_be_bytes());
+    nonce
+}
+
+fn hash_of(origin: &str) -> [u8; 32] {
+    *blake3::hash(origin.as_bytes()).as_bytes()
+}
+
+fn checksum<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut checksum = [0; N];
+    blake3::Hasher::new().update(bytes).finalize_xof().fill(&mut checksum);
+    checksum
+}
+
+fn take<'a, const N: usize>(rest: &mut &'a [u8]) -> Option<&'a [u8; N]> {
+    let (taken, after) = rest.split_first_chunk()?;
+    *rest = after;
+    Some(taken)
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).expect("no machine has more than 64 bits of address")
+}
+
+/// A panic while one of these locks is held leaves nothing half done: each file write is taken note of after it ended.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const STOCK_FULL: usize = 4096;
+const STOCK_LOW: usize = 1024;
+/// What a new ring opens with, and what a door makes that finds the stock empty: little, since somebody waits.
+const STOCK_FIRST: usize = 256;
+
+const RING: &str = "ring";
+const RING_NEXT: &str = "ring.next";
+const MASTER: &str = "master.key";
+const MASTER_NEXT: &str = "master.next";
+const MASTER_OLD: &str = "master.old";
+const MASTER_PREFIX: &str = "dossier-master-1.";
+const MASTER_BYTES: usize = MASTER_PREFIX.len() + 48 + 1;
+
+const MAGIC: &[u8; 4] = b"DKR1";
+const HEADER_BYTES: u64 = 4 + 4 + 16 + 16 + 32 + 16;
+const AUTHENTICATOR_BYTES: usize = 8;
+const MARK_BYTES: usize = 8 + AUTHENTICATOR_BYTES;
+const RECORDS_AT: u64 = HEADER_BYTES + 2 * 16;
+const KEY_BYTES: usize = 1 + 16 + 32 + 16;
+const ASSIGNMENT_BYTES: usize = 1 + 4 + 1 + AUTHENTICATOR_BYTES;
+
+// The first byte of whatever is authenticated, so that no record can pass for another kind.
+const MARK: u8 = 0;
+const KEY: u8 = 1;
+const IDENTITY: u8 = 2;
+const PRIVATE: u8 = 3;
+
+const WRAP_CONTEXT: &str = "dossier key ring 1 wrapping key";
+const AUTHENTICATE_CONTEXT: &str = "dossier key ring 1 authentication key";
+const FINGERPRINT_CONTEXT: &str = "dossier key ring 1 master key fingerprint";
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_holder_keeps_its_keys_when_the_ring_is_opened_again() {
+        let home = TestHome::new();
+        let ring = home.open();
+        let identity = home.give(&ring, "person/P-1", Purpose::Identity);
+        let private = home.give(&ring, "person/P-1", Purpose::Private);
+        let other = home.give(&ring, "customer/C-1", Purpose::Identity);
+        assert_eq!(BTreeSet::from([identity.id(), private.id(), other.id()]).len(), 3);
+        assert_eq!(ring.assigned(), 3);
+        drop(ring);
+
+        let ring = home.open();
+        assert_eq!(ring.assigned(), 3);
+        assert_eq!(ring.torn(), None);
+        let again = home.give(&ring, "person/P-1", Purpose::Private);
+        assert_eq!(again.id(), private.id());
+        assert_eq!(again.secret(), private.secret());
+        assert_eq!(ring.key(other.id()).unwrap().secret(), other.secret());
+    }
+
+    #[test]
+    fn the_bytes_of_a_ring_never_change() {
+        let home = TestHome::new();
+        let ring = home.open();
+        home.give(&ring, "person/P-1", Purpose::Identity);
+        home.give(&ring, "person/P-1", Purpose::Private);
+        assert_eq!(ring.flush().unwrap(), 2);
+        let master = fs::read_to_string(home.keys.join(MASTER)).unwrap();
+        assert_eq!(master, "dossier-master-1.SPxyH7vBcuCSX6J68Wcd4iW6knE0gCmYsQoVaKGIZSs92QlY\n");
+        assert_eq!(
+            blake3::hash(&fs::read(ring.path()).unwrap()).to_hex().as_str(),
+            "8ba03db6edfc91f48f9cfa15d9fcd7fa94b42c9a81b03c3955b3e5329bb39025"
+        );
+    }
+
+    #[test]
+    fn ring_and_master_key_are_for_their_owner_only() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let home = TestHome::new();
+        let ring = home.open();
+        for path in [ring.path(), home.keys.join(MASTER)] {
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn a_ring_does_not_open_without_its_master_key() {
+        let home = TestHome::new();
+        drop(home.open());
+        fs::rename(home.keys.join(MASTER), home.keys.join("elsewhere")).unwrap();
+        assert!(matches!(home.try_open(), Err(OpenError::MasterMissing { .. })));
+        // And it does not help itself to a new one.
+        assert!(matches!(home.try_open(), Err(OpenError::MasterMissing { .. })));
+
+        let stranger = TestHome::new();
+        Master::create(&stranger.keys.join(MASTER), &mut chance(99)).unwrap();
+        fs::copy(stranger.keys.join(MASTER), home.keys.join(MASTER)).unwrap();
+        assert!(matches!(home.try_open(), Err(OpenError::WrongMaster { .. })));
+
+        fs::write(home.keys.join(MASTER), "dossier-master-1.AAAA").unwrap();
+        assert!(matches!(home.try_open(), Err(OpenError::MasterDamaged { .. })));
+        fs::rename(home.keys.join("elsewhere"), home.keys.join(MASTER)).unwrap();
+        assert!(home.try_open().is_ok());
+    }
+
+    #[test]
+    fn a_ring_opens_for_its_own_ledger_only() {
+        let home = TestHome::new();
+        drop(home.open());
+        let other = Home { origin: "dossier.example.com/other", ..home.home() };
+        assert!(matches!(Ring::open(other, &mut chance(1)), Err(OpenError::OtherLedger { .. })));
+    }
+
+    #[test]
+    fn a_ring_in_use_does_not_open_a_second_time() {
+        let home = TestHome::new();
+        let ring = home.open();
+        assert!(matches!(home.try_open(), Err(OpenError::InUse { .. })));
+        drop(ring);
+        assert!(home.try_open().is_ok());
+    }
+
+    #[test]
+    fn the_master_key_may_not_lie_among_the_data() {
+        let home = TestHome::new();
+        let inside = home.data.join("keys");
+        let inside = Home { keys_dir: &inside, ..home.home() };
+        assert!(matches!(Ring::open(inside, &mut chance(1)), Err(OpenError::MasterInside { .. })));
+        assert!(!home.data.join("keyring/ring").exists());
+    }
+
+    #[test]
+    fn no_key_is_given_out_before_the_ledger_is_replayed() {
+        let home = TestHome::new();
+        let ring = home.try_open().unwrap();
+        let asked = ring.key_for("person/P-1", Purpose::Identity, &mut chance(1));
+        assert!(matches!(asked, Err(RingError::NotReplayed)));
+        assert_eq!(ring.assigned(), 0);
+    }
+
+    #[test]
+    fn an_assignment_lost_in_a_crash_comes_back_with_its_seal() {
+        let home = TestHome::new();
+        let ring = home.open();
+        ring.flush().unwrap();
+        let before = fs::read(ring.path()).unwrap();
+        let lost = home.give(&ring, "person/P-1", Purpose::Identity).id();
+        drop(ring);
+        fs::write(home.data.join("keyring/ring"), before).unwrap();
+
+        let ring = home.try_open().unwrap();
+        assert_eq!(ring.assigned(), 0);
+        for _ in 0..2 {
+            assert_eq!(ring.adopt("person/P-1", Purpose::Identity, lost).unwrap(), Adoption::Held);
+            assert_eq!(ring.assigned(), 1);
+        }
+        ring.replayed();
+        assert_ne!(home.give(&ring, "person/P-2", Purpose::Identity).id(), lost);
+        assert_eq!(home.give(&ring, "person/P-1", Purpose::Identity).id(), lost);
+    }
+
+    #[test]
+    fn a_key_is_adopted_by_one_holder_for_one_purpose() {
+        let home = TestHome::new();
+        let ring = home.open();
+        let id = home.give(&ring, "person/P-1", Purpose::Identity).id();
+        for (holder, purpose) in [("person/P-2", Purpose::Identity), ("person/P-1", Purpose::Private)] {
+            let adopted = ring.adopt(holder, purpose, id);
+            assert!(matches!(adopted, Err(AdoptError::OtherHolder { .. })), "{adopted:?}");
+        }
+    }
+
+    #[test]
+    fn a_ring_older_than_its_ledger_says_so() {
+        let home = TestHome::new();
+        let ring = home.open();
+        let mut beyond = [0; 16];
+        beyond[2] = 1; // The 257th key; the stock ends before it.
+        let mut elsewhere = home.give(&ring, "person/P-1", Purpose::Identity).id();
+        elsewhere.0[15] ^= 1;
+        for id in [KeyId(beyond), elsewhere] {
+            assert_eq!(ring.key(id).unwrap_err(), KeyError::Unknown { key_id: id });
+            let adopted = ring.adopt("person/P-2", Purpose::Identity, id);
+            assert!(matches!(adopted, Err(AdoptError::Unknown { .. })), "{adopted:?}");
+        }
+    }
+
+    #[test]
+    fn stock_that_runs_low_or_out_is_made_up() {
+        let home = TestHome::new();
+        let ring = home.open();
+        assert_eq!(ring.refill_if_low(&mut chance(2)).unwrap(), 4096 - 256);
+        assert_eq!(ring.refill_if_low(&mut chance(2)).unwrap(), 0);
+        let mut given = BTreeSet::new();
+        for number in 0..3073 {
+            given.insert(home.give(&ring, &format!("person/P-{number}"), Purpose::Identity).id());
+        }
+        assert_eq!(ring.refill_if_low(&mut chance(3)).unwrap(), 3073);
+        for number in 0..4200 {
+            given.insert(home.give(&ring, &format!("customer/C-{number}"), Purpose::Private).id());
+        }
+        assert_eq!(given.len(), 3073 + 4200);
+        drop(ring);
+        let ring = home.open();
+        assert_eq!(ring.assigned(), 3073 + 4200);
+        assert!(given.contains(&home.give(&ring, "customer/C-4199", Purpose::Private).id()));
+    }
+
+    #[test]
+    fn doors_that_ask_at_once_agree() {
+        let home = TestHome::new();
+        let ring = home.open();
+        let ask = || {
+            let names = (0..300).map(|number| format!("person/P-{number}"));
+            names.map(|name| home.give(&ring, &name, Purpose::Identity).id()).collect::<Vec<_>>()
+        };
+        let answers: Vec<_> = thread::scope(|scope| {
+            let doors: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+            doors.into_iter().map(|door| door.join().unwrap()).collect()
+        });
+        assert!(answers.iter().all(|answer| *answer == answers[0]));
+        assert_eq!(answers[0].iter().collect::<BTreeSet<_>>().len(), 300);
+        assert_eq!(ring.assigned(), 300);
+    }
+
+    #[test]
+    fn a_holder_is_named_in_1_to_255_bytes() {
+        let home = TestHome::new();
+        let ring = home.open();
+        for holder in ["", &"x".repeat(256)] {
+            let asked = ring.key_for(holder, Purpose::Identity, &mut chance(1));
+            assert!(matches!(asked, Err(RingError::Write(WriteError::HolderName { .. }))), "{asked:?}");
+        }
+        let longest = "x".repeat(255);
+        let id = home.give(&ring, &longest, Purpose::Identity).id();
+        drop(ring);
+        assert_eq!(home.give(&home.open(), &longest, Purpose::Identity).id(), id);
+    }
+
+    #[test]
+    fn after_a_failed_sync_keys_are_found_but_not_given_out() {
+        let home = TestHome::new();
+        let ring = home.open();
+        let id = home.give(&ring, "person/P-1", Purpose::Identity).id();
+        {
+            let mut file = lock(&ring.file);
+            let handle = Arc::clone(&file.file);
+            let end = file.end;
+            let failed = file.synced(Err(io::Error::other("the disk is gone")), &handle, end);
+            assert!(matches!(failed, Err(WriteError::Io { .. })));
+        }
+        assert!(matches!(ring.flush(), Err(WriteError::Poisoned)));
+        let asked = ring.key_for("person/P-2", Purpose::Identity, &mut chance(1));
+        assert!(matches!(asked, Err(RingError::Write(WriteError::Poisoned))));
+        assert_eq!(home.give(&ring, "person/P-1", Purpose::Identity).id(), id);
+        assert!(matches!(ring.rewrite(&mut chance(1)), Err(RewriteError::Write(WriteError::Poisoned))));
+    }
+
+    #[test]
+    fn an_erased_key_is_gone_from_memory_at_once_and_from_disk_after_rewriting() {
+        let home = TestHome::new();
+        let ring = home.open();
+        let identity = home.give(&ring, "person/P-1", Purpose::Identity).id();
+        let private = home.give(&ring, "person/P-1", Purpose::Private).id();
+        let other = home.give(&ring, "person/P-2", Purpose::Private);
+        let (ring_before, master_before) = (fs::read(ring.path()).unwrap(), fs::read(home.keys.join(MASTER)).unwrap());
+
+        assert_eq!(ring.forget("person/P-1", Purpose::Private), 1);
+        assert_eq!(ring.forget("person/P-1", Purpose::Private), 0);
+        let check = |ring: &Ring| {
+            assert_eq!(ring.key(private).unwrap_err(), KeyError::Destroyed);
+            let asked = ring.key_for("person/P-1", Purpose::Private, &mut chance(1));
+            assert!(matches!(asked, Err(RingError::Erased { .. })));
+            assert_eq!(ring.adopt("person/P-1", Purpose::Private, private).unwrap(), Adoption::Destroyed);
+            assert_eq!(home.give(ring, "person/P-1", Purpose::Identity).id(), identity);
+            assert_eq!(ring.key(other.id()).unwrap().secret(), other.secret());
+            assert_eq!(ring.assigned(), 3);
+        };
+        check(&ring);
+        ring.rewrite(&mut chance(7)).unwrap();
+        check(&ring);
+        let refused = ring.rewrite(&mut chance(8));
+        assert!(matches!(refused, Err(RewriteError::OldMasterStands { .. })));
+        assert_eq!(fs::read(home.keys.join(MASTER_OLD)).unwrap(), master_before);
+        ring.destroy_old_master().unwrap();
+        ring.destroy_old_master().unwrap();
+        assert!(!home.keys.join(MASTER_OLD).exists());
+        let fourth = home.give(&ring, "person/P-4", Purpose::Identity).id();
+        drop(ring);
+
+        let ring = home.open();
+        assert_eq!(home.give(&ring, "person/P-4", Purpose::Identity).id(), fourth);
+        assert_eq!(ring.assigned(), 4);
+        assert_eq!(ring.key(private).unwrap_err(), KeyError::Destroyed);
+        ring.rewrite(&mut chance(8)).unwrap();
+        drop(ring);
+        // A copy of the ring as it was, brought back from a backup, opens no more.
+        fs::write(home.data.join("keyring/ring"), ring_before).unwrap();
+        assert!(matches!(home.try_open(), Err(OpenError::WrongMaster { .. })));
+    }
+
+    #[test]
+    fn a_destroyed_last_key_is_not_made_again() {
+        let home = TestHome::new();
+        let ring = home.open();
+        let last = last_in_stock(&ring);
+        let id = ring.tables().slot(last).and_then(Option::as_ref).unwrap().id();
+        ring.adopt("person/P-1", Purpose::Identity, id).unwrap();
+        ring.forget("person/P-1", Purpose::Identity);
+        ring.rewrite(&mut chance(7)).unwrap();
+        drop(ring);
+        let ring = home.open();
+        assert_eq!(ring.key(id).unwrap_err(), KeyError::Destroyed);
+        ring.refill(STOCK_LOW, STOCK_FULL, &mut chance(8)).unwrap();
+        assert_eq!(ring.key(id).unwrap_err(), KeyError::Destroyed);
+    }
+
+    #[test]
+    fn an_erasure_takes_every_key_a_holder_came_to() {
+        let home = TestHome::new();
+        let ring = home.open();
+        let first = home.give(&ring, "person/P-1", Purpose::Identity).id();
+        let spare = ring.tables().slot(last_in_stock(&ring)).and_then(Option::as_ref).unwrap().id();
+        ring.adopt("person/P-1", Purpose::Identity, spare).unwrap();
+        assert_eq!(home.give(&ring, "person/P-1", Purpose::Identity).id(), first);
+        drop(ring);
+        let ring = home.open();
+        assert_eq!(home.give(&ring, "person/P-1", Purpose::Identity).id(), first);
+        assert_eq!(ring.forget("person/P-1", Purpose::Identity), 2);
+        ring.rewrite(&mut chance(7)).unwrap();
+        assert_eq!(ring.key(spare).unwrap_err(), KeyError::Destroyed);
+        assert_eq!(ring.assigned(), 2);
+    }
+
+    #[test]
+    fn a_rewriting_cut_anywhere_leaves_a_ring_that_opens() {
+        // What stands under which name after each step: the ring, then master.key, master.next and master.old.
+        let steps = [
+            ("old", Some("old"), Some("new"), None),
+            ("new", Some("old"), Some("new"), None),
+            ("new", None, Some("new"), Some("old")),
+            ("new", Some("new"), None, Some("old")),
+        ];
+        for (step, (ring_is, key, next, old)) in steps.into_iter().enumerate() {
+            let home = TestHome::new();
+            let ring = home.open();
+            let id = home.give(&ring, "person/P-1", Purpose::Identity).id();
+            let file_of = |ring: &Ring| (fs::read(ring.path()).unwrap(), fs::read(home.keys.join(MASTER)).unwrap());
+            let before = file_of(&ring);
+            ring.forget("person/P-1", Purpose::Identity);
+            ring.rewrite(&mut chance(7)).unwrap();
+            let after = file_of(&ring);
+            drop(ring);
+            let pick = |which| if which == "old" { &before } else { &after };
+            fs::write(home.data.join("keyring/ring"), &pick(ring_is).0).unwrap();
+            for (name, which) in [(MASTER, key), (MASTER_NEXT, next), (MASTER_OLD, old)] {
+                let path = home.keys.join(name);
+                match which {
+                    Some(which) => fs::write(path, &pick(which).1).unwrap(),
+                    None => drop(fs::remove_file(path)),
+                }
+            }
+
+            let ring = home.open();
+            assert_eq!(ring.key(id).is_ok(), ring_is == "old", "step {step}");
+            if ring_is == "old" {
+                ring.forget("person/P-1", Purpose::Identity);
+                ring.rewrite(&mut chance(9)).unwrap();
+            }
+            assert!(home.keys.join(MASTER_OLD).exists(), "step {step}");
+            assert!(!home.keys.join(MASTER_NEXT).exists(), "step {step}");
+            ring.destroy_old_master().unwrap();
+            drop(ring);
+            assert_eq!(home.open().key(id).unwrap_err(), KeyError::Destroyed, "step {step}");
+        }
+    }
+
+    #[test]
+    fn what_was_never_synced_may_be_cut_and_what_was_may_not() {
+        let home = TestHome::new();
+        let ring = home.open();
+        let flushed = home.give(&ring, "person/P-1", Purpose::Identity).id();
+        assert_eq!(ring.flush().unwrap(), 1);
+        let durable = fs::metadata(ring.path()).unwrap().len();
+        home.give(&ring, "person/P-2", Purpose::Identity);
+        let whole = fs::read(ring.path()).unwrap();
+        drop(ring);
+
+        for (length, assigned) in [(whole.len() - 1, 1), (whole.len(), 2), (usize::try_from(durable).unwrap(), 1)] {
+            fs::write(home.data.join("keyring/ring"), &whole[..length]).unwrap();
+            let ring = home.open();
+            assert_eq!(ring.assigned(), assigned, "{length}");
+            assert_eq!(ring.torn().is_some(), length == whole.len() - 1, "{length}");
+            assert_eq!(home.give(&ring, "person/P-1", Purpose::Identity).id(), flushed);
+            if let Some(torn) = ring.torn() {
+                assert_eq!(fs::read(torn).unwrap(), &whole[usize::try_from(durable).unwrap()..length]);
+            }
+        }
+        fs::write(home.data.join("keyring/ring"), &whole[..usize::try_from(durable).unwrap() - 1]).unwrap();
+        let error = home.try_open().err().unwrap();
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains("keyring/ring"), "{error}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn a_flipped_bit_is_reported_or_changes_nothing(place in 0.0_f64..1.0, early: bool, bit in 0_u8..8) {
+            let home = TestHome::new();
+            let ring = home.open();
+            let id = home.give(&ring, "person/P-1", Purpose::Identity).id();
+            ring.flush().unwrap();
+            let mut bytes = fs::read(ring.path()).unwrap();
+            drop(ring);
+            // Half of the cases in the head and the first records or the last, where the structure is.
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a random place")]
+            let at = (place * bytes.len().min(if early { 200 } else { usize::MAX }) as f64) as usize;
+            bytes[at] ^= 1 << bit;
+            fs::write(home.data.join("keyring/ring"), &bytes).unwrap();
+            let marks = usize::try_from(HEADER_BYTES).unwrap()..usize::try_from(RECORDS_AT).unwrap();
+            match home.try_open() {
+                Err(OpenError::Damaged { .. }) => prop_assert!(!marks.contains(&at)),
+                Err(error) => prop_assert!(false, "{error}"),
+                Ok(ring) => {
+                    prop_assert!(marks.contains(&at));
+                    prop_assert_eq!(home.give(&ring, "person/P-1", Purpose::Identity).id(), id);
+                    prop_assert_eq!(ring.assigned(), 1);
+                }
+            }
+        }
+    }
+
+    /// Returns the last ordinal in stock.
+    fn last_in_stock(ring: &Ring) -> u32 {
+        ring.tables().stock.back().copied().unwrap()
+    }
+
+    /// Two fresh directories, removed at the end.
+    struct TestHome {
+        root: PathBuf,
+        data: PathBuf,
+        keys: PathBuf,
+    }
+
+    impl TestHome {
+        fn new() -> Self {
+            static NUMBER: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let root = std::env::temp_dir().join(format!("dossier-ring-{}-{number}", std::process::id()));
+            let (data, keys) = (root.join("data"), root.join("keys"));
+            fs::create_dir_all(&keys).unwrap();
+            fs::create_dir_all(&data).unwrap();
+            Self { root, data, keys }
+        }
+
+        fn home(&self) -> Home<'_> {
+            Home { data_dir: &self.data, keys_dir: &self.keys, origin: "dossier.example.com/ledger" }
+        }
+
+        fn try_open(&self) -> Result<Ring, OpenError> {
+            Ring::open(self.home(), &mut chance(1))
+        }
+
+        fn open(&self) -> Ring {
+            let ring = self.try_open().unwrap();
+            ring.replayed();
+            ring
+        }
+
+        fn give(&self, ring: &Ring, holder: &str, purpose: Purpose) -> Arc<HolderKey> {
+            ring.key_for(holder, purpose, &mut chance(5)).unwrap()
+        }
+    }
+
+    impl Drop for TestHome {
+        fn drop(&mut self) {
+            drop(fs::remove_dir_all(&self.root));
+        }
+    }
+
+    /// Returns a source of bytes that differ by seed and are the same every time.
+    fn chance(seed: u8) -> impl FnMut(&mut [u8]) {
+        let mut bytes = blake3::Hasher::new().update(&[seed]).finalize_xof();
+        move |buffer| bytes.fill(buffer)
+    }
+}

@@ -1,0 +1,358 @@
+//! Whose requests are sent: the demo company's salespeople, their tokens and customers, and what they record and read.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::load::{self, Shape};
+
+/// The salespeople of a company, each with customers of their own.
+pub struct Company {
+    /// Those who have at least one customer.
+    pub sellers: Vec<Seller>,
+    /// The token of one who may read whole entries, if the company has one.
+    pub auditor_token: Option<String>,
+}
+
+/// One who records contacts and reads archives.
+pub struct Seller {
+    /// Who it is, `E-101`.
+    pub employee: String,
+    /// The bearer token.
+    pub token: String,
+    /// The customers owned, `C-00042`.
+    pub customers: Vec<String>,
+}
+
+impl Company {
+    /// Learns the company that `dossier demo` left in `data` and serves at `address`: its sign-ins from the file, its customers over HTTP.
+    ///
+    /// # Errors
+    /// When the file or an answer is not as documented, or nobody in it is a salesperson with customers.
+    pub fn meet(data: &Path, address: SocketAddr, purpose: &str) -> anyhow::Result<Self> {
+        let path = data.join("demo-users.json");
+        let users =
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let users: Vec<User> = serde_json::from_slice(&users)
+            .with_context(|| format!("{} is not a list of sign-ins", path.display()))?;
+        let auditor_token = users
+            .iter()
+            .find(|user| user.role.contains("audit"))
+            .map(|user| user.token.clone());
+        let mut sellers = Vec::new();
+        for user in users.into_iter().filter(|user| user.role == "salesperson") {
+            let target = format!("/v1/customers?owner={}&limit=200", user.employee);
+            let list: CustomerList = get(address, &target, &user.token, purpose)?;
+            let customers: Vec<_> = list
+                .items
+                .into_iter()
+                .map(|item| item.customer_id)
+                .collect();
+            if !customers.is_empty() {
+                sellers.push(Seller {
+                    employee: user.employee,
+                    token: user.token,
+                    customers,
+                });
+            }
+        }
+        anyhow::ensure!(
+            !sellers.is_empty(),
+            "no salesperson with customers in {}",
+            path.display()
+        );
+        Ok(Self {
+            sellers,
+            auditor_token,
+        })
+    }
+
+    /// Returns a company that no server knows, for driving the bare limit alone with requests of the same size.
+    pub fn invented() -> Self {
+        let sellers = (0..16)
+            .map(|seller| Seller {
+                employee: format!("E-{}", 101 + seller),
+                token: format!("{seller:0>43}"),
+                customers: (0..100)
+                    .map(|customer| format!("C-{:05}", seller * 100 + customer))
+                    .collect(),
+            })
+            .collect();
+        Self {
+            sellers,
+            auditor_token: None,
+        }
+    }
+
+    /// Returns `clients` connections that record one contact per request, no two the same within a round of theirs.
+    pub fn proposals(&self, clients: usize, now: DateTime<Utc>) -> Shape {
+        self.shape(clients, 201, |seller, customers, words| {
+            (0..REQUESTS_PER_CLIENT)
+                .zip(customers.iter().cycle())
+                .map(|(_, customer)| {
+                    post(seller, &contact(seller, customer, now, words).to_string())
+                })
+                .collect()
+        })
+    }
+
+    /// Returns `clients` connections that record `batch` contacts per request.
+    pub fn batches(&self, clients: usize, batch: usize, now: DateTime<Utc>) -> Shape {
+        self.shape(clients, 201, |seller, customers, words| {
+            let mut customers = customers.iter().cycle();
+            (0..BATCHES_PER_CLIENT)
+                .map(|_| {
+                    let events: Vec<_> = customers
+                        .by_ref()
+                        .take(batch)
+                        .map(|customer| contact(seller, customer, now, words))
+                        .collect();
+                    post(seller, &serde_json::Value::from(events).to_string())
+                })
+                .collect()
+        })
+    }
+
+    /// Returns `clients` connections that read one archive per request, stating `purpose`.
+    pub fn readings(&self, clients: usize, purpose: &str) -> Shape {
+        self.shape(clients, 200, |seller, customers, _| {
+            customers
+                .iter()
+                .map(|customer| {
+                    let token = &seller.token;
+                    format!(
+                        "GET /v1/customers/{customer} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\
+                         Dossier-Purpose: {purpose}\r\nAccept: application/json\r\n\r\n"
+                    )
+                    .into_bytes()
+                })
+                .collect()
+        })
+    }
+
+    /// Deals the sellers out to the connections in turn; connections of one seller divide the seller's customers among them.
+    fn shape(
+        &self,
+        clients: usize,
+        expected: u16,
+        requests: impl Fn(&Seller, &[&String], &mut Words) -> Vec<Vec<u8>>,
+    ) -> Shape {
+        let connections = (0..clients)
+            .zip(self.sellers.iter().cycle())
+            .map(|(client, seller)| {
+                let round = client / self.sellers.len();
+                let rounds = clients
+                    .div_ceil(self.sellers.len())
+                    .min(seller.customers.len());
+                let own: Vec<_> = seller
+                    .customers
+                    .iter()
+                    .skip(round % rounds)
+                    .step_by(rounds)
+                    .collect();
+                let mut words = Words {
+                    state: client as u64,
+                };
+                Arc::from(requests(seller, &own, &mut words))
+            })
+            .collect();
+        Shape {
+            connections,
+            expected,
+        }
+    }
+}
+
+/// Gets a JSON document as the holder of `token`, outside any measurement.
+///
+/// # Errors
+/// When the answer is not 200 or not of that shape; the error shows what came.
+pub fn get<T: serde::de::DeserializeOwned>(
+    address: SocketAddr,
+    target: &str,
+    token: &str,
+    purpose: &str,
+) -> anyhow::Result<T> {
+    let headers = format!(
+        "Authorization: Bearer {token}\r\nDossier-Purpose: {purpose}\r\nAccept: application/json\r\n"
+    );
+    let (status, body) =
+        load::fetch(address, target, &headers).with_context(|| format!("cannot get {target}"))?;
+    let shown = || String::from_utf8_lossy(body.get(..600).unwrap_or(&body)).into_owned();
+    anyhow::ensure!(status == 200, "GET {target} answered {status}: {}", shown());
+    serde_json::from_slice(&body).with_context(|| format!("GET {target} answered {}", shown()))
+}
+
+#[derive(Deserialize)]
+struct User {
+    employee: String,
+    role: String,
+    token: String,
+}
+
+#[derive(Deserialize)]
+struct CustomerList {
+    items: Vec<CustomerItem>,
+}
+
+#[derive(Deserialize)]
+struct CustomerItem {
+    customer_id: String,
+}
+
+/// Invented words, the same for the same start (splitmix64).
+struct Words {
+    state: u64,
+}
+
+impl Words {
+    fn next(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn pick(&mut self, from: &[&'static str]) -> &'static str {
+        let index = self.next() % from.len() as u64;
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| from.get(index))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// A report of some forty Chinese characters and figures, three bytes each.
+    fn report(&mut self) -> String {
+        let mut report = String::new();
+        for _ in 0..3 {
+            let (who, what, of) = (self.pick(WHO), self.pick(WHAT), self.pick(OF));
+            let number = self.next() % 10_000;
+            report.push_str(&format!("{who}{what}{of}{number};"));
+        }
+        report
+    }
+}
+
+fn contact(
+    seller: &Seller,
+    customer: &str,
+    now: DateTime<Utc>,
+    words: &mut Words,
+) -> serde_json::Value {
+    json!({
+        "type": "contact.recorded",
+        "subject": format!("contact/{customer}"),
+        "data": {
+            "direction": words.pick(&["outbound", "inbound"]),
+            "channel": words.pick(&["visit", "phone", "email", "meeting"]),
+            "at": now.to_rfc3339_opts(SecondsFormat::Secs, true),
+            "our_people": [seller.employee],
+            "purpose": words.pick(&["care_bond", "care_volume", "care_collect", "service"]),
+            "summary": words.report(),
+            "major": false,
+            "class": "C2",
+        },
+    })
+}
+
+fn post(seller: &Seller, body: &str) -> Vec<u8> {
+    format!(
+        "POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        seller.token,
+        body.len(),
+    )
+    .into_bytes()
+}
+
+const WHO: &[&str] = &[
+    "采购部",
+    "财务部",
+    "仓库",
+    "工程部",
+    "总经理办公室",
+    "项目部",
+    "质检部",
+    "销售部",
+];
+const WHAT: &[&str] = &[
+    "询问",
+    "确认",
+    "要求调整",
+    "退回",
+    "同意",
+    "推迟",
+    "催促",
+    "核对",
+    "补充说明",
+];
+const OF: &[&str] = &[
+    "订单",
+    "报价单",
+    "对账单",
+    "到货数量",
+    "付款计划",
+    "样品",
+    "合同附件",
+    "检验报告",
+    "发票",
+];
+
+/// How many different requests a connection sends before it starts again.
+const REQUESTS_PER_CLIENT: usize = 64;
+
+/// The same for batches, which are larger.
+const BATCHES_PER_CLIENT: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_of_one_seller_divide_the_customers() {
+        let mut company = Company::invented();
+        company.sellers.truncate(2);
+        let shape = company.readings(4, "p");
+        let mut targets: Vec<_> = shape
+            .connections
+            .iter()
+            .flat_map(|list| list.iter())
+            .collect();
+        assert_eq!(targets.len(), 200);
+        targets.sort();
+        targets.dedup();
+        assert_eq!(targets.len(), 200);
+    }
+
+    #[test]
+    fn more_connections_than_customers_still_have_something_to_send() {
+        let mut company = Company::invented();
+        company.sellers.truncate(1);
+        company.sellers[0].customers.truncate(3);
+        let shape = company.proposals(64, DateTime::UNIX_EPOCH);
+        assert!(
+            shape
+                .connections
+                .iter()
+                .all(|requests| requests.len() == REQUESTS_PER_CLIENT)
+        );
+    }
+
+    #[test]
+    fn the_content_length_is_that_of_the_body() {
+        let shape = Company::invented().batches(1, 5, DateTime::UNIX_EPOCH);
+        let request = String::from_utf8(shape.connections[0][0].clone()).unwrap();
+        let (head, body) = request.split_once("\r\n\r\n").unwrap();
+        assert!(head.ends_with(&format!("Content-Length: {}", body.len())));
+        let events: Vec<serde_json::Value> = serde_json::from_str(body).unwrap();
+        assert_eq!(events.len(), 5);
+        assert_ne!(events[0], events[1]);
+    }
+}

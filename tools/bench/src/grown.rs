@@ -1,0 +1,330 @@
+//! The figures of a ledger grown to many events: its disk, its memory, its starts, and the verbs that read it whole.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::Utc;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::company::{self, Company};
+use crate::figure::{Figure, median, progress, slope};
+use crate::load::{self, Span};
+use crate::process::{self, Memory, Process};
+
+/// A ledger to be grown and measured.
+pub struct Growth<'a> {
+    /// The `dossier` program.
+    pub program: &'a Path,
+    /// The data directory, already holding a demo company. It is written to.
+    pub data: &'a Path,
+    /// Where the servers' own output goes.
+    pub log: &'a Path,
+    /// The purpose stated when reading.
+    pub purpose: &'a str,
+    /// How many entries the ledger shall have.
+    pub events: u64,
+    /// How many events go into one proposal.
+    pub batch: usize,
+}
+
+impl Growth<'_> {
+    /// Grows the ledger over HTTP, in atomic batches, and prints the `events_*` figures.
+    ///
+    /// # Errors
+    /// When the server does not start, a proposal fails, or an offline verb does not end with success.
+    pub async fn measure(&self) -> anyhow::Result<()> {
+        let server = self.serve()?;
+        let company = Company::meet(self.data, server.address, self.purpose)?;
+        let memory = self.grow(&server, &company).await?;
+        let size = self.size(&server, &company)?;
+        let entries = self.sample(&server, &company, size)?;
+        server.stop(STOP_LIMIT)?;
+        self.tell_disk(size, &entries)?;
+        self.tell_clean_starts(&memory).await?;
+        self.tell_starts_after_kills(&company).await?;
+        self.tell_verb("events_rebuild", "rebuild", 100_000).await?;
+        self.tell_verb("events_verify", "verify", 200_000).await
+    }
+
+    /// Grows it in ten steps and returns what was resident after each, by size.
+    async fn grow(
+        &self,
+        server: &Process,
+        company: &Company,
+    ) -> anyhow::Result<Vec<(u64, Memory)>> {
+        let start = self.size(server, company)?;
+        let mut memory = vec![(start, server.memory()?)];
+        let batch = u64::try_from(self.batch)?;
+        for step in 1..=GROWTH_STEPS {
+            let goal = start + self.events.saturating_sub(start) * step / GROWTH_STEPS;
+            let missing = goal.saturating_sub(self.size(server, company)?);
+            let span = Span {
+                warm_up: Duration::ZERO,
+                measured: STEP_LIMIT,
+                requests_max: missing.div_ceil(batch),
+            };
+            let shape = company.batches(GROWTH_CLIENTS, self.batch, Utc::now());
+            let outcome = load::run(server, &shape, span).await?;
+            if let Some(error) = outcome.first_error {
+                anyhow::bail!(
+                    "{} of the batches failed, the first with {error}",
+                    outcome.errors
+                );
+            }
+            let settled = server.settle(SETTLE_LIMIT).await?;
+            let size = self.size(server, company)?;
+            anyhow::ensure!(
+                size >= goal,
+                "the ledger stopped growing at {size} of {goal} entries"
+            );
+            let now = server.memory()?;
+            #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
+            let per_second = outcome.per_second * batch as f64;
+            progress(&format!(
+                "{size} entries, {per_second:.0}/s, server CPU {:.1} us/event, settled in {settled:.1?}, resident {} MiB",
+                outcome.server_cpu_us / per_second * outcome.per_second,
+                now.resident >> 20,
+            ));
+            memory.push((size, now));
+        }
+        Ok(memory)
+    }
+
+    /// Asks for entries spread evenly over the ledger and returns their sizes.
+    ///
+    /// An entry is canonical JSON of integers and strings, so writing the parsed document without white space gives its length again.
+    fn sample(&self, server: &Process, company: &Company, size: u64) -> anyhow::Result<Sample> {
+        let Some(token) = &company.auditor_token else {
+            anyhow::bail!("the demo company has no auditor, and nobody else is shown whole entries")
+        };
+        let mut sample = Sample {
+            entries: 0,
+            bytes: 0,
+        };
+        for number in 0..SAMPLE_ENTRIES.min(size) {
+            let index = size * number / SAMPLE_ENTRIES.min(size);
+            let target = format!("/v1/entries/{index}");
+            let answer: Value = company::get(server.address, &target, token, self.purpose)?;
+            let entry = if answer.get("specversion").is_some() {
+                Some(&answer)
+            } else {
+                answer.get("entry")
+            };
+            let bytes = match entry {
+                Some(Value::String(text)) => text.len(),
+                Some(whole) if whole.get("salt").is_some() => serde_json::to_vec(whole)?.len(),
+                _ => anyhow::bail!("entry {index} was not shown whole: {answer}"),
+            };
+            sample.entries += 1;
+            sample.bytes += u64::try_from(bytes)?;
+        }
+        Ok(sample)
+    }
+
+    fn tell_disk(&self, size: u64, sample: &Sample) -> anyhow::Result<()> {
+        let mut parts = BTreeMap::new();
+        for item in fs::read_dir(self.data)? {
+            let item = item?;
+            let name = item.file_name().to_string_lossy().into_owned();
+            parts.insert(name, allocated_bytes(&item.path())?);
+        }
+        let allocated: u64 = parts.values().sum();
+        anyhow::ensure!(sample.entries > 0, "no entry was sampled");
+        let mean = float(sample.bytes) / float(sample.entries);
+        let figure = Figure {
+            figure: "events_disk",
+            value: float(allocated) / (mean * float(size)),
+            unit: "of the bytes of the entries",
+            of: json!({
+                "goal": "<= 1.0", "entries": size, "allocated_bytes": allocated, "by_name": parts,
+                "entry_bytes_mean": mean, "entries_sampled": sample.entries,
+            }),
+        };
+        figure.print()
+    }
+
+    async fn tell_clean_starts(&self, grown: &[(u64, Memory)]) -> anyhow::Result<()> {
+        let mut starts = Vec::new();
+        let mut stops = Vec::new();
+        let mut fresh = None;
+        for _ in 0..STARTS {
+            let server = self.serve()?;
+            starts.push(server.ready_after.as_secs_f64());
+            server.settle(SETTLE_LIMIT).await?;
+            fresh = Some(server.memory()?);
+            stops.push(server.stop(STOP_LIMIT)?.as_secs_f64());
+        }
+        let ready = Figure {
+            figure: "events_ready_after_stop",
+            value: median(starts.iter().copied()),
+            unit: "s",
+            of: json!({"goal": "<= 2", "starts": starts, "stops": stops}),
+        };
+        ready.print()?;
+        let Some((last, _)) = grown.last() else {
+            return Ok(());
+        };
+        let points: Vec<_> = grown
+            .iter()
+            .filter(|(size, _)| *size * 2 >= *last)
+            .map(|(size, memory)| (float(*size), float(memory.resident)))
+            .collect();
+        let samples: Vec<_> = grown
+            .iter()
+            .map(|(size, memory)| json!({"entries": size, "memory": memory}))
+            .collect();
+        let most = grown
+            .iter()
+            .map(|(_, memory)| memory.peak)
+            .max()
+            .unwrap_or(0);
+        let memory = Figure {
+            figure: "events_memory",
+            value: float(most) / 1e6,
+            unit: "MB resident at most while growing",
+            of: json!({"goal": "<= 400", "after_clean_start": fresh, "while_growing": samples}),
+        };
+        memory.print()?;
+        let growth = Figure {
+            figure: "events_memory_growth",
+            value: slope(&points),
+            unit: "resident bytes per event, over the second half",
+            of: json!({"goal": "<= 2", "points": points.len()}),
+        };
+        growth.print()
+    }
+
+    /// Kills the server in the middle of a load and measures how long the next start takes.
+    async fn tell_starts_after_kills(&self, company: &Company) -> anyhow::Result<()> {
+        let mut starts = Vec::new();
+        let mut server = self.serve()?;
+        for _ in 0..STARTS {
+            let shape = company.proposals(64, Utc::now());
+            let span = Span {
+                warm_up: Duration::ZERO,
+                measured: KILL_AFTER * 2,
+                requests_max: u64::MAX,
+            };
+            let kill = async {
+                tokio::time::sleep(KILL_AFTER).await;
+                server.kill()
+            };
+            // The load's own end is a crowd of broken connections.
+            let (outcome, killed) = tokio::join!(load::run(&server, &shape, span), kill);
+            killed?;
+            anyhow::ensure!(
+                outcome?.requests > 0,
+                "nothing was recorded before the kill"
+            );
+            drop(server);
+            server = self.serve()?;
+            starts.push(server.ready_after.as_secs_f64());
+        }
+        server.stop(STOP_LIMIT)?;
+        let figure = Figure {
+            figure: "events_ready_after_kill",
+            value: median(starts.iter().copied()),
+            unit: "s",
+            of: json!({"goal": "<= 5", "starts": starts, "killed_under": "64 clients proposing"}),
+        };
+        figure.print()
+    }
+
+    /// Times an offline verb over the whole ledger.
+    async fn tell_verb(&self, figure: &'static str, verb: &str, goal: u64) -> anyhow::Result<()> {
+        let server = self.serve()?;
+        let size = self.size(
+            &server,
+            &Company::meet(self.data, server.address, self.purpose)?,
+        )?;
+        server.stop(STOP_LIMIT)?;
+        progress(&format!("dossier {verb} over {size} entries"));
+        let (took, printed) = process::run(
+            self.program,
+            [verb.as_ref(), "--data".as_ref(), self.data.as_os_str()],
+        )
+        .await?;
+        let last_line = printed.lines().last().unwrap_or_default().to_owned();
+        let figure = Figure {
+            figure,
+            value: float(size) / took.as_secs_f64(),
+            unit: "entries/s",
+            of: json!({"goal": format!(">= {goal}"), "entries": size, "seconds": took.as_secs_f64(), "printed": last_line}),
+        };
+        figure.print()
+    }
+
+    fn serve(&self) -> anyhow::Result<Process> {
+        Ok(process::serve(self.program, self.data, self.log)?)
+    }
+
+    fn size(&self, server: &Process, company: &Company) -> anyhow::Result<u64> {
+        let token = company.sellers.first().map_or("", |seller| &seller.token);
+        let ledger: Ledger = company::get(server.address, "/v1/ledger", token, self.purpose)?;
+        Ok(ledger.size)
+    }
+}
+
+#[derive(Deserialize)]
+struct Ledger {
+    size: u64,
+}
+
+struct Sample {
+    entries: u64,
+    bytes: u64,
+}
+
+/// Returns the bytes that a file, or everything in a directory, takes up on the disk.
+fn allocated_bytes(path: &Path) -> std::io::Result<u64> {
+    let mut bytes = 0;
+    let mut waiting: Vec<PathBuf> = vec![path.to_owned()];
+    while let Some(path) = waiting.pop() {
+        let metadata = fs::symlink_metadata(&path)?;
+        // `st_blocks` counts 512 bytes whatever the file system's block.
+        bytes += metadata.blocks() * 512;
+        if metadata.is_dir() {
+            for item in fs::read_dir(&path)? {
+                waiting.push(item?.path());
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "bytes and entries stay far below 2^53"
+)]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+const GROWTH_STEPS: u64 = 10;
+const GROWTH_CLIENTS: usize = 4;
+const SAMPLE_ENTRIES: u64 = 256;
+const STARTS: usize = 3;
+
+/// How long a load runs before the server is killed.
+const KILL_AFTER: Duration = Duration::from_millis(1500);
+const STEP_LIMIT: Duration = Duration::from_secs(300);
+const SETTLE_LIMIT: Duration = Duration::from_secs(20);
+const STOP_LIMIT: Duration = Duration::from_secs(120);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_takes_up_what_its_files_do() {
+        let directory = tempfile::tempdir().unwrap();
+        let empty = allocated_bytes(directory.path()).unwrap();
+        fs::create_dir(directory.path().join("inner")).unwrap();
+        fs::write(directory.path().join("inner/file"), vec![7; 100_000]).unwrap();
+        assert!(allocated_bytes(directory.path()).unwrap() >= empty + 100_000);
+    }
+}
