@@ -332,9 +332,8 @@ fn write(path: &Path, book: &Book) -> io::Result<Stamp> {
     file.sync_all()?;
     let stamp = Stamp::read(&file.metadata()?);
     fs::rename(&new, path)?;
-    match path.parent() {
-        Some(directory) => File::open(directory)?.sync_all()?,
-        None => {}
+    if let Some(directory) = path.parent() {
+        File::open(directory)?.sync_all()?;
     }
     Ok(stamp)
 }

@@ -1,9 +1,13 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod access;
+pub mod accounts;
+pub mod cli;
 pub mod clock;
+pub mod demo;
 pub mod domain;
 pub mod entry;
+pub mod http;
 pub mod ids;
 pub mod import;
 pub mod journal;

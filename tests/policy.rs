@@ -51,7 +51,8 @@ system_admin        : Rn    |             |       |        |              |     
 /// `*` is every role, `!` says that the fact must not hold.
 const EVENTS: &str = "
 ledger.verified : auditor compliance
-policy.adopted access_policy.adopted : general_manager deputy_gm?substitute compliance?substitute
+policy.adopted : general_manager department_head marketing market_director deputy_gm?substitute compliance?substitute
+access_policy.adopted : general_manager deputy_gm?substitute compliance?substitute
 policy.reviewed : market_director
 record.corrected record.voided : *?submitted *?superior archivist
 signoff.recorded : *?step_holder deputy_gm?substitute general_manager?substitute compliance?substitute

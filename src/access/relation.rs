@@ -5,7 +5,7 @@ use crate::access::principal::Principal;
 use crate::clock::{Date, Timestamp};
 use crate::domain::audit::Place;
 use crate::domain::employee::{Held, Member, Status};
-use crate::domain::{Event, World, contact, customer, grade};
+use crate::domain::{Event, World, approval, contact, customer, grade};
 use crate::ids::{CustomerId, EmployeeId};
 
 /// The facts between a holder of a role and a customer, or nobody in particular.
@@ -41,17 +41,34 @@ pub fn facts_of_event(world: &World, principal: &Principal, held: &Held, event: 
         Event::Grade(grade::Event::Proposed(proposed)) => {
             Facts::NONE.with_if(grade::key_customer(world, &proposed.customer_id, at), Facts::KEY_CUSTOMER)
         }
-        // Whose step it is the module decides along the chain; the policy says which roles ever hold one.
-        Event::Grade(grade::Event::Reviewed(_) | grade::Event::Approved(_) | grade::Event::Rejected(_)) => Facts::STEP_HOLDER
-            .with(Facts::KEY_CUSTOMER)
-            .with(Facts::ACCOUNTING_PROPOSED)
-            .with(Facts::SUBSTITUTE),
+        Event::Grade(grade::Event::Reviewed(grade::Reviewed { proposal_id, .. }))
+        | Event::Grade(grade::Event::Approved(grade::Approved { proposal_id, .. }))
+        | Event::Grade(grade::Event::Rejected(grade::Rejected { proposal_id, .. })) => {
+            let Some(proposal) = world.grade.open.get(proposal_id) else { return Facts::NONE };
+            // Whether a step has moved up the module finds out along the chain; policy says who may ever take it.
+            Facts::SUBSTITUTE
+                .with_if(proposal.proposer == principal.employee, Facts::SUBMITTED)
+                .with_if(proposal.seats.last() == Some(&grade::Seat::AccountingHead), Facts::KEY_CUSTOMER)
+                .with_if(proposal.seats.last() == Some(&grade::Seat::GeneralManager), Facts::ACCOUNTING_PROPOSED)
+        }
         Event::Grade(grade::Event::Withdrawn(_)) => Facts::SUBMITTED,
+        Event::Approval(approval::Event::Given(approval::Given { request_id, .. }))
+        | Event::Approval(approval::Event::Declined(approval::Declined { request_id, .. })) => {
+            let Some(waiting) = world.approval.waiting.get(request_id) else { return Facts::STEP_HOLDER };
+            let holds = waiting.steps.iter().any(|step| match step {
+                approval::Step::Person(person) => *person == principal.employee,
+                approval::Step::Holder(role) => *role == held.role,
+            });
+            Facts::NONE
+                .with_if(holds, Facts::STEP_HOLDER)
+                .with_if(waiting.actor.employee() == Some(&principal.employee), Facts::SUBMITTED)
+        }
+        // Requests come about by proposing what needs approval; the module says so.
+        Event::Approval(approval::Event::Requested(_)) => Facts::SUBJECT_WRITER,
         Event::Ledger(_)
         | Event::Policy(_)
         | Event::Organization(_)
         | Event::Employee(_)
-        | Event::Approval(_)
         | Event::Customer(_)
         | Event::Sale(_)
         | Event::Audit(_) => Facts::NONE,

@@ -49,7 +49,7 @@ pub enum Failure {
     /// Rows of an import were refused; each has been told.
     RowsRefused(u64),
     /// The accounts cannot be read or written.
-    Accounts(accounts::Error),
+    Accounts(accounts::ChangeError),
     /// The demo cannot be built.
     Demo(demo::BuildError),
     /// The founding file is no founding.
@@ -104,8 +104,6 @@ pub enum Failure {
     Stopped,
     /// The directory holds something that is not a demo.
     NotADemo(PathBuf),
-    /// The directory holds a demo that was not finished.
-    UnfinishedDemo(PathBuf),
     /// Whoever reads the output has gone.
     BrokenPipe,
 }
@@ -160,9 +158,7 @@ impl Failure {
                 format!("{rows} row(s) were refused; the others stand"),
                 format!("{rows}行被拒绝，其余均已记录"),
             ),
-            Self::Accounts(_) => {
-                told(Exit::Other, "the accounts cannot be read or written", "账号文件无法读写")
-            }
+            Self::Accounts(_) => told(Exit::Other, "the accounts cannot be read or written", "账号文件无法读写"),
             Self::Demo(error) => building(error),
             Self::Founding(problem) => founding(problem),
             Self::File { path, .. } => told(
@@ -170,10 +166,14 @@ impl Failure {
                 format!("file \"{}\" cannot be read or written", path.display()),
                 format!("文件“{}”无法读写", path.display()),
             ),
-            Self::Process(_) => told(Exit::Other, "the system refuses what the process needs", "系统拒绝了进程所需的资源"),
+            Self::Process(_) => {
+                told(Exit::Other, "the system refuses what the process needs", "系统拒绝了进程所需的资源")
+            }
             Self::Listen { address, .. } => {
-                told(Exit::Other, format!("cannot listen on \"{address}\""), format!("无法监听“{address}”"))
-                    .hint("Is another server running? Choose another address with --listen.", "是否已有服务在运行？可用 --listen 指定其他地址。")
+                told(Exit::Other, format!("cannot listen on \"{address}\""), format!("无法监听“{address}”")).hint(
+                    "Is another server running? Choose another address with --listen.",
+                    "是否已有服务在运行？可用 --listen 指定其他地址。",
+                )
             }
             Self::Json { file, line, column, reason } => told(
                 Exit::Usage,
@@ -188,16 +188,20 @@ impl Failure {
                 "Give --token, or set DOSSIER_TOKEN. `dossier token` issues one.",
                 "请用 --token 或环境变量 DOSSIER_TOKEN 提供；可用 `dossier token` 签发。",
             ),
-            Self::BadToken => told(Exit::NotAllowed, "the token is not valid", "令牌无效")
-                .hint("It may have been revoked. `dossier token` issues a new one.", "令牌可能已被吊销；可用 `dossier token` 重新签发。"),
+            Self::BadToken => told(Exit::NotAllowed, "the token is not valid", "令牌无效").hint(
+                "It may have been revoked. `dossier token` issues a new one.",
+                "令牌可能已被吊销；可用 `dossier token` 重新签发。",
+            ),
             Self::NoSuchEmployee(id) => told(
                 Exit::NotAllowed,
                 format!("there is no employee \"{id}\" at work here"),
                 format!("没有在职员工“{id}”"),
             ),
             Self::NoSuchToken => told(Exit::NotAllowed, "there is no such token to revoke", "没有可吊销的令牌"),
-            Self::NoSuchView(key) => told(Exit::Usage, format!("there is no view \"{key}\""), format!("没有视图“{key}”"))
-                .hint("`dossier show --help` lists the views.", "视图列表见 `dossier show --help`。"),
+            Self::NoSuchView(key) => {
+                told(Exit::Usage, format!("there is no view \"{key}\""), format!("没有视图“{key}”"))
+                    .hint("`dossier show --help` lists the views.", "视图列表见 `dossier show --help`。")
+            }
             Self::Argument { name, wanted } => {
                 told(Exit::Usage, format!("{name} must be {}", wanted.0), format!("{name}须为{}", wanted.1))
             }
@@ -214,19 +218,10 @@ impl Failure {
             ),
             Self::NotADemo(path) => told(
                 Exit::Refused,
-                format!("directory \"{}\" is not empty and holds no demo", path.display()),
-                format!("目录“{}”非空，且不是演示账本", path.display()),
+                format!("directory \"{}\" holds something that is not a whole demo", path.display()),
+                format!("目录“{}”中有内容，但不是完整的演示账本", path.display()),
             )
             .hint("Name another directory with --data.", "请用 --data 指定其他目录。"),
-            Self::UnfinishedDemo(path) => told(
-                Exit::Refused,
-                format!("directory \"{}\" holds a demo that was not finished", path.display()),
-                format!("目录“{}”中的演示账本未建成", path.display()),
-            )
-            .hint(
-                "Remove it and the directory of its keys beside it, and build again.",
-                "请删除该目录及旁边的密钥目录后重新生成。",
-            ),
             Self::BrokenPipe => told(Exit::Done, "", ""),
         }
     }
@@ -276,7 +271,10 @@ impl Failure {
         let mut lines = Vec::new();
         let mut next = source;
         while let Some(error) = next {
-            lines.push(error.to_string());
+            lines.push(match error.downcast_ref::<io::Error>().and_then(in_chinese) {
+                Some(words) if language == Language::Chinese => words.to_owned(),
+                Some(_) | None => error.to_string(),
+            });
             next = error.source();
         }
         lines
@@ -289,6 +287,21 @@ impl Failure {
             | Self::View(ViewError::Refused(refusal) | ViewError::Denied(refusal)) => Some(refusal),
             _ => None,
         }
+    }
+}
+
+/// What the system says, where it is something people run into.
+fn in_chinese(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::NotFound => Some("文件或目录不存在"),
+        io::ErrorKind::PermissionDenied => Some("权限不足"),
+        io::ErrorKind::StorageFull => Some("磁盘已满"),
+        io::ErrorKind::ReadOnlyFilesystem => Some("文件系统只读"),
+        io::ErrorKind::AddrInUse => Some("地址已被占用"),
+        io::ErrorKind::AddrNotAvailable => Some("本机没有该地址"),
+        io::ErrorKind::InvalidData => Some("内容不是合法的UTF-8文本"),
+        io::ErrorKind::IsADirectory => Some("这是目录，不是文件"),
+        _ => None,
     }
 }
 
@@ -307,8 +320,10 @@ fn open(error: &OpenError) -> Told {
     match error {
         OpenError::Missing(path) => {
             let path = shown(path);
-            told(Exit::NotAllowed, format!("there is no ledger in \"{path}\""), format!("目录“{path}”中没有账本"))
-                .hint("`dossier init` founds one, `dossier demo` builds one to try.", "可用 `dossier init` 建立，或用 `dossier demo` 生成演示账本。")
+            told(Exit::NotAllowed, format!("there is no ledger in \"{path}\""), format!("目录“{path}”中没有账本")).hint(
+                "`dossier init` founds one, `dossier demo` builds one to try.",
+                "可用 `dossier init` 建立，或用 `dossier demo` 生成演示账本。",
+            )
         }
         OpenError::Exists(path) => {
             let path = shown(path);
@@ -340,15 +355,13 @@ fn open(error: &OpenError) -> Told {
             )
             .hint("Say where the keys are with --keys.", "请用 --keys 指明密钥目录。")
         }
-        OpenError::Origin(origin) => told(
-            Exit::Usage,
-            format!("\"{origin}\" cannot be an origin"),
-            format!("“{origin}”不能作为账本来源标识"),
-        )
-        .hint(
-            "Use a URL without scheme, spaces or plus signs, such as dossier.example.com/ledger.",
-            "须为不含协议、空格和加号的网址，如 dossier.example.com/ledger。",
-        ),
+        OpenError::Origin(origin) => {
+            told(Exit::Usage, format!("\"{origin}\" cannot be an origin"), format!("“{origin}”不能作为账本来源标识"))
+                .hint(
+                    "Use a URL without scheme, spaces or plus signs, such as dossier.example.com/ledger.",
+                    "须为不含协议、空格和加号的网址，如 dossier.example.com/ledger。",
+                )
+        }
         OpenError::Integrity(what) => told(
             Exit::Integrity,
             format!("acknowledged entries are missing or altered: {what}"),
@@ -403,13 +416,17 @@ fn submit(error: &SubmitError) -> Told {
         .hint("`dossier verify` names the first bad entry.", "可用 `dossier verify` 查明首个异常条目。"),
         SubmitError::Store => told(Exit::Other, "the store cannot be read", "存储无法读取")
             .hint("`dossier rebuild` makes the views anew.", "可用 `dossier rebuild` 重建视图。"),
-        SubmitError::Busy => told(Exit::Other, "too much is going on at once", "系统繁忙").hint("Try again.", "请重试。"),
+        SubmitError::Busy => {
+            told(Exit::Other, "too much is going on at once", "系统繁忙").hint("Try again.", "请重试。")
+        }
     }
 }
 
 fn view(error: &ViewError) -> Told {
     match error {
-        ViewError::NotFound => told(Exit::NotAllowed, "there is no such thing, or you may not know of it", "不存在或无权知悉"),
+        ViewError::NotFound => {
+            told(Exit::NotAllowed, "there is no such thing, or you may not know of it", "不存在或无权知悉")
+        }
         ViewError::Denied(refusal) | ViewError::Refused(refusal) => {
             let (en, zh) = refused(refusal);
             told(exit_of(refusal), en, zh)
@@ -445,11 +462,9 @@ fn exit_of(refusal: &Refusal) -> Exit {
 
 fn verify(broken: &Broken) -> Told {
     match broken {
-        Broken::NoLedger => told(
-            Exit::NotAllowed,
-            "there is no ledger of this format in the directory",
-            "目录中没有本格式的账本",
-        ),
+        Broken::NoLedger => {
+            told(Exit::NotAllowed, "there is no ledger of this format in the directory", "目录中没有本格式的账本")
+        }
         Broken::Bytes { index, reason } => told(
             Exit::Integrity,
             format!("entry {index} is the first that is not as it was entered: {reason}"),
@@ -467,7 +482,9 @@ fn verify(broken: &Broken) -> Told {
         ),
         Broken::Missing { found, size } => told(
             Exit::Integrity,
-            format!("the journal holds {found} entries, a signed checkpoint covers {size}: entry {found} is the first missing"),
+            format!(
+                "the journal holds {found} entries, a signed checkpoint covers {size}: entry {found} is the first missing"
+            ),
             format!("日志有{found}条，已签名的封存点覆盖{size}条：条目{found}起缺失"),
         ),
         Broken::Io(_) => told(Exit::Other, "a file of the ledger cannot be read", "账本文件无法读取"),
@@ -496,7 +513,8 @@ fn table(error: &table::ReadError) -> Told {
         table::ReadError::Header { file, reason } => format!("文件“{file}”首行没有可读的表头：{reason}"),
         table::ReadError::DuplicateColumn { file, column } => format!("文件“{file}”有两列名为“{column}”"),
     };
-    let missing = matches!(error, table::ReadError::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound);
+    let missing =
+        matches!(error, table::ReadError::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound);
     told(if missing { Exit::NotAllowed } else { Exit::Usage }, error.to_string(), zh)
 }
 
@@ -515,7 +533,7 @@ fn building(error: &demo::BuildError) -> Told {
     match error {
         demo::BuildError::Open(error) => open(error),
         demo::BuildError::Submit(error) => submit(error),
-        demo::BuildError::Accounts(_) => Failure::NoSuchToken.told().saying("the demo's sign-ins cannot be written", "演示账号无法写入"),
+        demo::BuildError::Accounts(_) => told(Exit::Other, "the demo's sign-ins cannot be written", "演示账号无法写入"),
         demo::BuildError::File { path, .. } => told(
             Exit::Other,
             format!("file \"{}\" cannot be read or written", path.display()),
@@ -529,15 +547,11 @@ fn building(error: &demo::BuildError) -> Told {
     }
 }
 
-impl Told {
-    fn saying(self, en: &str, zh: &str) -> Self {
-        Self { exit: Exit::Other, message: (en.into(), zh.into()), hint: None }
-    }
-}
-
 fn founding(problem: &FoundingProblem) -> Told {
     let (en, zh) = match problem {
-        FoundingProblem::Syntax(reason) => (format!("the founding file cannot be read: {reason}"), format!("建账文件无法解析：{reason}")),
+        FoundingProblem::Syntax(reason) => {
+            (format!("the founding file cannot be read: {reason}"), format!("建账文件无法解析：{reason}"))
+        }
         FoundingProblem::NoOfficer(role) => {
             (format!("no officer holds the role \"{role}\""), format!("没有人员担任“{role}”"))
         }
@@ -547,10 +561,13 @@ fn founding(problem: &FoundingProblem) -> Told {
         FoundingProblem::HeadNotGeneralManager => {
             ("the head of the first unit must be the general manager".into(), "首个部门负责人须为总经理".into())
         }
-        FoundingProblem::OfficerTwice(id) => (format!("officer \"{id}\" stands there twice"), format!("人员“{id}”重复")),
+        FoundingProblem::OfficerTwice(id) => {
+            (format!("officer \"{id}\" stands there twice"), format!("人员“{id}”重复"))
+        }
         FoundingProblem::NoSuchRole(key) => (format!("there is no role \"{key}\""), format!("没有角色“{key}”")),
     };
-    told(Exit::Usage, en, zh).hint("tools/import/northwind-init.toml is an example.", "可参考 tools/import/northwind-init.toml。")
+    told(Exit::Usage, en, zh)
+        .hint("tools/import/northwind-init.toml is an example.", "可参考 tools/import/northwind-init.toml。")
 }
 
 macro_rules! from {
@@ -563,6 +580,12 @@ macro_rules! from {
     };
 }
 
+impl From<accounts::OpenError> for Failure {
+    fn from(error: accounts::OpenError) -> Self {
+        Self::Accounts(error.into())
+    }
+}
+
 from! {
     OpenError => Open;
     SubmitError => Submit;
@@ -571,7 +594,7 @@ from! {
     mapping::ParseError => Mapping;
     table::ReadError => Table;
     PlanError => Plan;
-    accounts::Error => Accounts;
+    accounts::ChangeError => Accounts;
     demo::BuildError => Demo;
     FoundingProblem => Founding;
 }
@@ -605,6 +628,13 @@ mod tests {
         assert!(english.contains("proposal 3") && english.contains("/name: is required"), "{english}");
         let chinese = failure.text(Language::Chinese);
         assert!(chinese.contains("第3项") && chinese.contains("/name: 必填"), "{chinese}");
+    }
+
+    #[test]
+    fn what_the_system_says_is_told_in_chinese_too() {
+        let failure = Failure::file(Path::new("a.csv"))(io::ErrorKind::NotFound.into());
+        assert_eq!(failure.told().exit, Exit::NotAllowed);
+        assert_eq!(failure.text(Language::Chinese), "错误：文件“a.csv”无法读写\n  文件或目录不存在\n");
     }
 
     #[test]

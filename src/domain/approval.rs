@@ -117,8 +117,9 @@ pub struct State {
 refusals! {
     /// Nothing waits under that id.
     NotWaiting { request: String } => E_STATE "R-021", "no proposal waits under \"{request}\"", "没有待批准的申请“{request}”";
-    /// One approves one's own proposal or fills two steps.
-    OwnProposal => E_SOD "R-025", "nobody approves what they proposed, nor twice", "不得批准本人提出的申请，也不得重复批准";
+    /// One approves one's own proposal or what concerns oneself, or fills two steps.
+    OwnProposal => E_SOD "R-025",
+        "nobody approves what they proposed or what is about them, nor twice", "不得批准本人提出或涉及本人的申请，也不得重复批准";
     /// Somebody else must decide.
     NotHolder => E_FORBIDDEN "R-025", "this step is not yours to decide", "该步骤不由您决定";
     /// Requests come about by proposing what needs approval.
@@ -133,6 +134,23 @@ pub fn gated(kind: &str) -> bool {
 /// Returns the id an approved proposal is entered under, from the id it was proposed with.
 pub fn approved_id(proposal: &EntryId) -> EntryId {
     ids::derived(proposal, "approved")
+}
+
+/// Returns the steps of the highest level: the general manager, or where that person is concerned or nobody
+/// is, the deputy general manager and the compliance officer.
+pub(super) fn at_the_top(world: &World, at: Timestamp, concerned: &[&EmployeeId]) -> Vec<Step> {
+    let today = world.date(at);
+    let mut managers = world
+        .employee
+        .members
+        .iter()
+        .filter(|(_, member)| member.works() && member.roles_on(today).any(|held| held.role == Role::GeneralManager))
+        .map(|(id, _)| id)
+        .peekable();
+    if managers.peek().is_none() || managers.any(|manager| concerned.contains(&manager)) {
+        return vec![Step::Holder(Role::DeputyGm), Step::Holder(Role::Compliance)];
+    }
+    vec![Step::Holder(Role::GeneralManager)]
 }
 
 /// Returns the entry that asks for approval, or `None` if the approvals are there or none is needed.
@@ -194,7 +212,8 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
         .get(&request_id)
         .ok_or_else(|| Refusal::NotWaiting { request: request_id.to_string() })?;
     let approver = context.actor.employee().ok_or(Refusal::NotHolder)?;
-    if waiting.actor.employee() == Some(approver) || waiting.given.contains(approver) {
+    let concerned = waiting.about.subject == approver.stream();
+    if waiting.actor.employee() == Some(approver) || concerned || waiting.given.contains(approver) {
         return Err(Refusal::OwnProposal.into());
     }
     if !waiting.steps.iter().any(|step| fills(context.actor, step)) {
@@ -278,5 +297,85 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         Event::Declined(declined) => {
             state.waiting.remove(&declined.request_id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::Code;
+    use crate::domain::testing::{Given, Proposed, event, given, role_given};
+
+    fn consent(request: &str) -> Proposed {
+        event("approval.given", json!({ "request_id": request, "opinion": "agreed" }))
+    }
+
+    fn decline(request: &str) -> Proposed {
+        event("approval.declined", json!({ "request_id": request, "reason": "not now" }))
+    }
+
+    /// E-002 has asked to make E-101 a customer manager; the head of the north, E-201, must consent.
+    fn waiting() -> Given {
+        given([]).when("E-002", role_given("E-101", "customer_manager", "north").id("ask-0001")).then(["approval.requested"])
+    }
+
+    #[test]
+    fn what_waits_is_entered_for_who_proposed_it_under_an_id_of_its_own() {
+        let waiting = waiting();
+        assert_eq!(waiting.world.approval.waiting[&"ask-0001".parse::<SubjectId>().unwrap()].steps, [Step::Person("E-201".parse().unwrap())]);
+        let id = approved_id(&"ask-0001".parse().unwrap());
+        assert_ne!(id.as_str(), "ask-0001");
+        let given = waiting.when("E-201", consent("ask-0001")).then(["approval.given", "employee.roles_changed"]);
+        assert_eq!(given.world.employee.members[&"E-101".parse::<EmployeeId>().unwrap()].roles.len(), 2);
+        assert!(given.world.approval.waiting.is_empty());
+    }
+
+    #[test]
+    fn a_declined_proposal_is_over() {
+        let given = waiting().when("E-201", decline("ask-0001")).then(["approval.declined"]);
+        for again in [consent("ask-0001"), decline("ask-0001"), consent("ask-0002")] {
+            given.when("E-201", again).then_refused(Code::E_STATE, "R-021");
+        }
+    }
+
+    #[test]
+    fn nobody_decides_on_what_they_proposed_or_on_what_is_about_them() {
+        let waiting = waiting();
+        for decision in [consent("ask-0001"), decline("ask-0001")] {
+            waiting.when("E-002", decision.clone()).then_refused(Code::E_SOD, "R-025");
+            waiting.when("E-101", decision.clone()).then_refused(Code::E_SOD, "R-025");
+            waiting.when("E-302", decision).then_refused(Code::E_FORBIDDEN, "R-025");
+        }
+    }
+
+    #[test]
+    fn a_request_is_not_proposed_by_hand() {
+        let request = json!({
+            "request_id": "ask-0009", "proposed": "policy.adopted", "about": "policy", "data": {},
+            "occurred_at": "2026-03-02T02:00:00Z", "steps": [],
+        });
+        for who in ["E-801", "system"] {
+            given([]).when(who, event("approval.requested", request.clone())).then_refused(Code::E_RULE, "R-021");
+        }
+    }
+
+    #[test]
+    fn a_request_under_the_id_of_another_that_waits_is_a_conflict() {
+        let again = role_given("E-102", "customer_manager", "north").id("ask-0001");
+        waiting().when("E-002", again).then_refused(Code::E_CONFLICT, "R-010");
+    }
+
+    #[test]
+    fn what_the_rules_have_come_to_forbid_is_not_let_in_by_a_late_consent() {
+        let meanwhile = waiting().and("system", role_given("E-101", "customer_manager", "north"));
+        meanwhile.when("E-201", consent("ask-0001")).then_refused(Code::E_STATE, "R-050");
+    }
+
+    #[test]
+    fn exactly_two_types_wait() {
+        let gated: Vec<&str> = domain::catalog::types().iter().map(|kind| kind.name).filter(|name| gated(name)).collect();
+        assert_eq!(gated, ["policy.adopted", "employee.roles_changed"]);
     }
 }

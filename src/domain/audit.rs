@@ -179,3 +179,57 @@ pub(super) fn evolve(_: &mut State, _: &Fact<'_>, event: &Event) {
         Event::Accessed(_) | Event::Denied(_) | Event::CommandRefused(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::Code;
+    use crate::domain::testing::{event, given};
+
+    #[test]
+    fn readings_and_refusals_are_not_entered_by_hand() {
+        let read = json!({ "view": "card", "targets": ["customer/C-01"], "mode": "view", "place": "office" });
+        let mut accessed = read.clone();
+        for (field, value) in [
+            ("classes", json!(["C1"])),
+            ("masked", json!([])),
+            ("authority", json!("audit")),
+            ("policies", json!(["read.audit"])),
+            ("policy_set", json!("ab".repeat(32))),
+            ("as_of", json!(1)),
+            ("content_hash", json!("ab".repeat(32))),
+        ] {
+            accessed[field] = value;
+        }
+        let mut denied = read;
+        denied["rule"] = json!("R-050");
+        let refused = json!({ "command": "sale.recorded", "target": "sale/S-1", "code": "E_RULE" });
+        let given = given([]);
+        for (kind, data) in [("archive.accessed", accessed), ("archive.access_denied", denied), ("command.refused", refused)] {
+            for who in ["system", "E-901", "E-902"] {
+                given.when(who, event(kind, data.clone()).about("acts/E-901")).then_refused(Code::E_FORBIDDEN, "R-059");
+            }
+            given.when("E-901", event(kind, data.clone())).then_refused(Code::E_SCHEMA, "");
+            given.when("E-901", event(kind, data).about("customer/C-01")).then_refused(Code::E_SCHEMA, "");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_entered_under_its_code_exactly_where_it_is_to_be_recorded() {
+        use Code::{E_CONFLICT, E_FORBIDDEN, E_LATE, E_POLICY, E_REF, E_RULE, E_SCHEMA, E_SOD, E_STATE};
+        for code in [E_SCHEMA, E_FORBIDDEN, E_REF, E_CONFLICT, E_STATE, E_RULE, E_SOD, E_LATE, E_POLICY] {
+            let entered = RefusalCode::of(code).map(RefusalCode::as_str);
+            assert_eq!(entered, code.recorded().then_some(code.as_str()));
+        }
+    }
+
+    #[test]
+    fn every_class_but_the_list_is_named_in_a_reading() {
+        for class in Class::ALL {
+            let shown = Shown::of(class).map(Shown::as_str);
+            assert_eq!(shown, (class != Class::C0).then_some(class.key()));
+        }
+    }
+}

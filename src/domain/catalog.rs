@@ -88,7 +88,7 @@ pub enum Kind {
     /// One of a closed list.
     Choice(&'static [Choice]),
     /// Several values of one kind.
-    List(Box<Kind>),
+    List(Box<Self>),
     /// An object with fields of its own.
     Object(&'static [Field]),
     /// An object from free keys to integers or texts.
@@ -431,13 +431,13 @@ macro_rules! events {
                 }
             }
 
-            /// Returns the payload as canonical JSON.
+            /// Returns the payload as a JSON value that is written canonically.
             ///
             /// # Errors
             /// Never for payloads made of the catalog's shapes.
             pub fn data(&self) -> serde_json::Result<serde_json::Value> {
                 match self {
-                    $(Self::$name(event) => serde_json::to_value(event),)*
+                    $(Self::$name(event) => $crate::domain::catalog::canonical(event),)*
                 }
             }
         }
@@ -497,6 +497,12 @@ macro_rules! refusals {
                 }
             }
 
+            /// Lists every refusal's name and its words in both languages, before values are filled in.
+            #[cfg(test)]
+            pub(crate) fn phrases() -> &'static [(&'static str, &'static str, &'static str)] {
+                &[$((stringify!($name), $en, $zh)),*]
+            }
+
             /// Lists every refusal's code and rule, for the test that compares them with the rules.
             pub fn all() -> &'static [(&'static str, crate::domain::Code, &'static str)] {
                 &[$((stringify!($name), crate::domain::Code::$code, $rule)),*]
@@ -506,6 +512,16 @@ macro_rules! refusals {
 }
 
 pub(crate) use {choices, events, objects, refusals};
+
+/// Returns a payload as a JSON value whose keys stand in the order of RFC 8785, at every depth.
+///
+/// Whether an object of `serde_json` keeps its keys sorted by itself depends on what else is compiled in.
+/// Bytes and UTF-16 code units order our keys alike: they are ASCII.
+pub(crate) fn canonical(payload: &impl Serialize) -> serde_json::Result<Value> {
+    let mut value = serde_json::to_value(payload)?;
+    value.sort_all_objects();
+    Ok(value)
+}
 
 /// Tells whether a declaration carries `flag`.
 pub(crate) fn flagged(flag: &str, flags: &[&str]) -> bool {
@@ -601,11 +617,7 @@ impl Checker {
     }
 
     fn value(&mut self, kind: &Kind, value: &mut Value) {
-        if let Value::String(text) = value
-            && !is_nfc(text)
-        {
-            *text = text.nfc().collect();
-        }
+        normalize(value);
         match kind {
             Kind::Object(fields) => self.object(fields, value),
             Kind::List(kind) => match value {
@@ -653,6 +665,7 @@ impl Checker {
         for (key, value) in map.iter_mut() {
             let plain = key.bytes().all(|byte| byte.is_ascii_graphic()) && (1..=60).contains(&key.len());
             let key = key.clone();
+            normalize(value);
             self.at(&key, |this| {
                 if !plain {
                     this.problem("is not a name", "不是合法名称");
@@ -680,9 +693,12 @@ impl Checker {
         let valid = match kind {
             Kind::Reference(Referent::Record) | Kind::EntryId => text.parse::<EntryId>().is_ok(),
             Kind::Id | Kind::Reference(_) => text.parse::<SubjectId>().is_ok(),
-            Kind::Str(min, max) => (*min..=*max).contains(&length) && !text.contains(char::is_control),
+            Kind::Str(min, max) => {
+                (*min..=*max).contains(&length) && (*min == 0 || !is_blank(text)) && !text.contains(char::is_control)
+            }
             Kind::Text => {
                 (1..=4000).contains(&length)
+                    && !is_blank(text)
                     && !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t')
             }
             Kind::Date => text.parse::<Date>().is_ok(),
@@ -733,6 +749,19 @@ pub fn expectation(kind: &Kind) -> (String, String) {
         Kind::Object(_) | Kind::Map | Kind::Payload => ("an object", "对象"),
     };
     (en.into(), zh.into())
+}
+
+fn normalize(value: &mut Value) {
+    if let Value::String(text) = value
+        && !is_nfc(text)
+    {
+        *text = text.nfc().collect();
+    }
+}
+
+/// White space alone is no name and no reason.
+fn is_blank(text: &str) -> bool {
+    text.chars().all(char::is_whitespace)
 }
 
 fn is_quarter(text: &str) -> bool {
@@ -817,5 +846,196 @@ fn refer_value(kind: &Kind, value: &Value, pointer: &mut String, visit: &mut dyn
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The pointers of what is wrong with a contact in which one field has another value.
+    fn wrong(field: &str, value: Value) -> Vec<String> {
+        let mut data = contact();
+        data[field] = value;
+        match check(find("contact.recorded").unwrap(), &mut data) {
+            Err(Refusal::Schema(problems)) => problems.into_iter().map(|problem| problem.pointer).collect(),
+            Ok(()) => Vec::new(),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    fn contact() -> Value {
+        json!({
+            "direction": "outbound", "channel": "visit", "at": "2026-03-02T10:00:00+08:00", "our_people": ["E-101"],
+            "purpose": "care_bond", "summary": "Talked.\nThen\tlunch.", "major": false, "class": "C2",
+        })
+    }
+
+    #[test]
+    fn values_of_the_wrong_kind_are_refused_where_they_stand() {
+        assert_eq!(wrong("major", json!(true)), [""; 0]);
+        for (field, value) in [
+            ("major", json!("true")), ("major", json!(1)), ("major", Value::Null),
+            ("summary", json!(5)), ("summary", json!("")), ("summary", json!(" \n")), ("summary", json!("a\u{0}b")),
+            ("summary", json!("a\u{7f}")), ("summary", json!("a\rb")), ("summary", json!("x".repeat(4001))),
+            ("place", json!("two\nlines")), ("place", json!("")), ("place", json!("\u{3000}")), ("place", json!("x".repeat(121))),
+            ("direction", json!("sideways")), ("direction", json!("Outbound")), ("class", json!("C4")),
+            ("at", json!("2026-03-02")), ("at", json!("2026-03-02T10:00:00")), ("at", json!("2026-02-30T10:00:00Z")),
+            ("our_people", json!("E-101")), ("our_people", json!({})),
+            ("minutes", json!(-1)), ("minutes", json!(1441)), ("minutes", json!(30.0)), ("minutes", json!(30.5)), ("minutes", json!("30")),
+            ("replies_to", json!("short")), ("weather", json!("fine")),
+        ] {
+            assert_eq!(wrong(field, value.clone()), [format!("/{field}")], "{value}");
+        }
+        assert_eq!(wrong("summary", json!("客".repeat(4000))), [""; 0]);
+    }
+
+    #[test]
+    fn a_problem_points_into_lists_and_objects_and_at_strange_keys() {
+        assert_eq!(wrong("our_people", json!(["E-101", "", 5])), ["/our_people/1", "/our_people/2"]);
+        let promise = json!({ "promise_id": "PR-1", "text": "x", "due": "soon", "by~/": 1 });
+        assert_eq!(wrong("promises", json!([promise])), ["/promises/0/by~0~1", "/promises/0/due", "/promises/0/responsible"]);
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once_but_not_endlessly() {
+        let mut data = json!({});
+        let Err(Refusal::Schema(problems)) = check(find("sale.recorded").unwrap(), &mut data) else { panic!("admitted") };
+        let pointers: Vec<&str> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/customer_id", "/invoice_name", "/kind", "/product", "/product_category", "/region", "/amount", "/sold_on"]);
+        assert_eq!(wrong("our_people", json!(vec![5; 1000])).len(), 64);
+        assert!(check(find("sale.recorded").unwrap(), &mut json!([])).is_err());
+    }
+
+    #[test]
+    fn a_list_has_at_most_a_thousand_items() {
+        assert_eq!(wrong("our_people", json!(vec!["E-101"; 1000])), [""; 0]);
+        assert_eq!(wrong("our_people", json!(vec!["E-101"; 1001])), ["/our_people"]);
+    }
+
+    #[test]
+    fn integers_end_where_json_stops_being_exact() {
+        let amount = |amount: Value| {
+            let mut data = json!({
+                "customer_id": "C-01", "invoice_name": "x", "kind": "sale", "product": "x", "product_category": "x", "region": "x",
+                "amount": amount, "sold_on": "2026-03-02",
+            });
+            check(find("sale.recorded").unwrap(), &mut data).is_ok()
+        };
+        assert!(amount(json!(INTEGER_MAX)));
+        assert!(!amount(json!(INTEGER_MAX + 1)));
+        assert!(!amount(json!(u64::MAX)));
+        assert!(!amount(json!(1e3)));
+    }
+
+    #[test]
+    fn texts_are_brought_to_their_composed_form_everywhere() {
+        let mut data = contact();
+        data["summary"] = json!("cafe\u{301}");
+        data["promises"] = json!([{ "promise_id": "PR-1", "text": "e\u{301}", "due": "2026-03-02", "responsible": "E-101" }]);
+        check(find("contact.recorded").unwrap(), &mut data).unwrap();
+        assert_eq!((&data["summary"], &data["promises"][0]["text"]), (&json!("caf\u{e9}"), &json!("\u{e9}")));
+        let mut data = json!({
+            "unit": "hq", "presets": {}, "parameters": { "p.grade.credit_scale": "E\u{301}" }, "effective_at": "2026-03-02T02:00:00Z",
+            "reason": "x",
+        });
+        check(find("policy.adopted").unwrap(), &mut data).unwrap();
+        assert_eq!(data["parameters"]["p.grade.credit_scale"], "\u{c9}");
+        // A length is that of the composed form.
+        assert_eq!(wrong("place", json!("e\u{301}".repeat(120))), [""; 0]);
+    }
+
+    #[test]
+    fn free_keys_are_plain_names_with_texts_and_integers() {
+        let check_map = |presets: Value| {
+            let mut data = json!({
+                "unit": "hq", "presets": presets, "parameters": {}, "effective_at": "2026-03-02T02:00:00Z", "reason": "x",
+            });
+            check(find("policy.adopted").unwrap(), &mut data).is_ok()
+        };
+        assert!(check_map(json!({ "tier": "x", "number": 5 })));
+        for bad in [json!([]), json!({ "": 1 }), json!({ "two words": 1 }), json!({ "客": 1 }), json!({ "x": null }), json!({ "x": 0.5 }), json!({ "x": [] })] {
+            assert!(!check_map(bad.clone()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn telephones_addresses_quarters_and_dates_have_their_forms() {
+        let fits = |kind: &Kind, text: &str| {
+            let mut checker = Checker { problems: Vec::new(), forbidden: None, pointer: String::new() };
+            checker.text(kind, text);
+            checker.problems.is_empty()
+        };
+        for (kind, good, bad) in [
+            (Kind::Phone, ["0531 8000 0001", "+86 (531) 8000-0001", "12345"], ["1234", "0531x8000", "1234567890123456789012345"]),
+            (Kind::Email, ["a@example.com", "客户@例.cn", "a.b+c@d.e"], ["a@b", "a b@c.d", "a@b@c.d"]),
+            (Kind::Quarter, ["2026Q1", "2026Q4", "1999Q2"], ["2026Q5", "2026q1", "26Q1"]),
+            (Kind::Date, ["2026-02-28", "2024-02-29", "2026-12-31"], ["2026-02-29", "2026-2-28", "28.02.2026"]),
+            (Kind::Id, ["C-01", "a", "A.b_c-9"], ["", "-a", "客户"]),
+        ] {
+            assert!(good.iter().all(|text| fits(&kind, text)), "{kind:?}");
+            assert!(!bad.iter().any(|text| fits(&kind, text)), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn every_type_is_found_by_its_name_and_told_in_both_languages() {
+        let mut names = std::collections::BTreeSet::new();
+        for kind in types() {
+            assert!(names.insert(kind.name), "{} twice", kind.name);
+            assert_eq!(find(kind.name).map(|found| found.zh), Some(kind.zh));
+            assert!(!kind.doc.is_empty() && is_chinese(kind.zh) && !kind.en.is_empty(), "{}", kind.name);
+            assert!(kind.occurred.is_none_or(|name| kind.field(name).is_some()), "{}", kind.name);
+            check_fields(kind.name, kind.fields);
+        }
+        assert!(find("no.such_type").is_none());
+    }
+
+    fn check_fields(of: &str, fields: &[Field]) {
+        for field in fields {
+            let of = format!("{of}/{}", field.name);
+            assert!(is_chinese(field.zh) && !field.en.is_empty() && !field.doc.is_empty(), "{of}");
+            let plain = field.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+            assert!(plain, "{of}");
+            let personal = matches!(field.class, Class::C4 | Class::C5);
+            let references = matches!(field.kind, Kind::List(_) | Kind::Reference(_));
+            assert!(field.sealed || !personal || references, "{of} is personal and stored open");
+            let (en, zh) = expectation(&field.kind);
+            assert!(!en.is_empty() && !zh.is_empty(), "{of}");
+            let inner = if let Kind::List(kind) = &field.kind { kind.as_ref() } else { &field.kind };
+            if let Kind::Object(fields) = inner {
+                check_fields(&of, fields);
+            }
+            if let Kind::Choice(choices) = inner {
+                assert!(choices.iter().all(|choice| !choice.zh.is_empty() && !choice.en.is_empty() && !choice.value.is_empty()), "{of}");
+            }
+        }
+    }
+
+    fn is_chinese(text: &str) -> bool {
+        text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))
+    }
+
+    #[test]
+    fn sealed_values_and_references_are_found_wherever_they_stand() {
+        let mut data = json!({
+            "added": [{ "role": "salesperson", "unit": "north" }, { "role": "hr", "unit": "hq" }], "removed": [], "reason": "x",
+        });
+        let kind = find("employee.roles_changed").unwrap();
+        let mut references = Vec::new();
+        for_each_reference(kind.fields, &data, &mut |pointer, referent, id| references.push((pointer.to_owned(), referent, id.to_owned())));
+        assert_eq!(references, [
+            ("/added/0/unit".to_owned(), Referent::Unit, "north".to_owned()),
+            ("/added/1/unit".to_owned(), Referent::Unit, "hq".to_owned()),
+        ]);
+        let mut sealed = Vec::new();
+        for_each_sealed(kind.fields, &mut data, &mut |pointer, _| sealed.push(pointer.to_owned()));
+        assert_eq!(sealed, ["/reason"]);
+        let mut data = json!({ "section": "basic", "changes": { "legal_representative": "x", "size": "y" } });
+        let mut sealed = Vec::new();
+        for_each_sealed(find("customer.profile_updated").unwrap().fields, &mut data, &mut |pointer, _| sealed.push(pointer.to_owned()));
+        assert_eq!(sealed, ["/changes/legal_representative"]);
     }
 }

@@ -299,3 +299,107 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::domain::Code;
+    use crate::domain::testing::{Given, Proposed, contact, customer, event, given, staff_status};
+
+    fn one_customer() -> Given {
+        given([("E-101", customer("C-01", "Heyuan Alloy Works"))])
+    }
+
+    fn promise(id: &str, due: &str, responsible: &str) -> Value {
+        json!({ "promise_id": id, "text": "send the drawings", "due": due, "responsible": responsible })
+    }
+
+    fn promising(promises: &[Value]) -> Proposed {
+        contact("C-01", &["E-101"]).with("promises", promises.to_vec())
+    }
+
+    fn closed(id: &str, outcome: &str) -> Proposed {
+        event("commitment.closed", json!({ "promise_id": id, "outcome": outcome })).about("contact/C-01")
+    }
+
+    #[test]
+    fn a_contact_is_recorded_by_who_took_part_or_by_the_archivist() {
+        let given = one_customer();
+        given.when("E-101", contact("C-01", &["E-102", "E-101"])).then(["contact.recorded"]);
+        given.when("E-101", contact("C-01", &["E-102"])).then_refused(Code::E_RULE, "R-065");
+        given.when("E-501", contact("C-01", &["E-102"])).then(["contact.recorded"]);
+        given.when("E-501", contact("C-01", &[])).then_refused(Code::E_SCHEMA, "R-065");
+    }
+
+    #[test]
+    fn a_contact_names_a_customer_there_is_as_its_subject() {
+        let given = one_customer();
+        given.when("E-101", contact("C-09", &["E-101"])).then_refused(Code::E_REF, "");
+        for subject in ["customer/C-01", "contact", "contact/C-01/x"] {
+            let when = given.when("E-101", contact("C-01", &["E-101"]).about(subject));
+            when.then_refused(Code::E_SCHEMA, "");
+        }
+    }
+
+    #[test]
+    fn a_visit_that_missed_its_aim_says_why() {
+        let given = one_customer();
+        let visit = |reached: &str| contact("C-01", &["E-101"]).with("goal_reached", reached);
+        given.when("E-101", visit("yes")).then(["contact.recorded"]);
+        for reached in ["partly", "no"] {
+            given.when("E-101", visit(reached)).then_refused(Code::E_SCHEMA, "R-074");
+            given.when("E-101", visit(reached).with("cause_and_improvement", " ")).then_malformed(["/cause_and_improvement"]);
+            given.when("E-101", visit(reached).with("cause_and_improvement", "call ahead")).then(["contact.recorded"]);
+            given.when("E-101", visit(reached).with("channel", "phone")).then(["contact.recorded"]);
+        }
+    }
+
+    #[test]
+    fn a_promise_is_due_on_the_day_it_is_made_or_later() {
+        let given = one_customer();
+        given.when("E-101", promising(&[promise("PR-1", "2026-03-02", "E-101")])).then(["contact.recorded"]);
+        given.when("E-101", promising(&[promise("PR-1", "2026-03-01", "E-101")])).then_refused(Code::E_RULE, "R-075");
+    }
+
+    #[test]
+    fn a_promise_is_made_once_and_by_somebody_at_work() {
+        let given = one_customer();
+        let twice = [promise("PR-1", "2026-03-09", "E-101"), promise("PR-1", "2026-03-09", "E-101")];
+        given.when("E-101", promising(&twice)).then_refused(Code::E_CONFLICT, "R-075");
+        let given = given.and("E-101", promising(&twice[..1])).and("E-001", staff_status("E-102", "suspended"));
+        given.when("E-101", promising(&twice[..1])).then_refused(Code::E_CONFLICT, "R-075");
+        let away = promise("PR-2", "2026-03-09", "E-102");
+        given.when("E-101", promising(&[away])).then_refused(Code::E_RULE, "R-075");
+    }
+
+    #[test]
+    fn a_promise_is_closed_once_by_who_made_it_or_owns_the_customer() {
+        let given = one_customer().and("E-101", promising(&[promise("PR-1", "2026-03-09", "E-102")]));
+        given.when("E-103", closed("PR-1", "fulfilled")).then_refused(Code::E_FORBIDDEN, "R-075");
+        given.when("E-101", closed("PR-1", "fulfilled")).then(["commitment.closed"]);
+        let given = given.and("E-102", closed("PR-1", "released_by_customer"));
+        given.when("E-102", closed("PR-1", "fulfilled")).then_refused(Code::E_STATE, "R-075");
+        given.when("E-102", closed("PR-2", "fulfilled")).then_refused(Code::E_STATE, "R-075");
+    }
+
+    #[test]
+    fn a_broken_promise_needs_a_word() {
+        let given = one_customer().and("E-101", promising(&[promise("PR-1", "2026-03-09", "E-101")]));
+        given.when("E-101", closed("PR-1", "not_fulfilled")).then_refused(Code::E_SCHEMA, "R-075");
+        given.when("E-101", closed("PR-1", "not_fulfilled").with("note", "out of stock")).then(["commitment.closed"]);
+    }
+
+    #[test]
+    fn a_contact_without_an_id_is_issued_one() {
+        let data = one_customer().when("E-101", contact("C-01", &["E-101"]).id("contact-01")).data();
+        assert_eq!(data["contact_id"], "contact-01");
+    }
+
+    #[test]
+    fn a_call_has_at_most_a_days_minutes() {
+        let given = one_customer();
+        given.when("E-101", contact("C-01", &["E-101"]).with("minutes", 1440)).then(["contact.recorded"]);
+        given.when("E-101", contact("C-01", &["E-101"]).with("minutes", 1441)).then_malformed(["/minutes"]);
+    }
+}

@@ -9,9 +9,9 @@ use crate::domain::catalog::{
     Count, Email, Int, Kind, Money, Phone, Quarter, Referent, Sealed, Shape, Str, Text, choices, events, objects,
     refusals,
 };
-use crate::domain::{self, About, Admission, Context, Fact, World, policy};
+use crate::domain::{self, About, Admission, Context, Fact, World, policy, sale};
 use crate::entry::Hash;
-use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, SubjectId, UnitId};
+use crate::ids::{CustomerId, EmployeeId, StreamName, SubjectId, UnitId};
 
 choices! {
     /// What the customer is to us.
@@ -423,7 +423,7 @@ pub struct State {
     pub customers: OrdMap<CustomerId, Customer>,
     /// Names as they are compared, of customers that are no duplicates.
     pub names: OrdMap<[u8; 16], CustomerId>,
-    /// Registration numbers, likewise.
+    /// Registration numbers in force, likewise.
     pub numbers: OrdMap<String, CustomerId>,
     /// The last number issued.
     pub issued: u64,
@@ -470,7 +470,10 @@ refusals! {
     /// A duplicate of itself, or of a duplicate.
     DuplicateChain => E_RULE "R-031", "an archive is no duplicate of itself or of a duplicate", "不得标记为自身或重复档案的重复";
     /// The quarter is checked.
-    CheckedAlready { period: String } => E_CONFLICT "R-038", "the archive is checked for {period} already", "{period}已核定";
+    CheckedAlready { period: String } => E_CONFLICT "R-038",
+        "the archive is checked for {period} or a later quarter already", "{period}或其后的季度已核定";
+    /// The quarter has not begun.
+    PeriodAhead { period: String } => E_RULE "R-038", "the quarter {period} has not begun", "季度{period}尚未开始";
     /// An incomplete archive says what is missing.
     FindingsMissing => E_SCHEMA "R-040", "an incomplete archive names what is to be improved", "不完整须列出完善建议";
     /// A quarterly check names its quarter.
@@ -479,13 +482,13 @@ refusals! {
 
 /// Returns the form in which names are compared: NFKC, case folded, without white space.
 pub fn name_key(name: &str) -> [u8; 16] {
-    let folded: String = caseless::default_case_fold_str(&name.nfkc().collect::<String>())
-        .nfkc()
-        .filter(|c| !c.is_whitespace())
-        .collect();
     let mut key = [0; 16];
-    blake3::Hasher::new().update(folded.as_bytes()).finalize_xof().fill(&mut key);
+    blake3::Hasher::new().update(folded(name).as_bytes()).finalize_xof().fill(&mut key);
     key
+}
+
+fn folded(text: &str) -> String {
+    caseless::default_case_fold_str(&text.nfkc().collect::<String>()).nfkc().filter(|c| !c.is_whitespace()).collect()
 }
 
 /// Returns a customer's status on `day` (SM-1).
@@ -495,21 +498,32 @@ pub fn status(world: &World, id: &CustomerId, day: Date, at: Timestamp) -> Optio
         return Some(Status::Duplicate);
     }
     let trading = world.sale.trading.get(id);
-    let last_on = trading.and_then(|trading| trading.last_on);
     let number = |name| u32::try_from(policy::parameter(world, None, at, name)).unwrap_or(u32::MAX);
-    // A sale after somebody stated a status speaks louder than the statement.
-    let stated = customer.stated.filter(|(_, stated_on)| last_on.is_none_or(|last| last <= *stated_on));
-    match stated {
-        Some((StatedStatus::Terminated, _)) => return Some(Status::Terminated),
-        Some((StatedStatus::Lost, _)) => return Some(Status::Lost),
-        Some((StatedStatus::Loyal | StatedStatus::Reactivated, _)) | None => {}
+    if matches!(customer.stated, Some((StatedStatus::Terminated, _))) {
+        return Some(Status::Terminated);
     }
-    let Some((trading, last_on)) = trading.zip(last_on) else { return Some(Status::Potential) };
-    if last_on < day.minus_months(number("p.dormant.months")) && stated.is_none() {
+    let Some((trading, last_on)) = trading.and_then(|trading| Some((trading, trading.last_on()?))) else {
+        return Some(Status::Potential);
+    };
+    let (mut awake_on, mut loyal_on) = (last_on, None);
+    match customer.stated {
+        // A sale from that day on speaks louder than the statement that the customer was lost.
+        Some((StatedStatus::Lost, on)) if last_on < on => return Some(Status::Lost),
+        Some((StatedStatus::Reactivated, on)) => awake_on = last_on.max(on),
+        Some((StatedStatus::Loyal, on)) => loyal_on = Some(on),
+        Some((StatedStatus::Lost | StatedStatus::Terminated, _)) | None => {}
+    }
+    let dormant = number("p.dormant.months");
+    if awake_on.plus_months(dormant) < day {
         return Some(Status::Dormant);
     }
-    let loyal = trading.purchases_since_new(number("p.newcust.years")) >= number("p.loyal.min_purchases")
-        || matches!(stated, Some((StatedStatus::Loyal, _)));
+    let renews = policy::preset(world, None, at, "newcust") == "newcust.no_tx_3y";
+    let trade = trading.since_new(renews.then(|| number("p.newcust.years")));
+    let purchases = trade.iter().fold(0_u32, |sum, spell| sum.saturating_add(spell.purchases));
+    // SM-1: who comes back after a rest and is not new again by R-091 is an old customer.
+    let loyal = purchases >= number("p.loyal.min_purchases")
+        || sale::rested(trade, dormant)
+        || loyal_on.is_some_and(|on| trade.first().is_some_and(|spell| spell.since <= on));
     Some(if loyal { Status::Loyal } else { Status::New })
 }
 
@@ -572,8 +586,10 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
         Event::OwnerAssigned(assigned) => check_assignment(world, context, assigned)?,
         Event::StatusChanged(changed) => check_status(world, context, changed)?,
         Event::MarkedDuplicate(marked) => {
-            let chained = world.customer.customers.get(&marked.duplicate_of).is_none_or(|main| main.duplicate_of.is_some());
-            if chained || context.about.customer.as_ref() == Some(&marked.duplicate_of) {
+            let (state, this) = (&world.customer.customers, context.about.customer.as_ref());
+            let chained = state.get(&marked.duplicate_of).is_none_or(|main| main.duplicate_of.is_some());
+            let is_main = || state.values().any(|other| other.duplicate_of.is_some() && other.duplicate_of.as_ref() == this);
+            if chained || this == Some(&marked.duplicate_of) || is_main() {
                 return Err(Refusal::DuplicateChain.into());
             }
         }
@@ -590,7 +606,7 @@ fn admit_registration(world: &World, context: &Context<'_>, registered: &Registe
     check_owner(world, context, &registered.owner, &registered.region.0)?;
     let state = &world.customer;
     let named = state.names.get(&name_key(&registered.name.0));
-    let numbered = registered.registration_no.as_ref().and_then(|number| state.numbers.get(&number.0));
+    let numbered = registered.registration_no.as_ref().and_then(|number| state.numbers.get(&folded(&number.0)));
     if let Some(other) = named.or(numbered) {
         return Err(Refusal::Duplicate { customer: other.to_string() }.into());
     }
@@ -649,7 +665,7 @@ fn check_update(world: &World, context: &Context<'_>, updated: &ProfileUpdated) 
         return Err(Refusal::InsiderNotStrategy.into());
     }
     if let Some(number) = &updated.changes.registration_no
-        && let Some(other) = world.customer.numbers.get(&number.0)
+        && let Some(other) = world.customer.numbers.get(&folded(&number.0))
         && context.about.customer.as_ref() != Some(other)
     {
         return Err(Refusal::Duplicate { customer: other.to_string() }.into());
@@ -735,6 +751,9 @@ fn admit_check(world: &World, context: &Context<'_>, verified: &Verified) -> Res
     let customer = context.about.customer.as_ref().and_then(|id| world.customer.customers.get(id));
     if verified.kind == CheckKind::Quarterly {
         let period = verified.period.as_ref().ok_or(Refusal::PeriodMissing)?;
+        if period.0 > quarter_of(world.date(context.at)) {
+            return Err(Refusal::PeriodAhead { period: period.0.clone() }.into());
+        }
         if customer.and_then(|customer| customer.checked.as_deref()).is_some_and(|checked| checked >= period.0.as_str()) {
             return Err(Refusal::CheckedAlready { period: period.0.clone() }.into());
         }
@@ -749,6 +768,11 @@ fn admit_check(world: &World, context: &Context<'_>, verified: &Verified) -> Res
     Ok(vec![Admission::of(event, context)])
 }
 
+fn quarter_of(day: Date) -> String {
+    let quarter = (1..=4).rev().find(|quarter| Date::new(day.year(), 3 * quarter - 2, 1).is_some_and(|start| start <= day));
+    format!("{:04}Q{}", day.year(), quarter.unwrap_or(1))
+}
+
 /// Takes over what is known of the customers.
 pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
     match event {
@@ -756,7 +780,7 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
             let Some(id) = registered.customer_id.as_ref().map(customer_id_of) else { return };
             state.names.insert(name_key(&registered.name.0), id.clone());
             if let Some(number) = &registered.registration_no {
-                state.numbers.insert(number.0.clone(), id.clone());
+                state.numbers.insert(folded(&number.0), id.clone());
             }
             open(state, id, &registered.region.0, &registered.owner);
         }
@@ -765,8 +789,12 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
             open(state, id, &registered.region.0, &registered.owner);
         }
         Event::ProfileUpdated(ProfileUpdated { changes, .. }) => {
-            if let (Some(number), Some(id)) = (&changes.registration_no, fact.customer()) {
-                state.numbers.insert(number.0.clone(), id);
+            let Some(id) = fact.customer() else { return };
+            let live = state.customers.get(&id).is_some_and(|customer| customer.duplicate_of.is_none());
+            if let Some(number) = changes.registration_no.as_ref().filter(|_| live) {
+                // The newest value supersedes: the number before it is free for whom it belongs to.
+                free(&mut state.numbers, &id);
+                state.numbers.insert(folded(&number.0), id);
             }
         }
         Event::CodeAssigned(_) => {}
@@ -782,22 +810,28 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
             customer.rights += 1;
         }),
         Event::StatusChanged(changed) => {
-            // The day in UTC is enough to order a statement and a sale; the zone is not this state's to know.
+            // A day off does not matter in ordering a statement and a sale; the ledger's zone is not this state's to know.
             let day = crate::clock::Zone::default().date(fact.at);
             change(state, fact, |customer| customer.stated = Some((changed.status, day)));
         }
         Event::MarkedDuplicate(marked) => {
             let Some(id) = fact.customer() else { return };
-            state.names = state.names.iter().filter(|(_, owner)| **owner != id).map(|(key, owner)| (*key, owner.clone())).collect();
-            state.numbers =
-                state.numbers.iter().filter(|(_, owner)| **owner != id).map(|(key, owner)| (key.clone(), owner.clone())).collect();
+            free(&mut state.names, &id);
+            free(&mut state.numbers, &id);
             change(state, fact, |customer| customer.duplicate_of = Some(marked.duplicate_of.clone()));
         }
         Event::Verified(verified) => change(state, fact, |customer| {
-            if let Some(period) = &verified.period {
+            if let (CheckKind::Quarterly, Some(period)) = (verified.kind, &verified.period) {
                 customer.checked = Some(period.0.clone());
             }
         }),
+    }
+}
+
+fn free<K: Ord + Clone>(taken: &mut OrdMap<K, CustomerId>, id: &CustomerId) {
+    let keys: Vec<K> = taken.iter().filter(|(_, owner)| *owner == id).map(|(key, _)| key.clone()).collect();
+    for key in keys {
+        taken.remove(&key);
     }
 }
 
@@ -827,12 +861,333 @@ fn customer_id_of(id: &SubjectId) -> CustomerId {
     id.as_str().parse().expect("a subject id is a customer id")
 }
 
-/// Ties an entry id to the archive it opened; nothing else needs it.
-pub(crate) fn holder(id: &CustomerId) -> String {
-    format!("customer/{id}")
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
 
-/// The holder of a record that names no customer or person.
-pub(crate) fn record_holder(id: &EntryId) -> String {
-    format!("record/{id}")
+    use super::*;
+    use crate::domain::Code;
+    use crate::domain::testing::{
+        Given, Proposed, customer, customer_id, customer_status, day, duplicate, event, given, policy as adopted, sold, staff_status,
+    };
+
+    fn individual(id: &str) -> Proposed {
+        event("customer.individual_registered", json!({
+            "customer_id": id, "name": "s1.sealed", "direct": true, "region": "north", "source": "inbound",
+            "first_contact_at": "2026-03-02T01:00:00Z", "owner": "E-101",
+        }))
+    }
+
+    fn updated(section: &str, changes: Value) -> Proposed {
+        let data = json!({ "section": section, "changes": changes, "learned_at": "2026-03-02T01:00:00Z", "major": false });
+        event("customer.profile_updated", data).about("customer/C-01")
+    }
+
+    fn numbered(id: &str, name: &str, number: &str) -> Proposed {
+        customer(id, name).with("registration_no", number)
+    }
+
+    fn assigned(owner: &str, co_contacts: &[&str], reason: &str) -> Proposed {
+        let data = json!({ "owner": owner, "co_contacts": co_contacts, "reason": reason, "effective_at": "2026-03-02T02:00:00Z" });
+        event("customer.owner_assigned", data).about("customer/C-01")
+    }
+
+    fn checked(kind: &str, period: &str) -> Proposed {
+        event("archive.verified", json!({ "kind": kind, "period": period, "result": "confirmed" })).about("customer/C-01")
+    }
+
+    fn two() -> Given {
+        given([("E-101", customer("C-01", "Heyuan Alloy Works")), ("E-101", customer("C-02", "Linhai Shipyard"))])
+    }
+
+    fn sales(days: &[&str]) -> Given {
+        days.iter().fold(two(), |given, day| given.and("system", sold(&format!("S-{day}"), "C-01", day, 100)))
+    }
+
+    fn status_on(given: &Given, on: &str) -> &'static str {
+        status(&given.world, &customer_id("C-01"), day(on), given.at).unwrap().as_str()
+    }
+
+    #[test]
+    fn a_name_is_compared_without_width_case_and_white_space() {
+        let given = given([("E-101", customer("C-01", "Straße Motoren 北方电力"))]);
+        for same in ["STRASSE MOTOREN 北方电力", "straßemotoren北方电力", "Ｓｔｒａｓｓｅ\u{3000}Ｍｏｔｏｒｅｎ 北方 电力", "Stra\u{df}e\u{a0}Motoren北方电力"] {
+            let refused = given.when("E-102", customer("C-02", same)).then_refused(Code::E_CONFLICT, "R-031");
+            assert!(refused.contains("C-01"), "{same}");
+        }
+        given.when("E-102", customer("C-02", "Straße Motoren 南方电力")).then(["customer.registered"]);
+        assert_eq!(name_key("e\u{301}cole"), name_key("\u{c9}COLE"));
+    }
+
+    #[test]
+    fn a_registration_number_belongs_to_one_live_customer() {
+        let given = given([("E-101", numbered("C-01", "Heyuan", "91370100MA3C1X"))]);
+        for same in ["91370100MA3C1X", "91370100ma3c1x", "9137 0100 MA3C1X"] {
+            given.when("E-101", numbered("C-02", "Linhai", same)).then_refused(Code::E_CONFLICT, "R-031");
+        }
+        let given = given.and("E-101", numbered("C-02", "Linhai", "91370100MA3C2Y"));
+        let taken = updated("basic", json!({ "registration_no": "91370100MA3C2Y" }));
+        given.when("E-101", taken.clone()).then_refused(Code::E_CONFLICT, "R-031");
+        // The newest number supersedes, and the one before is free.
+        let given = given.and("E-101", updated("basic", json!({ "registration_no": "91370100MA3C3Z" })));
+        given.when("E-101", numbered("C-03", "Xinda", "91370100MA3C3Z")).then_refused(Code::E_CONFLICT, "R-031");
+        given.when("E-101", numbered("C-03", "Xinda", "91370100MA3C1X")).then(["customer.registered"]);
+        // A duplicate's number is free, and stays so.
+        let given = given.and("E-501", duplicate("C-02", "C-01")).and("E-101", taken);
+        let other = updated("basic", json!({ "registration_no": "91370100MA3C4Q" })).about("customer/C-02");
+        given.and("E-101", other).when("E-101", numbered("C-03", "Xinda", "91370100MA3C4Q")).then(["customer.registered"]);
+    }
+
+    #[test]
+    fn a_customer_id_is_given_once_or_issued() {
+        let given = two();
+        given.when("E-101", customer("C-01", "Another Works")).then_refused(Code::E_CONFLICT, "R-010");
+        given.when("E-101", individual("C-02")).then_refused(Code::E_CONFLICT, "R-010");
+        let issued = given.when("E-101", customer("C-01", "Another Works").without("customer_id"));
+        assert_eq!(issued.data()["customer_id"], "C-00003");
+        let given = issued.then(["customer.registered"]);
+        assert_eq!(given.when("E-101", individual("x").without("customer_id")).subject(), "customer/C-00004");
+        given.when("E-101", customer("C-05", "Another").about("customer/C-06")).then_refused(Code::E_SCHEMA, "");
+    }
+
+    #[test]
+    fn an_individual_has_a_type_and_a_sealed_name_of_its_own() {
+        given([]).when("E-101", customer("C-01", "Some Body").with("party", "individual")).then_refused(Code::E_RULE, "R-026");
+        let given = given([("E-101", individual("C-01"))]);
+        // Sealed names cannot be compared.
+        given.when("E-101", individual("C-02")).then(["customer.individual_registered"]);
+    }
+
+    #[test]
+    fn the_owner_is_at_work_and_of_the_region() {
+        let given = given([("E-001", staff_status("E-102", "on_notice"))]);
+        for register in [customer("C-01", "Heyuan"), individual("C-01")] {
+            given.when("E-101", register.clone().with("owner", "E-103")).then_refused(Code::E_RULE, "R-028");
+            given.when("E-101", register.clone().with("owner", "E-102")).then_refused(Code::E_RULE, "R-028");
+            given.when("E-101", register.clone().with("region", "nowhere")).then_refused(Code::E_RULE, "R-052");
+            given.when("E-101", register.with("first_contact_at", "2026-03-02T10:05:00.000001+08:00")).then_refused(Code::E_RULE, "R-011");
+        }
+        // Whoever holds a role that reaches the region is of the region.
+        given.when("E-101", customer("C-01", "Heyuan").with("owner", "E-801")).then(["customer.registered"]);
+    }
+
+    #[test]
+    fn an_update_changes_fields_of_its_section_and_no_others() {
+        let given = two();
+        for field in Profile::fields() {
+            let value = match field.name {
+                "registered_capital" | "substations" => json!(5),
+                "trading_since" => json!("2020-01-01"),
+                "email" => json!("office@example.com"),
+                "shares" => json!([{ "competitor": "Rival", "share_bp": 3000 }]),
+                _ => json!("12345678"),
+            };
+            let right = section_of(field.name);
+            for section in [
+                Section::Basic, Section::BusinessStatus, Section::TradingStatus, Section::Production, Section::Organisation,
+                Section::PurchaseProcedure, Section::Investment, Section::CompetitorShare, Section::Bidding, Section::Other,
+            ] {
+                let when = given.when("E-101", updated(section.as_str(), json!({ field.name: value })));
+                if section == right {
+                    when.then(["customer.profile_updated"]);
+                } else {
+                    when.then_refused(Code::E_SCHEMA, "R-030");
+                }
+            }
+        }
+        given.when("E-101", updated("basic", json!({}))).then_refused(Code::E_SCHEMA, "R-034");
+        given.when("E-101", updated("basic", json!({ "weather": "fine" }))).then_malformed(["/changes/weather"]);
+        given.when("E-101", updated("weather", json!({ "size": "big" }))).then_malformed(["/section"]);
+    }
+
+    #[test]
+    fn computed_figures_and_passwords_are_refused_by_name() {
+        let given = two();
+        for (field, rule) in [
+            ("first_purchase_on", "R-042"), ("purchase_count", "R-042"), ("cumulative_amount", "R-042"), ("products_bought", "R-042"),
+            ("customer_count", "R-042"), ("average_per_customer", "R-042"),
+            ("password", "R-045"), ("Portal_Password", "R-045"), ("客户密码", "R-045"), ("login_secret", "R-045"),
+        ] {
+            given.when("E-101", updated("basic", json!({ field: "x" }))).then_refused(Code::E_RULE, rule);
+            given.when("E-101", customer("C-03", "Xinda").with(field, "x")).then_refused(Code::E_RULE, rule);
+        }
+    }
+
+    #[test]
+    fn what_an_insider_told_is_strategy() {
+        let given = two();
+        let insider = |section: &str, changes: Value| updated(section, changes).with("source_channel", 4);
+        given.when("E-101", insider("production", json!({ "capacity": "5 kt" }))).then_refused(Code::E_RULE, "R-157");
+        given.when("E-101", insider("production", json!({ "capacity": "5 kt", "plans": "a third line" }))).then(["customer.profile_updated"]);
+        given.when("E-101", updated("production", json!({ "capacity": "5 kt" })).with("source_channel", 3)).then(["customer.profile_updated"]);
+        given.when("E-101", updated("production", json!({ "capacity": "5 kt" })).with("source_channel", 5)).then_malformed(["/source_channel"]);
+    }
+
+    #[test]
+    fn a_class_belongs_to_its_dimension() {
+        let given = two();
+        let classified = |dimension: &str, value: &str| {
+            event("customer.classified", json!({ "dimension": dimension, "value": value, "basis": "tests" })).about("customer/C-01")
+        };
+        for (dimension, good, bad) in [
+            ("time", "old", "former"), ("trade_stage", "current", "new"), ("nature", "metro", "bank"), ("weight", "main", "A"),
+            ("lifecycle", "loyal", "dormant"), ("value", "high", "A"), ("intent", "A", "D"), ("channel", "C1", "C3"),
+        ] {
+            given.when("E-101", classified(dimension, good)).then(["customer.classified"]);
+            given.when("E-101", classified(dimension, bad)).then_refused(Code::E_SCHEMA, "R-027");
+        }
+        for free in ["industry", "size", "region", "cooperation_years"] {
+            given.when("E-101", classified(free, "whatever")).then(["customer.classified"]);
+        }
+        given.when("E-101", classified("credit", "A")).then_malformed(["/dimension"]);
+        let main = given.and("E-101", classified("weight", "main"));
+        assert!(main.world.customer.customers[&customer_id("C-01")].main);
+        assert!(!main.and("E-101", classified("weight", "general")).world.customer.customers[&customer_id("C-01")].main);
+    }
+
+    #[test]
+    fn a_code_has_its_form_and_waits_for_contracts() {
+        let given = two();
+        let code = |code: &str| event("customer.code_assigned", json!({ "code": code, "letter": "A", "digits": 1 })).about("customer/C-01");
+        for bad in ["A-00002", "B-00001", "A_00001", "A-0001 "] {
+            given.when("E-101", code(bad)).then_refused(Code::E_RULE, "R-032");
+        }
+        given.when("E-101", code("A-1")).then_malformed(["/code"]);
+        given.when("E-101", code("A-00001")).then_refused(Code::E_RULE, "R-033");
+    }
+
+    #[test]
+    fn an_owner_and_co_contacts_are_at_work() {
+        let given = two().and("E-001", staff_status("E-102", "on_notice"));
+        given.when("E-201", assigned("E-201", &["E-103", "E-101"], "second_contact")).then(["customer.owner_assigned"]);
+        given.when("E-201", assigned("E-102", &[], "reassignment")).then_refused(Code::E_RULE, "R-028");
+        given.when("E-201", assigned("E-103", &[], "reassignment")).then_refused(Code::E_RULE, "R-028");
+        given.when("E-201", assigned("E-101", &["E-102"], "second_contact")).then_refused(Code::E_RULE, "R-028");
+        given.when("E-201", assigned("E-201", &[], "handover")).then_refused(Code::E_SCHEMA, "R-199");
+        let rights = |given: &Given| given.world.customer.customers[&customer_id("C-01")].rights;
+        let before = rights(&given);
+        assert_eq!(rights(&given.and("E-201", assigned("E-201", &[], "reassignment"))), before + 1);
+    }
+
+    #[test]
+    fn a_duplicate_is_of_a_main_archive_and_never_of_a_duplicate() {
+        let given = two().and("E-101", customer("C-03", "Xinda"));
+        given.when("E-501", duplicate("C-01", "C-01")).then_refused(Code::E_RULE, "R-031");
+        let given = given.and("E-501", duplicate("C-01", "C-02"));
+        given.when("E-501", duplicate("C-03", "C-01")).then_refused(Code::E_RULE, "R-031");
+        // Nor does a main archive become a duplicate itself: that would make the same chain from the other end.
+        given.when("E-501", duplicate("C-02", "C-03")).then_refused(Code::E_RULE, "R-031");
+        given.when("E-501", duplicate("C-01", "C-03")).then(["customer.marked_duplicate"]);
+        assert_eq!(status_on(&given, "2026-03-02"), "duplicate");
+        given.when("E-101", customer("C-04", "Heyuan Alloy Works")).then(["customer.registered"]);
+    }
+
+    #[test]
+    fn a_status_is_stated_only_where_the_state_machine_leads() {
+        let last_year = ["2025-03-01"];
+        let states: [(&str, Given, &[&str]); 7] = [
+            ("potential", two(), &["terminated"]),
+            ("new", sales(&["2026-03-01"]), &["loyal", "terminated"]),
+            ("loyal", sales(&["2026-01-05", "2026-02-05", "2026-03-01"]), &["terminated"]),
+            ("dormant", sales(&last_year), &["lost", "terminated", "reactivated"]),
+            ("lost", sales(&last_year).and("E-101", customer_status("C-01", "lost")), &["terminated", "reactivated"]),
+            ("terminated", two().and("E-101", customer_status("C-01", "terminated")), &["reactivated"]),
+            ("duplicate", two().and("E-501", duplicate("C-01", "C-02")), &[]),
+        ];
+        for (from, given, allowed) in states {
+            assert_eq!(status_on(&given, "2026-03-02"), from);
+            for to in ["loyal", "lost", "terminated", "reactivated"] {
+                let when = given.when("E-101", customer_status("C-01", to));
+                if allowed.contains(&to) {
+                    when.then(["customer.status_changed"]);
+                } else {
+                    when.then_refused(Code::E_STATE, "SM-1");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_customer_is_dormant_when_the_months_after_the_last_sale_are_over() {
+        for (last, awake, dormant) in [
+            ("2025-08-02", "2026-02-02", "2026-02-03"),
+            ("2025-08-31", "2026-02-28", "2026-03-01"),
+            ("2025-02-28", "2025-08-28", "2025-08-29"),
+        ] {
+            let given = sales(&[last]);
+            assert_eq!((status_on(&given, awake), status_on(&given, dormant)), ("new", "dormant"), "{last}");
+        }
+    }
+
+    #[test]
+    fn who_comes_back_is_an_old_customer_unless_new_again_after_three_years() {
+        assert_eq!(status_on(&sales(&["2025-06-01", "2026-03-01"]), "2026-03-02"), "loyal");
+        assert_eq!(status_on(&sales(&["2023-03-02", "2026-03-01"]), "2026-03-02"), "loyal");
+        let back = sales(&["2021-01-01", "2021-02-01", "2021-03-01", "2023-03-01", "2026-03-01"]);
+        assert_eq!(status_on(&back, "2026-03-02"), "new");
+        let never = back.and("system", adopted("hq", json!({ "newcust": "newcust.never" }), json!({})));
+        assert_eq!(status_on(&never, "2026-03-02"), "loyal");
+        let lost = sales(&["2025-03-01"]).and("E-101", customer_status("C-01", "lost"));
+        for back_on in ["2026-03-02", "2026-03-05"] {
+            let back = lost.clone().at("2026-03-05T10:00:00+08:00").and("system", sold("S-9", "C-01", back_on, 1));
+            assert_eq!(status_on(&back, "2026-03-05"), "loyal");
+        }
+        assert_eq!(status_on(&lost, "2026-03-05"), "lost");
+    }
+
+    #[test]
+    fn a_statement_of_loyalty_lasts_but_does_not_keep_anybody_awake() {
+        let given = sales(&["2026-03-01"]).and("E-101", customer_status("C-01", "loyal"));
+        assert_eq!(status_on(&given, "2026-09-01"), "loyal");
+        assert_eq!(status_on(&given, "2026-09-02"), "dormant");
+        let given = given.at("2026-04-01T10:00:00+08:00").and("system", sold("S-2", "C-01", "2026-04-01", 1));
+        assert_eq!(status_on(&given, "2026-04-02"), "loyal");
+    }
+
+    #[test]
+    fn a_reactivated_customer_has_as_long_as_after_a_sale() {
+        let given = sales(&["2025-03-01"]).and("E-101", customer_status("C-01", "reactivated"));
+        assert_eq!((status_on(&given, "2026-09-02"), status_on(&given, "2026-09-03")), ("new", "dormant"));
+    }
+
+    #[test]
+    fn a_terminated_customer_stays_so_whatever_is_still_delivered() {
+        let given = sales(&["2026-03-01"]).and("E-101", customer_status("C-01", "terminated"));
+        let given = given.at("2026-03-05T10:00:00+08:00").and("system", sold("S-2", "C-01", "2026-03-05", 1));
+        assert_eq!(status_on(&given, "2026-03-05"), "terminated");
+        assert_eq!(status_on(&given.and("E-101", customer_status("C-01", "reactivated")), "2026-03-05"), "new");
+    }
+
+    #[test]
+    fn an_archive_is_checked_once_a_quarter() {
+        let given = two();
+        given.when("E-501", checked("quarterly", "2026Q1").without("period")).then_refused(Code::E_SCHEMA, "R-038");
+        given.when("E-501", checked("quarterly", "2026Q2")).then_refused(Code::E_RULE, "R-038");
+        given.when("E-501", checked("quarterly", "2026Q5")).then_malformed(["/period"]);
+        // A spot check takes no quarter's place.
+        let given = given.and("E-501", checked("spot", "2026Q1")).and("E-501", checked("quarterly", "2026Q1"));
+        given.when("E-501", checked("quarterly", "2026Q1")).then_refused(Code::E_CONFLICT, "R-038");
+        given.when("E-501", checked("spot", "2026Q1")).then(["archive.verified"]);
+        let given = given.at("2026-04-01T00:00:00+08:00");
+        given.when("E-501", checked("quarterly", "2026Q2")).then(["archive.verified"]);
+    }
+
+    #[test]
+    fn an_incomplete_archive_names_what_is_missing() {
+        let given = two();
+        let incomplete = checked("spot", "2026Q1").with("result", "incomplete");
+        given.when("E-501", incomplete.clone()).then_refused(Code::E_SCHEMA, "R-040");
+        given.when("E-501", incomplete.clone().with("findings", json!([]))).then_refused(Code::E_SCHEMA, "R-040");
+        let finding = json!([{ "item": "address", "action": "ask", "due": "2026-04-01", "responsible": "E-101" }]);
+        given.when("E-501", incomplete.with("findings", finding)).then(["archive.verified"]);
+    }
+
+    #[test]
+    fn what_a_check_reflects_is_computed() {
+        let mut given = two();
+        given.fetched.archive = Some((41, Hash([7; 32])));
+        let data = given.when("E-501", checked("spot", "2026Q1")).data();
+        assert_eq!((&data["as_of"], &data["content_hash"]), (&json!(41), &json!(Hash([7; 32]))));
+        given.when("E-501", checked("spot", "2026Q1").with("as_of", 40)).then_refused(Code::E_RULE, "R-042");
+    }
 }

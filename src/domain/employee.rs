@@ -7,7 +7,7 @@ use crate::clock::Date;
 use crate::domain::approval::{self, Step};
 use crate::domain::catalog::{Phone, Sealed, Str, Text, choices, events, objects, refusals};
 use crate::domain::role::Role;
-use crate::domain::{self, About, Actor, Admission, Context, Fact, World, common};
+use crate::domain::{self, About, Admission, Context, Fact, World, common};
 use crate::ids::{EmployeeId, StreamName, SubjectId, UnitId};
 
 choices! {
@@ -227,7 +227,7 @@ fn admit_roles(world: &World, context: &Context<'_>, changed: &RolesChanged) -> 
     if audits && roles.iter().any(|(role, _)| *role != Role::Auditor) {
         return Err(Refusal::AuditorExclusive.into());
     }
-    let steps = steps(world, &id, member, context.actor);
+    let steps = steps(world, context, &id, member);
     if let Some(request) = approval::request(world, context, &Event::RolesChanged(changed.clone()).into(), steps)? {
         return Ok(request);
     }
@@ -236,12 +236,14 @@ fn admit_roles(world: &World, context: &Context<'_>, changed: &RolesChanged) -> 
     Ok(vec![Admission::of(Event::RolesChanged(RolesChanged { approved_by, ..changed.clone() }), context)])
 }
 
-/// The head of the employee's unit approves; one level up where that is the employee or who asks.
-fn steps(world: &World, id: &EmployeeId, member: &Member, actor: &Actor) -> Vec<Step> {
-    let excluded: Vec<&EmployeeId> = [Some(id), actor.employee()].into_iter().flatten().collect();
-    match world.organization.head_over(&member.unit, &excluded) {
+/// The head of the employee's unit approves; one level up where that is the employee, who asks, or nobody at
+/// work.
+fn steps(world: &World, context: &Context<'_>, id: &EmployeeId, member: &Member) -> Vec<Step> {
+    let concerned: Vec<&EmployeeId> = [Some(id), context.actor.employee()].into_iter().flatten().collect();
+    let works = |head: &EmployeeId| world.employee.members.get(head).is_some_and(Member::works);
+    match world.organization.head_over(&member.unit, |head| works(head) && !concerned.contains(&head)) {
         Some(head) => vec![Step::Person(head)],
-        None => vec![Step::Holder(Role::GeneralManager)],
+        None => approval::at_the_top(world, context.at, &concerned),
     }
 }
 
@@ -321,5 +323,192 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
                 member.unit = unit.clone();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::Code;
+    use crate::domain::testing::{Given, Proposed, customer, event, given, role_given, staff_status, unit};
+
+    fn id(text: &str) -> EmployeeId {
+        text.parse().unwrap()
+    }
+
+    fn registered(id: &str) -> Proposed {
+        event("employee.registered", json!({ "employee_id": id, "name": "s1.sealed", "unit": "north", "joined_on": "2026-03-02" }))
+    }
+
+    fn roles(id: &str, added: Value, removed: Value) -> Proposed {
+        let data = json!({ "added": added, "removed": removed, "reason": "tests" });
+        event("employee.roles_changed", data).about(format!("employee/{id}"))
+    }
+
+    fn consent() -> Proposed {
+        event("approval.given", json!({ "request_id": "ask-0001" }))
+    }
+
+    /// E-102 in each status there is.
+    fn in_status(status: &str) -> Given {
+        match status {
+            "active" => given([]),
+            "left" => given([("system", staff_status("E-102", "on_notice")), ("system", staff_status("E-102", "left"))]),
+            other => given([("system", staff_status("E-102", other))]),
+        }
+    }
+
+    #[test]
+    fn an_employee_id_is_given_once() {
+        let given = given([("E-001", registered("E-110"))]);
+        given.when("E-001", registered("E-110")).then_refused(Code::E_CONFLICT, "R-010");
+        given.when("E-001", registered("E-111").with("superior", "E-110")).then(["employee.registered"]);
+        given.when("E-001", registered("E-111").with("superior", "E-111")).then_refused(Code::E_RULE, "R-025");
+    }
+
+    #[test]
+    fn the_status_follows_its_state_machine_and_nothing_else() {
+        const ALLOWED: &[(&str, &[&str])] = &[
+            ("active", &["on_notice", "transferred", "suspended"]),
+            ("transferred", &["on_notice", "transferred", "suspended"]),
+            ("on_notice", &["active", "suspended", "left"]),
+            ("suspended", &["active", "on_notice", "left"]),
+            ("left", &[]),
+        ];
+        for (from, allowed) in ALLOWED {
+            let given = in_status(from);
+            for (to, _) in ALLOWED {
+                let when = given.when("E-001", staff_status("E-102", to));
+                if allowed.contains(to) {
+                    when.then(["employee.status_changed"]);
+                } else {
+                    when.then_refused(Code::E_STATE, "SM-18");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn notice_names_the_last_day_and_a_transfer_the_new_unit() {
+        let given = given([]);
+        given.when("E-001", staff_status("E-102", "on_notice").without("last_day")).then_malformed(["/last_day"]);
+        given.when("E-001", staff_status("E-102", "transferred").without("new_unit")).then_malformed(["/new_unit"]);
+        let given = given.and("E-001", staff_status("E-102", "transferred"));
+        assert_eq!(given.world.employee.members[&id("E-102")].unit.as_str(), "south");
+    }
+
+    #[test]
+    fn nobody_leaves_before_their_customers_are_handed_over() {
+        let given = given([
+            ("E-101", customer("C-01", "Heyuan Alloy Works")),
+            ("E-001", staff_status("E-101", "on_notice")),
+        ]);
+        let refused = given.when("E-001", staff_status("E-101", "left")).then_refused(Code::E_RULE, "R-200");
+        assert!(refused.contains("C-01"));
+        let handed = json!({ "owner": "E-102", "co_contacts": [], "reason": "reassignment", "effective_at": "2026-03-02T02:00:00Z" });
+        let given = given.and("E-201", event("customer.owner_assigned", handed).about("customer/C-01"));
+        given.when("E-001", staff_status("E-101", "left")).then(["employee.status_changed"]);
+    }
+
+    #[test]
+    fn who_works_may_act_and_who_stays_may_be_given_duties() {
+        for (status, works, available) in [
+            ("active", true, true),
+            ("transferred", true, true),
+            ("on_notice", true, false),
+            ("suspended", false, false),
+            ("left", false, false),
+        ] {
+            let member = in_status(status).world.employee.members[&id("E-102")].clone();
+            assert_eq!((member.works(), member.available()), (works, available), "{status}");
+        }
+    }
+
+    #[test]
+    fn an_auditor_holds_no_other_role() {
+        let given = given([]);
+        given.when("E-002", role_given("E-901", "salesperson", "north")).then_refused(Code::E_RULE, "R-063");
+        given.when("E-002", role_given("E-101", "auditor", "hq")).then_refused(Code::E_RULE, "R-063");
+        let both = json!([{ "role": "auditor", "unit": "hq" }, { "role": "compliance", "unit": "hq" }]);
+        given.when("E-002", roles("E-101", both, json!([{ "role": "salesperson", "unit": "north" }]))).then_refused(Code::E_RULE, "R-063");
+        let changed = roles("E-101", json!([{ "role": "auditor", "unit": "hq" }]), json!([{ "role": "salesperson", "unit": "north" }]));
+        given.when("E-002", changed).then(["approval.requested"]);
+    }
+
+    #[test]
+    fn roles_are_given_and_taken_as_they_stand() {
+        let given = given([]);
+        given.when("E-002", roles("E-101", json!([]), json!([]))).then_malformed(["/added"]);
+        given.when("E-002", role_given("E-101", "salesperson", "north")).then_refused(Code::E_STATE, "R-050");
+        let held = json!({ "role": "salesperson", "unit": "north" });
+        let elsewhere = json!([{ "role": "salesperson", "unit": "south" }]);
+        given.when("E-002", roles("E-101", json!([]), elsewhere)).then_refused(Code::E_STATE, "R-050");
+        given.when("E-002", roles("E-101", json!([]), json!([held, held]))).then_refused(Code::E_STATE, "R-050");
+        given.when("E-002", roles("E-101", json!([{ "role": "wizard", "unit": "hq" }]), json!([]))).then_malformed(["/added/0/role"]);
+        // A term is set by taking the role and giving it again.
+        let term = json!([{ "role": "salesperson", "unit": "north", "until": "2026-03-31" }]);
+        let given = given.and("system", roles("E-101", term, json!([held])));
+        let member = &given.world.employee.members[&id("E-101")];
+        let on = |day: &str| member.roles_on(day.parse().unwrap()).count();
+        assert_eq!((on("2026-03-31"), on("2026-04-01")), (1, 0));
+    }
+
+    #[test]
+    fn roles_stand_in_the_order_of_precedence() {
+        let given = given([("system", role_given("E-301", "salesperson", "north"))]);
+        let held: Vec<Role> = given.world.employee.members[&id("E-301")].roles.iter().map(|held| held.role).collect();
+        assert_eq!(held, [Role::Salesperson, Role::RegionalGm]);
+    }
+
+    #[test]
+    fn nobody_changes_their_own_roles() {
+        given([]).when("E-002", role_given("E-002", "general_manager", "hq")).then_refused(Code::E_SOD, "R-025");
+    }
+
+    #[test]
+    fn the_head_of_the_employees_unit_consents() {
+        let given = given([]).when("E-002", role_given("E-101", "customer_manager", "north").id("ask-0001")).then(["approval.requested"]);
+        given.when("E-302", consent()).then_refused(Code::E_FORBIDDEN, "R-025");
+        assert_eq!(given.when("E-201", consent()).data()["approved_by"], "E-201");
+        given.when("E-201", consent()).then(["approval.given", "employee.roles_changed"]);
+    }
+
+    #[test]
+    fn one_level_up_decides_where_the_head_is_concerned_asks_or_is_away() {
+        let own = given([]).when("E-002", role_given("E-201", "regional_gm", "north").id("ask-0001")).then(["approval.requested"]);
+        own.when("E-201", consent()).then_refused(Code::E_SOD, "R-025");
+        own.when("E-801", consent()).then(["approval.given", "employee.roles_changed"]);
+        let asks = given([]).when("E-201", role_given("E-101", "customer_manager", "north").id("ask-0001")).then(["approval.requested"]);
+        asks.when("E-801", consent()).then(["approval.given", "employee.roles_changed"]);
+        let away = given([("system", staff_status("E-201", "suspended"))]);
+        let away = away.when("E-002", role_given("E-101", "customer_manager", "north").id("ask-0001")).then(["approval.requested"]);
+        away.when("E-801", consent()).then(["approval.given", "employee.roles_changed"]);
+    }
+
+    #[test]
+    fn the_general_managers_roles_are_for_the_deputy_and_compliance() {
+        let given = given([]).when("E-002", role_given("E-801", "salesperson", "north").id("ask-0001")).then(["approval.requested"]);
+        given.when("E-801", consent()).then_refused(Code::E_SOD, "R-025");
+        let given = given.when("E-802", consent()).then(["approval.given"]);
+        given.when("E-902", consent()).then(["approval.given", "employee.roles_changed"]);
+    }
+
+    #[test]
+    fn without_a_head_anywhere_the_general_manager_decides() {
+        let headless = given([("system", unit("hq", None, None, &[])), ("system", unit("north", Some("hq"), None, &["north"]))]);
+        let given = headless.when("E-002", role_given("E-101", "customer_manager", "north").id("ask-0001")).then(["approval.requested"]);
+        given.when("E-802", consent()).then_refused(Code::E_FORBIDDEN, "R-025");
+        given.when("E-801", consent()).then(["approval.given", "employee.roles_changed"]);
+    }
+
+    #[test]
+    fn changes_name_an_employee_there_is() {
+        let given = given([]);
+        let change = event("employee.status_changed", json!({ "status": "suspended", "effective_on": "2026-03-02" }));
+        given.when("E-001", change.clone()).then_refused(Code::E_SCHEMA, "");
+        given.when("E-001", change.clone().about("customer/E-101")).then_refused(Code::E_SCHEMA, "");
+        given.when("E-001", change.about("employee/E-999")).then_refused(Code::E_REF, "");
     }
 }

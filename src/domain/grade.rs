@@ -316,7 +316,7 @@ fn admit_proposal(world: &World, context: &Context<'_>, proposed: Proposed) -> R
         return Err(Refusal::OpenExists { proposal: open.to_string() }.into());
     }
     let scale = policy::text_parameter(world, context.actor.unit(), context.at, "p.grade.credit_scale");
-    if !scale.split(',').any(|grade| grade == proposed.to.0) {
+    if !scale.split(',').any(|grade| grade.trim() == proposed.to.0) {
         return Err(Refusal::OffScale { scale: scale.into() }.into());
     }
     let current = current(world, &proposed.customer_id, context.at).map(|graded| graded.grade.as_str());
@@ -357,6 +357,11 @@ fn complete_approval(world: &World, context: &Context<'_>, approved: Approved) -
         return Err(Refusal::ChainIncomplete.into());
     }
     check_holder(world, context, proposal, proposal.seats.last().copied())?;
+    // A grade approved for later may have come into force since the proposal was made.
+    let current = current(world, &proposal.customer, context.at).map(|graded| graded.grade.as_str());
+    if proposal.from.as_deref() != current {
+        return Err(Refusal::StaleGrade { current: current.unwrap_or("-").into() }.into());
+    }
     let effective_at = approved.effective_at.unwrap_or(context.at);
     if context.at.since(effective_at) > std::time::Duration::from_secs(300) {
         return Err(Refusal::Retroactive.into());
@@ -488,5 +493,312 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
 fn close(state: &mut State, proposal: &SubjectId) {
     if let Some(proposal) = state.open.remove(proposal) {
         state.by_customer.remove(&proposal.customer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::Code;
+    use crate::domain::testing::{
+        Given, Proposed as Proposal, customer, customer_id, event, given, grade_proposed, main_customer, policy as adopted,
+        role_given, sold, staff_status,
+    };
+
+    fn reviewed(step: i64, verdict: &str) -> Proposal {
+        let data = json!({ "proposal_id": "P-1", "step": step, "verdict": verdict, "opinion": "seen" });
+        event("credit_grade.reviewed", data)
+    }
+
+    fn approved(to: &str) -> Proposal {
+        event("credit_grade.approved", json!({ "proposal_id": "P-1", "to": to }))
+    }
+
+    fn rejected() -> Proposal {
+        event("credit_grade.rejected", json!({ "proposal_id": "P-1", "reason": "pays late" }))
+    }
+
+    fn withdrawn(cause: &str) -> Proposal {
+        event("credit_grade.withdrawn", json!({ "proposal_id": "P-1", "cause": cause }))
+    }
+
+    fn ordinary() -> Given {
+        given([("E-101", customer("C-01", "Heyuan Alloy Works"))])
+    }
+
+    fn key() -> Given {
+        ordinary().and("E-101", main_customer("C-01"))
+    }
+
+    fn proposed() -> Given {
+        ordinary().and("E-101", grade_proposed("C-01", "B"))
+    }
+
+    /// A key customer's proposal, which the accounting head decides after the region's review.
+    fn proposed_for_key() -> Given {
+        key().and("E-101", grade_proposed("C-01", "B"))
+    }
+
+    fn seats(given: &Given) -> Vec<Seat> {
+        given.world.grade.open[&"P-1".parse::<SubjectId>().unwrap()].seats.clone()
+    }
+
+    fn in_force(given: &Given) -> Option<String> {
+        current(&given.world, &customer_id("C-01"), given.at).map(|graded| graded.grade.clone())
+    }
+
+    #[test]
+    fn an_ordinary_customers_grade_is_the_regional_general_managers_decision() {
+        let given = proposed();
+        assert_eq!(seats(&given), [Seat::Regional]);
+        for other in ["E-302", "E-402", "E-801", "E-102"] {
+            given.when(other, approved("B")).then_refused(Code::E_FORBIDDEN, "R-102");
+            given.when(other, rejected()).then_refused(Code::E_FORBIDDEN, "R-102");
+        }
+        let decision = given.when("E-301", approved("B"));
+        assert_eq!(decision.data()["chain"].as_array().map(Vec::len), Some(1));
+        assert_eq!(decision.subject(), "grade/C-01/credit");
+        assert_eq!(in_force(&decision.then(["credit_grade.approved"])).as_deref(), Some("B"));
+    }
+
+    #[test]
+    fn a_key_customers_grade_is_reviewed_by_the_region_and_decided_by_the_accounting_head() {
+        let given = proposed_for_key();
+        assert_eq!(seats(&given), [Seat::Regional, Seat::AccountingHead]);
+        given.when("E-402", approved("B")).then_refused(Code::E_STATE, "R-102");
+        given.when("E-302", reviewed(1, "endorse")).then_refused(Code::E_FORBIDDEN, "R-102");
+        let given = given.when("E-301", reviewed(1, "endorse")).then(["credit_grade.reviewed"]);
+        given.when("E-401", approved("B")).then_refused(Code::E_FORBIDDEN, "R-102");
+        let chain = given.when("E-402", approved("B")).data()["chain"].clone();
+        let people: Vec<&Value> = chain.as_array().unwrap().iter().map(|step| &step["employee"]).collect();
+        assert_eq!(people, [&json!("E-301"), &json!("E-402")]);
+    }
+
+    #[test]
+    fn what_accounting_proposes_the_region_reviews_and_the_general_manager_decides() {
+        let given = key().and("E-401", grade_proposed("C-01", "B"));
+        assert_eq!(seats(&given), [Seat::Regional, Seat::GeneralManager]);
+        let given = given.and("E-301", reviewed(1, "endorse"));
+        given.when("E-402", approved("B")).then_refused(Code::E_FORBIDDEN, "R-102");
+        given.when("E-801", approved("B")).then(["credit_grade.approved"]);
+    }
+
+    #[test]
+    fn without_the_accounting_preset_the_region_decides_on_key_customers_too() {
+        let given = key().and("system", adopted("hq", json!({ "credit": "credit.regional_gm" }), json!({})));
+        assert_eq!(seats(&given.and("E-101", grade_proposed("C-01", "B"))), [Seat::Regional]);
+    }
+
+    #[test]
+    fn a_proposal_rests_on_evidence_a_reason_and_the_grade_in_force() {
+        let given = ordinary();
+        let good = grade_proposed("C-01", "B");
+        given.when("E-101", good.clone().with("evidence", json!([]))).then_refused(Code::E_SCHEMA, "R-101");
+        given.when("E-101", good.clone().with("reason", "too short")).then_refused(Code::E_SCHEMA, "R-101");
+        given.when("E-101", good.clone().with("reason", "   nine let    ")).then_refused(Code::E_SCHEMA, "R-101");
+        given.when("E-101", good.clone().with("reason", "付款及时信用良好合作久")).then(["credit_grade.proposed"]);
+        given.when("E-101", good.clone().with("from", "A")).then_refused(Code::E_CONFLICT, "R-103");
+        for off in ["F", "b", "AB"] {
+            given.when("E-101", good.clone().with("to", off)).then_refused(Code::E_RULE, "R-103");
+        }
+        given.when("E-101", good.clone().with("suggested", "A")).then_refused(Code::E_RULE, "R-042");
+        given.when("E-101", good.with("seats", json!(["deputy_gm"]))).then_refused(Code::E_RULE, "R-042");
+        let graded = proposed().and("E-301", approved("B"));
+        graded.when("E-101", grade_proposed("C-01", "C")).then_refused(Code::E_CONFLICT, "R-103");
+        graded.when("E-101", grade_proposed("C-01", "B").with("from", "B")).then_refused(Code::E_RULE, "R-103");
+        graded.when("E-101", grade_proposed("C-01", "C").with("from", "B")).then(["credit_grade.proposed"]);
+    }
+
+    #[test]
+    fn one_proposal_is_open_for_a_customer() {
+        let again = grade_proposed("C-01", "C").with("proposal_id", "P-2");
+        proposed().when("E-102", again.clone()).then_refused(Code::E_STATE, "R-101");
+        let given = proposed().and("E-301", rejected());
+        given.when("E-102", again).then(["credit_grade.proposed"]);
+    }
+
+    #[test]
+    fn the_scale_adopted_by_policy_holds_written_with_or_without_spaces() {
+        let given = ordinary().and("system", adopted("hq", json!({}), json!({ "p.grade.credit_scale": "AAA, AA, A" })));
+        given.when("E-101", grade_proposed("C-01", "AA")).then(["credit_grade.proposed"]);
+        given.when("E-101", grade_proposed("C-01", "B")).then_refused(Code::E_RULE, "R-103");
+    }
+
+    #[test]
+    fn nothing_but_its_state_machine_moves_a_proposal() {
+        let returned = proposed_for_key().and("E-301", reviewed(1, "return"));
+        let ended = [
+            ordinary(),
+            returned,
+            proposed().and("E-301", approved("B")),
+            proposed().and("E-301", rejected()),
+            proposed().and("E-101", withdrawn("withdrawn")),
+            proposed().and("system", withdrawn("lapsed")),
+        ];
+        for given in ended {
+            assert!(given.world.grade.open.is_empty() && given.world.grade.by_customer.is_empty());
+            for (who, event) in [
+                ("E-301", reviewed(1, "endorse")),
+                ("E-301", approved("B")),
+                ("E-301", rejected()),
+                ("E-101", withdrawn("withdrawn")),
+                ("system", withdrawn("lapsed")),
+            ] {
+                given.when(who, event).then_refused(Code::E_STATE, "SM-2");
+            }
+        }
+        // One step to take is the decision itself; of two, one is the review, in its place.
+        proposed().when("E-301", reviewed(1, "endorse")).then_refused(Code::E_STATE, "SM-2");
+        proposed_for_key().when("E-301", reviewed(2, "endorse")).then_refused(Code::E_STATE, "SM-2");
+        let endorsed = proposed_for_key().and("E-301", reviewed(1, "endorse"));
+        endorsed.when("E-402", reviewed(2, "endorse")).then_refused(Code::E_STATE, "SM-2");
+        endorsed.when("E-402", rejected()).then(["credit_grade.rejected"]);
+        endorsed.when("E-101", withdrawn("withdrawn")).then(["credit_grade.withdrawn"]);
+        endorsed.when("system", withdrawn("lapsed")).then(["credit_grade.withdrawn"]);
+        proposed_for_key().when("E-402", rejected()).then(["credit_grade.rejected"]);
+    }
+
+    #[test]
+    fn only_the_proposer_withdraws_and_only_the_clock_lets_lapse() {
+        let given = proposed();
+        for (who, cause) in [("E-102", "withdrawn"), ("E-301", "withdrawn"), ("system", "withdrawn"), ("E-101", "lapsed")] {
+            given.when(who, withdrawn(cause)).then_refused(Code::E_FORBIDDEN, "SM-2");
+        }
+    }
+
+    #[test]
+    fn nobody_decides_on_what_they_proposed_nor_takes_two_steps() {
+        proposed().when("E-101", approved("B")).then_refused(Code::E_SOD, "R-025");
+        proposed_for_key().when("E-101", reviewed(1, "endorse")).then_refused(Code::E_SOD, "R-025");
+        proposed_for_key().when("E-101", approved("B")).then_refused(Code::E_SOD, "R-025");
+        let endorsed = proposed_for_key().and("E-301", reviewed(1, "endorse"));
+        endorsed.when("E-301", approved("B")).then_refused(Code::E_SOD, "R-025");
+        // Not even who holds both seats.
+        let both = endorsed.and("system", role_given("E-301", "general_manager", "hq"));
+        both.when("E-301/general_manager", approved("B")).then_refused(Code::E_SOD, "R-025");
+    }
+
+    #[test]
+    fn a_disqualified_regional_general_manager_is_replaced_by_the_general_manager() {
+        let own = ordinary().and("E-301", grade_proposed("C-01", "B"));
+        own.when("E-301", approved("B")).then_refused(Code::E_SOD, "R-025");
+        own.when("E-302", approved("B")).then_refused(Code::E_FORBIDDEN, "R-102");
+        own.when("E-802", approved("B")).then_refused(Code::E_FORBIDDEN, "R-102");
+        own.when("E-801", approved("B")).then(["credit_grade.approved"]);
+        let away = proposed().and("E-001", staff_status("E-301", "suspended"));
+        away.when("E-801", approved("B")).then(["credit_grade.approved"]);
+    }
+
+    #[test]
+    fn a_disqualified_general_manager_is_replaced_by_the_deputy() {
+        let given = key().and("E-001", staff_status("E-301", "suspended")).and("E-401", grade_proposed("C-01", "B"));
+        let given = given.and("E-801", reviewed(1, "endorse"));
+        given.when("E-801", approved("B")).then_refused(Code::E_SOD, "R-025");
+        given.when("E-902", approved("B")).then_refused(Code::E_FORBIDDEN, "R-102");
+        given.when("E-802", approved("B")).then(["credit_grade.approved"]);
+    }
+
+    #[test]
+    fn where_nobody_is_left_nobody_decides() {
+        let alone = ["E-301", "E-801", "E-802"].iter().fold(proposed(), |given, id| given.and("E-001", staff_status(id, "suspended")));
+        for who in ["E-302", "E-402", "E-902"] {
+            alone.when(who, approved("B")).then_refused(Code::E_SOD, "R-025");
+        }
+    }
+
+    #[test]
+    fn who_holds_a_step_takes_it_under_its_role() {
+        let given = proposed().and("system", role_given("E-301", "salesperson", "north"));
+        given.when("E-301/salesperson", approved("B")).then_refused(Code::E_FORBIDDEN, "R-102");
+        given.when("E-301/regional_gm", approved("B")).then(["credit_grade.approved"]);
+    }
+
+    #[test]
+    fn the_grade_approved_is_the_one_proposed_on_the_grade_in_force() {
+        proposed().when("E-301", approved("C")).then_refused(Code::E_RULE, "R-102");
+        proposed().when("E-301", approved("B").with("from", "A")).then_refused(Code::E_RULE, "R-042");
+        proposed().when("E-301", approved("B").with("chain", json!([]))).then_refused(Code::E_RULE, "R-042");
+    }
+
+    #[test]
+    fn a_grade_that_came_into_force_meanwhile_makes_the_proposal_stale() {
+        let later = approved("B").with("effective_at", "2026-04-01T00:00:00+08:00");
+        let given = proposed().and("E-301", later);
+        let given = given.and("E-101", grade_proposed("C-01", "C")).at("2026-04-01T00:00:00+08:00");
+        given.when("E-301", approved("C")).then_refused(Code::E_CONFLICT, "R-103");
+        given.when("E-301", rejected()).then(["credit_grade.rejected"]);
+    }
+
+    #[test]
+    fn a_grade_takes_effect_at_approval_or_later() {
+        let given = proposed();
+        let effective = |at: Timestamp| approved("B").with("effective_at", json!(at));
+        let early = given.at.minus(Duration::from_secs(300));
+        assert_eq!(given.when("E-301", effective(early)).data()["effective_at"], json!(given.at));
+        let earlier = early.minus(Duration::from_micros(1));
+        given.when("E-301", effective(earlier)).then_refused(Code::E_RULE, "R-106");
+        let given = given.clone().and("E-301", effective(given.at.plus(Duration::from_secs(60))));
+        assert_eq!(in_force(&given), None);
+        let given = given.later(Duration::from_secs(60));
+        assert_eq!(in_force(&given).as_deref(), Some("B"));
+    }
+
+    #[test]
+    fn a_proposal_lapses_after_thirty_days_and_not_a_microsecond_before() {
+        let given = proposed();
+        let month = given.at.plus(Duration::from_secs(30 * 86_400));
+        assert!(due(&given.world, month).is_empty());
+        let lapsed = due(&given.world, month.plus(Duration::from_micros(1)));
+        let [(Event::Withdrawn(Withdrawn { cause, .. }), about)] = lapsed.as_slice() else { panic!("{lapsed:?}") };
+        assert_eq!((*cause, about.subject.as_str()), (Cause::Lapsed, "grade/C-01/credit"));
+        let sooner = given.and("system", adopted("hq", json!({}), json!({ "p.grade.lapse_days": 1 })));
+        assert_eq!(due(&sooner.world, month).len(), 1);
+    }
+
+    /// Sells so many fen to the customer and to another in the year before.
+    fn share(preset: &str, sales: i64, others: i64) -> bool {
+        let given = ordinary()
+            .and("E-101", customer("C-02", "Linhai Shipyard"))
+            .and("system", adopted("hq", json!({ "tier": preset }), json!({})))
+            .and("system", sold("S-1", "C-01", "2025-12-31", sales))
+            .and("system", sold("S-2", "C-02", "2025-01-01", others));
+        key_customer(&given.world, &customer_id("C-01"), given.at)
+    }
+
+    #[test]
+    fn exactly_one_percent_is_key_where_the_preset_says_at_least_and_never_where_it_says_more() {
+        for (preset, sales, others, key) in [
+            ("tier.share_5_1", 1, 99, true),
+            ("tier.share_5_1", 10_000_000, 990_000_001, false),
+            ("tier.share_5_2_1", 1, 99, false),
+            ("tier.share_5_2_1", 2, 98, false),
+            ("tier.share_5_2_1", 20_000_001, 979_999_999, true),
+            ("tier.abcde_manual", 99, 1, false),
+            // Sums beyond what 64 bits could multiply by a hundred.
+            ("tier.share_5_1", 45_000_000_000_000, 8_900_000_000_000_000, false),
+            ("tier.share_5_1", 90_000_000_000_000, 8_900_000_000_000_000, true),
+        ] {
+            assert_eq!(share(preset, sales, others), key, "{preset}: {sales} beside {others}");
+        }
+    }
+
+    #[test]
+    fn without_sales_nobody_is_key_but_main_customers() {
+        let key = |given: &Given| key_customer(&given.world, &customer_id("C-01"), given.at);
+        assert!(!key(&ordinary()));
+        assert!(key(&self::key()));
+        let this_year = ordinary().and("system", sold("S-1", "C-01", "2026-01-01", 500));
+        assert!(!key(&this_year));
+        assert!(key(&this_year.at("2027-01-01T00:00:00+08:00")));
+    }
+
+    #[test]
+    fn a_proposal_without_an_id_is_issued_one() {
+        let proposal = grade_proposed("C-01", "B").without("proposal_id").id("grade-001");
+        assert_eq!(ordinary().when("E-101", proposal).data()["proposal_id"], "grade-001");
     }
 }

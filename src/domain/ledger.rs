@@ -145,3 +145,69 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         Event::Verified(_) | Event::ClockAccepted(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::testing::{Given, Proposed, event, founded, given};
+    use crate::domain::{Code, Verification};
+
+    fn checkpoint(size: i64) -> Proposed {
+        event("ledger.checkpointed", json!({ "size": size, "root": "ab".repeat(32) }))
+    }
+
+    fn verification() -> Proposed {
+        event("ledger.verified", json!({ "from_position": 0, "to_position": 9 }))
+    }
+
+    fn verified(result: Verdict) -> Given {
+        let mut given = given([]);
+        given.fetched.verification =
+            Some(Verification { result: Some(result), first_bad: None, head_hash: Some(Hash([7; 32])) });
+        given
+    }
+
+    #[test]
+    fn a_ledger_is_founded_once() {
+        let given = Given::nothing().when("system", founded()).then(["ledger.initialized"]);
+        given.when("system", founded()).then_refused(Code::E_STATE, "R-022");
+    }
+
+    #[test]
+    fn a_ledger_is_founded_in_a_zone_that_exists() {
+        let given = Given::nothing();
+        given.when("system", founded().with("zone", "Asia/Nowhere")).then_refused(Code::E_SCHEMA, "");
+        let given = given.and("system", founded().with("zone", "Europe/Berlin"));
+        assert_eq!(given.world.ledger.zone.name(), "Europe/Berlin");
+    }
+
+    #[test]
+    fn checkpoints_grow_and_only_the_system_notes_them() {
+        let given = given([("system", checkpoint(10))]);
+        given.when("E-901", checkpoint(20)).then_refused(Code::E_FORBIDDEN, "R-023");
+        for size in [0, 9, 10] {
+            given.when("system", checkpoint(size)).then_refused(Code::E_STATE, "R-004");
+        }
+        assert_eq!(given.and("system", checkpoint(11)).world.ledger.noted_size, 11);
+    }
+
+    #[test]
+    fn what_a_verification_found_is_computed_and_cannot_be_claimed() {
+        let intact = verified(Verdict::Intact);
+        let data = intact.when("E-901", verification()).data();
+        assert_eq!((&data["result"], &data["head_hash"]), (&json!("intact"), &json!(Hash([7; 32]))));
+        intact.when("E-901", verification().with("result", "intact")).then(["ledger.verified"]);
+        let claim = verification().with("result", "intact");
+        verified(Verdict::Broken).when("E-901", claim).then_refused(Code::E_RULE, "R-042");
+        let claim = verification().with("head_hash", "00".repeat(32));
+        intact.when("E-901", claim).then_refused(Code::E_RULE, "R-042");
+        intact.when("E-901", verification().with("first_bad", 3)).then_refused(Code::E_RULE, "R-042");
+    }
+
+    #[test]
+    fn a_range_beyond_the_ledger_is_not_verified() {
+        given([]).when("E-901", verification()).then_refused(Code::E_RULE, "R-002");
+    }
+}

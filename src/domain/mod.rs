@@ -21,6 +21,8 @@ use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, UnitId};
 pub mod catalog;
 pub mod class;
 pub mod role;
+#[cfg(test)]
+mod testing;
 
 use self::catalog::{EventType, Problem, Referent};
 use self::role::Role;
@@ -108,6 +110,14 @@ macro_rules! modules {
                     Self::Common(refusal) => refusal.words(),
                     $(Self::$variant(refusal) => refusal.words(),)*
                 }
+            }
+
+            /// Lists every refusal's name and its words in both languages.
+            #[cfg(test)]
+            pub(crate) fn phrases() -> Vec<(&'static str, &'static str, &'static str)> {
+                let mut all = common::Refusal::phrases().to_vec();
+                $(all.extend($module::Refusal::phrases());)*
+                all
             }
 
             /// Lists every refusal's module, name, code and rule.
@@ -239,6 +249,8 @@ pub mod common {
     super::catalog::refusals! {
         /// No policy permits it.
         Forbidden { rule: String } => E_FORBIDDEN "R-050", "you may not do this ({rule})", "无权执行此操作（{rule}）";
+        /// Nobody decides on what they proposed.
+        SeparateDuties => E_SOD "R-025", "nobody decides on what they proposed", "不得审批本人提出的事项";
         /// A reference points at nothing.
         Unknown { pointer: String, what: String, id: String } => E_REF "",
             "{pointer}: there is no {what} \"{id}\"", "{pointer}：不存在{what}“{id}”";
@@ -508,5 +520,148 @@ pub(crate) fn computed<T: PartialEq + Serialize>(field: &str, supplied: Option<T
             Err(common::Refusal::NotComputed { field: field.into(), computed }.into())
         }
         _ => Ok(computed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::testing::{NOW, contact, customer, given, policy as adopted, sold};
+    use super::*;
+
+    #[test]
+    fn business_time_is_at_most_five_minutes_ahead() {
+        let given = given([("E-101", customer("C-01", "Heyuan"))]);
+        let ahead = |seconds, micros| given.at.plus(Duration::from_secs(seconds)).plus(Duration::from_micros(micros));
+        for who in ["E-101", "system"] {
+            given.when(who, contact("C-01", &["E-101"]).with("at", json!(ahead(300, 0)))).admitted();
+            given.when(who, contact("C-01", &["E-101"]).with("at", json!(ahead(300, 1)))).then_refused(Code::E_RULE, "R-011");
+            given.when(who, customer("C-02", "Linhai").occurred(ahead(300, 1))).then_refused(Code::E_RULE, "R-011");
+        }
+    }
+
+    #[test]
+    fn what_is_recorded_more_than_a_day_later_needs_a_reason() {
+        let given = given([("E-101", customer("C-01", "Heyuan"))]);
+        let day = Duration::from_secs(86_400);
+        given.clone().later(day).when("E-101", contact("C-01", &["E-101"])).then(["contact.recorded"]);
+        let late = given.later(day).later(Duration::from_micros(1));
+        let words = late.when("E-101", contact("C-01", &["E-101"])).then_refused(Code::E_LATE, "R-011");
+        assert!(words.contains("24 hours"));
+        late.when("E-101", contact("C-01", &["E-101"]).late("was ill")).then(["contact.recorded"]);
+        late.when("system", contact("C-01", &["E-101"])).then(["contact.recorded"]);
+        let patient = late.and("system", adopted("north", json!({}), json!({ "p.backdate.hours": 48 })).with("effective_at", "2026-03-04T00:00:00Z"));
+        patient.when("E-101", contact("C-01", &["E-101"])).then_refused(Code::E_LATE, "R-011");
+        let patient = patient.at("2026-03-04T08:00:00+08:00");
+        patient.when("E-101", contact("C-01", &["E-101"])).then(["contact.recorded"]);
+        patient.when("E-501", contact("C-01", &["E-101"])).then_refused(Code::E_LATE, "R-011");
+    }
+
+    #[test]
+    fn what_was_proposed_in_time_is_not_late_when_it_is_approved() {
+        let given = given([]).when("E-002", testing::role_given("E-101", "customer_manager", "north").id("ask-0001")).admitted();
+        let given = given.at("2026-03-12T10:00:00+08:00");
+        let consent = testing::event("approval.given", json!({ "request_id": "ask-0001" }));
+        given.when("E-201", consent).then(["approval.given", "employee.roles_changed"]);
+    }
+
+    #[test]
+    fn a_month_after_the_thirty_first_of_january_is_the_last_of_february() {
+        let day = |text: &str| testing::day(text);
+        for (from, months, to) in [
+            ("2026-01-31", 1, "2026-02-28"), ("2024-01-31", 1, "2024-02-29"), ("2026-03-31", 1, "2026-04-30"), ("2026-01-31", 2, "2026-03-31"),
+        ] {
+            assert_eq!(day(from).plus_months(months), day(to));
+        }
+        assert_eq!(day("2026-03-31").minus_months(1), day("2026-02-28"));
+    }
+
+    #[test]
+    fn a_subject_that_is_not_the_datas_own_is_refused() {
+        let given = given([("E-101", customer("C-01", "Heyuan"))]);
+        given.when("E-401", sold("S-1", "C-01", "2026-03-02", 1).about("sale/S-2")).then_refused(Code::E_SCHEMA, "");
+        given.when("E-401", sold("S-1", "C-01", "2026-03-02", 1).about("sale/S-1")).admitted();
+        given.when("E-002", testing::unit("x", None, None, &[]).about("org/y")).then_refused(Code::E_SCHEMA, "");
+        let named = given.when("E-101", testing::customer_status("C-01", "terminated").about("contact/C-01"));
+        named.then_refused(Code::E_SCHEMA, "");
+    }
+
+    #[test]
+    fn a_business_date_is_one_of_the_ledgers_zone() {
+        let given = given([]);
+        assert_eq!(given.world.date("2026-03-01T15:59:59.999999Z".parse().unwrap()).to_string(), "2026-03-01");
+        assert_eq!(given.world.date("2026-03-01T16:00:00Z".parse().unwrap()).to_string(), "2026-03-02");
+        assert_eq!(given.at, NOW.parse().unwrap());
+    }
+
+    #[test]
+    fn the_world_knows_what_there_is_and_leaves_the_rest_to_the_store() {
+        let world = given([("E-101", customer("C-01", "Heyuan"))]).world;
+        for (referent, there, not_there) in [
+            (Referent::Customer, "C-01", "C-02"), (Referent::Employee, "E-101", "E-999"), (Referent::Unit, "north", "west"),
+        ] {
+            assert_eq!((world.knows(referent, there), world.knows(referent, not_there)), (Some(true), Some(false)));
+            assert_eq!(world.knows(referent, "not an id"), Some(false));
+        }
+        assert_eq!((world.knows(Referent::Sale, "S-1"), world.knows(Referent::Record, "entry-00001")), (None, None));
+        assert_eq!(world.knows(Referent::Elsewhere("contract"), "K-1"), Some(false));
+    }
+
+    #[test]
+    fn the_world_reads_back_from_its_snapshot() {
+        let given = given([("E-101", customer("C-01", "Heyuan")), ("E-401", sold("S-1", "C-01", "2026-03-02", 5))]);
+        let given = given.and("E-101", testing::grade_proposed("C-01", "B"));
+        let given = given.when("E-002", testing::role_given("E-101", "customer_manager", "north")).admitted();
+        let bytes = postcard::to_stdvec(&given.world).unwrap();
+        let back: World = postcard::from_bytes(&bytes).unwrap();
+        assert_eq!(postcard::to_stdvec(&back).unwrap(), bytes);
+        assert_eq!(format!("{back:?}"), format!("{:?}", given.world));
+    }
+
+    #[test]
+    fn every_refusal_is_told_in_both_languages_with_the_same_particulars() {
+        let holes = |text: &str| -> Vec<String> {
+            let mut holes: Vec<String> = text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0.to_owned())).collect();
+            holes.sort();
+            holes
+        };
+        for (name, en, zh) in Refusal::phrases() {
+            assert!(!en.is_empty() && !en.ends_with('.'), "{name}: {en}");
+            assert!(zh.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c)), "{name}: {zh}");
+            assert_eq!(holes(en), holes(zh), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_refusal_cites_a_rule_by_its_number_or_none() {
+        let refusals = Refusal::all();
+        assert_eq!(refusals.len(), Refusal::phrases().len());
+        for (module, name, _, rule) in refusals {
+            let numbered = rule.split_once('-').is_some_and(|(kind, number)| {
+                matches!(kind, "R" | "SM") && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+            });
+            assert!(rule.is_empty() || numbered, "{module} {name}: {rule}");
+        }
+    }
+
+    #[test]
+    fn a_payload_is_written_with_its_keys_in_canonical_order_at_every_depth() {
+        let promise = json!({ "text": "drawings", "responsible": "E-101", "promise_id": "PR-1", "due": "2026-03-09" });
+        let data = given([("E-101", customer("C-01", "Heyuan"))])
+            .when("E-101", contact("C-01", &["E-101"]).with("promises", json!([promise])))
+            .data();
+        assert_eq!(data.to_string(), serde_json_canonicalizer::to_string(&data).unwrap());
+    }
+
+    #[test]
+    fn a_computed_field_may_be_left_out_or_must_agree() {
+        assert_eq!(computed("f", None, Some(1)).unwrap(), Some(1));
+        assert_eq!(computed("f", Some(1), Some(1)).unwrap(), Some(1));
+        assert_eq!(computed::<i64>("f", None, None).unwrap(), None);
+        assert_eq!(computed("f", Some(2), Some(1)).unwrap_err().grounds(), (Code::E_RULE, "R-042"));
+        assert_eq!(computed("f", Some(2), None).unwrap_err().grounds(), (Code::E_RULE, "R-042"));
     }
 }

@@ -110,12 +110,9 @@ impl State {
             .is_some_and(|seat| self.within(owner, &seat))
     }
 
-    /// Returns the head of the unit or of the nearest one above it that has another head than `excluded`.
-    pub fn head_over(&self, unit: &UnitId, excluded: &[&EmployeeId]) -> Option<EmployeeId> {
-        self.line(unit)
-            .iter()
-            .filter_map(|unit| self.units.get(unit)?.head.clone())
-            .find(|head| !excluded.contains(&head))
+    /// Returns the head of the unit or of the nearest one above it whose head is `eligible`.
+    pub fn head_over(&self, unit: &UnitId, eligible: impl Fn(&EmployeeId) -> bool) -> Option<EmployeeId> {
+        self.line(unit).iter().filter_map(|unit| self.units.get(unit)?.head.clone()).find(eligible)
     }
 }
 
@@ -194,4 +191,76 @@ pub(super) fn evolve(state: &mut State, _: &Fact<'_>, event: &Event) {
 
 fn unit_id(defined: &UnitDefined) -> UnitId {
     defined.unit_id.as_str().parse().expect("a subject id is a unit id")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Code;
+    use crate::domain::testing::{customer, given, unit};
+
+    #[test]
+    fn a_unit_never_lies_below_itself() {
+        let given = given([("system", unit("desk", Some("branch"), None, &[]))]);
+        for parent in ["north", "branch", "desk"] {
+            given.when("E-002", unit("north", Some(parent), None, &["north"])).then_refused(Code::E_RULE, "R-052");
+        }
+        given.when("E-002", unit("new", Some("new"), None, &[])).then_refused(Code::E_RULE, "R-052");
+        given.when("E-002", unit("desk", Some("south"), None, &[])).then(["org_unit.defined"]);
+    }
+
+    #[test]
+    fn a_region_belongs_to_one_active_unit() {
+        let taken = given([]).when("E-002", unit("south", Some("hq"), None, &["south", "north"]));
+        assert!(taken.then_refused(Code::E_RULE, "R-052").contains("unit \"north\""));
+        let closed = unit("north", Some("hq"), None, &["north"]).with("status", "closed");
+        let given = given([("system", closed)]);
+        assert!(!given.world.organization.regions.contains_key("north"));
+        given.when("E-002", unit("south", Some("hq"), None, &["south", "north"])).then(["org_unit.defined"]);
+    }
+
+    #[test]
+    fn a_unit_that_owns_customers_is_not_closed_and_keeps_its_region() {
+        let given = given([("E-101", customer("C-01", "Heyuan Alloy Works"))]);
+        let closed = unit("north", Some("hq"), None, &["north"]).with("status", "closed");
+        given.when("E-002", closed).then_refused(Code::E_RULE, "R-052");
+        given.when("E-002", unit("north", Some("hq"), None, &["elsewhere"])).then_refused(Code::E_RULE, "R-052");
+        given.when("E-002", unit("north", Some("hq"), None, &["north", "elsewhere"])).then(["org_unit.defined"]);
+        let closed = unit("south", Some("hq"), None, &["south"]).with("status", "closed");
+        given.when("E-002", closed).then(["org_unit.defined"]);
+    }
+
+    #[test]
+    fn a_role_reaches_its_units_territory_and_below_or_that_of_the_nearest_unit_above() {
+        let organization = given([]).world.organization;
+        for (unit, north, south) in [
+            ("hq", true, true),
+            ("north", true, false),
+            ("branch", true, false),
+            ("south", false, true),
+            ("accounting", true, true),
+            ("unheard-of", false, false),
+        ] {
+            let unit: UnitId = unit.parse().unwrap();
+            assert_eq!(organization.reaches(&unit, "north"), north, "{unit} north");
+            assert_eq!(organization.reaches(&unit, "south"), south, "{unit} south");
+            assert!(!organization.reaches(&unit, "elsewhere"));
+        }
+    }
+
+    #[test]
+    fn the_head_over_a_unit_is_the_nearest_eligible_one() {
+        let organization = given([]).world.organization;
+        let over = |unit: &str, not: &str| organization.head_over(&unit.parse().unwrap(), |head| head.as_str() != not);
+        assert_eq!(over("branch", "nobody"), "E-201".parse().ok());
+        assert_eq!(over("branch", "E-201"), "E-801".parse().ok());
+        assert_eq!(over("hq", "E-801"), None);
+    }
+
+    #[test]
+    fn every_definition_moves_the_revision_that_decisions_rest_on() {
+        let given = given([]);
+        let before = given.world.organization.revision;
+        assert_eq!(given.and("system", unit("desk", Some("hq"), None, &[])).world.organization.revision, before + 1);
+    }
 }

@@ -5,9 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
-use crate::domain::approval::{self, Step};
+use crate::domain::approval;
 use crate::domain::catalog::{Count, INTEGER_MAX, Str, Text, events, refusals};
-use crate::domain::role::Role;
 use crate::domain::{self, About, Actor, Admission, Context, Fact, World};
 use crate::entry::Hash;
 use crate::ids::{EmployeeId, StreamName, UnitId};
@@ -130,7 +129,7 @@ pub struct Version {
 }
 
 refusals! {
-    /// The approver or the drafter decides on their own draft.
+    /// It would have held before it was decided.
     Retroactive => E_RULE "R-014", "a policy cannot take effect in the past", "制度不得追溯生效";
     /// No such preset.
     UnknownPreset { topic: String, preset: String } => E_SCHEMA "",
@@ -208,7 +207,8 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
     if adopted.effective_at < context.at && *context.actor != Actor::System {
         return Err(Refusal::Retroactive.into());
     }
-    let steps = steps(context.actor);
+    let drafter: Vec<&EmployeeId> = context.actor.employee().into_iter().collect();
+    let steps = approval::at_the_top(world, context.at, &drafter);
     if let Some(request) = approval::request(world, context, &Event::Adopted(adopted.clone()).into(), steps)? {
         return Ok(request);
     }
@@ -224,16 +224,6 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
         }),
         context,
     )])
-}
-
-/// The steps a draft by `actor` must pass: the general manager, or for that person's own draft the deputy
-/// and the compliance officer.
-pub(super) fn steps(actor: &Actor) -> Vec<Step> {
-    if actor.role() == Some(Role::GeneralManager) {
-        vec![Step::Holder(Role::DeputyGm), Step::Holder(Role::Compliance)]
-    } else {
-        vec![Step::Holder(Role::GeneralManager)]
-    }
 }
 
 fn check_values(adopted: &Adopted) -> Result<(), Refusal> {
@@ -265,5 +255,134 @@ pub(super) fn evolve(state: &mut State, _: &Fact<'_>, event: &Event) {
             parameters: texts(&adopted.parameters),
         }),
         Event::AccessAdopted(adopted) => state.access = Some(adopted.policy_set),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::Code;
+    use crate::domain::testing::{Given, Proposed, event, given, policy as draft, role_given};
+
+    fn given_consent(request: &str) -> Proposed {
+        event("approval.given", json!({ "request_id": request }))
+    }
+
+    fn unit(id: &str) -> UnitId {
+        id.parse().unwrap()
+    }
+
+    fn hours(given: &Given, at: &str) -> i64 {
+        parameter(&given.world, Some(&unit(at)), given.at, "p.backdate.hours")
+    }
+
+    #[test]
+    fn the_general_manager_approves_a_draft_and_nobody_else() {
+        let given = given([]).when("E-601", draft("hq", json!({}), json!({})).id("draft-01")).then(["approval.requested"]);
+        given.when("E-601", given_consent("draft-01")).then_refused(Code::E_SOD, "R-025");
+        given.when("E-802", given_consent("draft-01")).then_refused(Code::E_FORBIDDEN, "R-025");
+        let approval = given.when("E-801", given_consent("draft-01"));
+        let data = approval.data();
+        assert_eq!((&data["version"], &data["drafted_by"], &data["approved_by"]), (&json!(2), &json!("E-601"), &json!("E-801")));
+        let given = approval.then(["approval.given", "policy.adopted"]);
+        assert_eq!(version(&given.world, Some(&unit("north")), given.at), 2);
+    }
+
+    #[test]
+    fn the_general_managers_own_draft_needs_deputy_and_compliance() {
+        // Acting under another role does not make it somebody else's draft.
+        let both = given([("system", role_given("E-801", "marketing", "hq"))]);
+        for who in ["E-801/general_manager", "E-801/marketing"] {
+            let waiting = both.when(who, draft("hq", json!({}), json!({})).id("draft-02")).then(["approval.requested"]);
+            waiting.when("E-801/general_manager", given_consent("draft-02")).then_refused(Code::E_SOD, "R-025");
+            for order in [["E-802", "E-902"], ["E-902", "E-802"]] {
+                let half = waiting.when(order[0], given_consent("draft-02")).then(["approval.given"]);
+                half.when(order[0], given_consent("draft-02")).then_refused(Code::E_SOD, "R-025");
+                half.when(order[1], given_consent("draft-02")).then(["approval.given", "policy.adopted"]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_policy_never_takes_effect_in_the_past() {
+        let given = given([]);
+        let before = given.at.minus(std::time::Duration::from_micros(1));
+        let past = draft("hq", json!({}), json!({})).with("effective_at", json!(before));
+        given.when("E-601", past).then_refused(Code::E_RULE, "R-014");
+        let waiting = given.when("E-601", draft("hq", json!({}), json!({})).id("draft-03")).then(["approval.requested"]);
+        // Approved too late it would hold for what was decided meanwhile.
+        let waiting = waiting.later(std::time::Duration::from_secs(1));
+        waiting.when("E-801", given_consent("draft-03")).then_refused(Code::E_RULE, "R-014");
+    }
+
+    #[test]
+    fn presets_and_parameters_that_do_not_exist_are_malformed() {
+        let given = given([]);
+        for presets in [json!({ "tier": "tier.unheard_of" }), json!({ "weather": "weather.fine" }), json!({ "tier": 5 })] {
+            given.when("E-601", draft("hq", presets, json!({}))).then_refused(Code::E_SCHEMA, "");
+        }
+        for parameters in [json!({ "p.unheard_of": 1 }), json!({ "p.backdate.hours": "24" }), json!({ "p.grade.credit_scale": 5 })] {
+            given.when("E-601", draft("hq", json!({}), parameters)).then_refused(Code::E_SCHEMA, "");
+        }
+    }
+
+    #[test]
+    fn every_parameter_takes_its_bounds_and_nothing_beyond() {
+        let given = given([]);
+        for parameter in PARAMETERS {
+            let values = match parameter.default {
+                Default::Number(_) => [parameter.min - 1, parameter.min, parameter.max, parameter.max + 1].map(|number| json!(number)),
+                Default::Text(_) => [parameter.min - 1, parameter.min, parameter.max, parameter.max + 1]
+                    .map(|length| json!("A".repeat(usize::try_from(length).unwrap()))),
+            };
+            for (value, fits) in values.into_iter().zip([false, true, true, false]) {
+                let when = given.when("E-601", draft("hq", json!({}), json!({ parameter.name: value })));
+                if fits {
+                    when.then(["approval.requested"]);
+                } else {
+                    when.then_refused(Code::E_SCHEMA, "");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_preset_can_be_adopted_and_the_first_holds_until_one_is() {
+        let given = given([]);
+        for (topic, presets) in PRESETS {
+            assert_eq!(preset(&given.world, None, given.at, topic), presets[0]);
+            for chosen in *presets {
+                let given = given.clone().and("system", draft("hq", json!({ *topic: chosen }), json!({})));
+                assert_eq!(preset(&given.world, Some(&unit("branch")), given.at, topic), *chosen);
+            }
+        }
+    }
+
+    #[test]
+    fn a_policy_holds_for_its_unit_and_below_from_its_day_on() {
+        let given = given([("system", draft("north", json!({}), json!({ "p.backdate.hours": 48 })))]);
+        assert_eq!(["north", "branch", "hq", "south"].map(|at| hours(&given, at)), [48, 48, 24, 24]);
+        let next = draft("hq", json!({}), json!({ "p.backdate.hours": 72 })).with("effective_at", "2026-04-01T00:00:00+08:00");
+        let given = given.and("system", next).at("2026-03-31T23:59:59.999999+08:00");
+        assert_eq!(hours(&given, "hq"), 24);
+        let given = given.at("2026-04-01T00:00:00+08:00");
+        assert_eq!(["north", "hq"].map(|at| hours(&given, at)), [72, 72]);
+    }
+
+    #[test]
+    fn the_version_is_computed() {
+        let given = given([]);
+        given.when("system", draft("hq", json!({}), json!({})).with("version", 2)).then(["policy.adopted"]);
+        given.when("system", draft("hq", json!({}), json!({})).with("version", 7)).then_refused(Code::E_RULE, "R-042");
+    }
+
+    #[test]
+    fn only_the_system_adopts_access_policies() {
+        let adopted = event("access_policy.adopted", json!({ "policy_set": "ab".repeat(32), "policies": 90, "release": "1.0" }));
+        given([]).when("E-801", adopted.clone()).then_refused(Code::E_FORBIDDEN, "R-023");
+        let given = given([("system", adopted)]);
+        assert_eq!(given.world.policy.access.map(|hash| hash.to_string()), Some("ab".repeat(32)));
     }
 }

@@ -10,12 +10,14 @@ use crate::access::relation;
 use crate::clock::Timestamp;
 use crate::domain::catalog::{self, EventType, Kind, Referent};
 use crate::domain::class::Class;
+use crate::domain::role::Role;
 use crate::domain::{self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, customer, sale};
 use crate::entry::{Entry, Hash};
-use crate::ids::{self, CustomerId, EntryId, StreamName};
+use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName};
 use crate::ledger::claims::term;
 use crate::ledger::proposal::{Expected, Proposal, Receipt};
 use crate::ledger::state::{State, data_of};
+use crate::ledger::tail::begun;
 use crate::ledger::{Shared, SubmitError};
 use crate::seal::ring::Purpose;
 use crate::seal::{self, Place};
@@ -45,7 +47,7 @@ pub(super) struct Prepared {
 /// The counters a decision rests on: if one has moved, the door decides again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Basis {
-    pub(super) member: Option<(crate::ids::EmployeeId, u64)>,
+    pub(super) member: Option<(EmployeeId, u64)>,
     pub(super) organization: u64,
     pub(super) customers: Vec<(CustomerId, Option<u64>)>,
     pub(super) access: Option<Hash>,
@@ -53,7 +55,7 @@ pub(super) struct Basis {
 
 impl Basis {
     /// Reads the counters of an asker and the customers asked about.
-    pub(super) fn of(world: &World, employee: Option<&crate::ids::EmployeeId>, customers: &[CustomerId]) -> Self {
+    pub(super) fn of(world: &World, employee: Option<&EmployeeId>, customers: &[CustomerId]) -> Self {
         let revision = |id| world.employee.members.get(id).map_or(0, |member| member.revision);
         Self {
             member: employee.map(|id| (id.clone(), revision(id))),
@@ -139,7 +141,11 @@ impl Shared {
             {
                 return Err(Stop::Failed(SubmitError::NotFound));
             }
-            let refusal = common::Refusal::Forbidden { rule: denied };
+            // Separation of duties is a code of its own, whoever notices it first.
+            let refusal = match denied.as_str() {
+                "R-025" => common::Refusal::SeparateDuties,
+                _ => common::Refusal::Forbidden { rule: denied },
+            };
             return Err(Stop::Refused(Refused {
                 command: kind.name.to_owned(),
                 refusal: refusal.into(),
@@ -258,7 +264,7 @@ impl Shared {
     }
 
     /// Asks the policies for a reading of a matter.
-    pub(super) fn decide(&self, role: crate::domain::role::Role, matter: Matter, facts: Facts) -> Decision {
+    pub(super) fn decide(&self, role: Role, matter: Matter, facts: Facts) -> Decision {
         self.policies.decide(role, Action::Read, Resource::Matter(matter), facts)
     }
 
@@ -360,17 +366,7 @@ impl Shared {
     #[expect(clippy::type_complexity, reason = "claims and the conflict among them, read once by the caller")]
     pub(super) fn claims(&self, event: &Event, id: &EntryId) -> Result<((Vec<(Term, common::Refusal)>, Option<common::Refusal>), u64), Stop> {
         let mut wanted = vec![(term("id", id.as_str()), common::Refusal::IdTaken)];
-        let supplied = match event {
-            Event::Sale(sale::Event::Recorded(sale)) => sale.sale_id.as_ref().map(|id| ("sale_id", "sale", id)),
-            Event::Contact(domain::contact::Event::Recorded(contact)) => {
-                contact.contact_id.as_ref().map(|id| ("contact_id", "contact", id))
-            }
-            Event::Grade(domain::grade::Event::Proposed(proposed)) => {
-                proposed.proposal_id.as_ref().map(|id| ("proposal_id", "proposal", id))
-            }
-            _ => None,
-        };
-        if let Some((space, what, subject)) = supplied.filter(|(_, _, subject)| **subject != ids::issued(id)) {
+        if let Some((space, what, subject)) = begun(event).filter(|(_, _, subject)| **subject != ids::issued(id)) {
             let taken = common::Refusal::SubjectTaken { what: what.into(), id: subject.to_string() };
             wanted.push((term(space, subject.as_str()), taken.clone()));
             wanted.push((term("id", subject.as_str()), taken));

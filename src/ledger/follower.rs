@@ -1,25 +1,31 @@
 //! What follows behind the writer: the store, the tree, the signed checkpoint, the snapshot.
 
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::catalog;
 use crate::entry::Entry;
-use crate::journal::{Frame, Reader};
-use crate::ledger::Shared;
+use crate::journal::{Frame, Reader, Recompressor};
+use crate::ledger::{Shared, Signal};
 use crate::ledger::door::{class_of, holder};
 use crate::ledger::snapshot;
 use crate::ledger::state::{State, data_of};
 use crate::ledger::tail::{claims, item, terms};
 use crate::proof::tile::FullTile;
 use crate::proof::{merkle, tile};
-use crate::seal::ring::Purpose;
+use crate::seal::ring::{self, Purpose};
 use crate::seal;
 
 /// The most blocks, and the longest time, the signed checkpoint stays behind (`design` §2).
 const CHECKPOINT_BLOCKS: u64 = 64;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+/// How often the follower looks up while nothing comes, and after how many such looks it signs what there is.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const IDLE_LOOKS: u32 = 10;
+/// How often full segments are looked for.
+const RECOMPRESS_EVERY: Duration = Duration::from_secs(5);
 /// Entries between two snapshots: what a start after a crash has to fold at most.
 const SNAPSHOT_ENTRIES: u64 = 1 << 16;
 
@@ -31,7 +37,6 @@ pub(super) struct Follower {
     pub(super) next_block: u64,
     pub(super) snapshot_size: u64,
     pub(super) last_checkpoint: Duration,
-    pub(super) recompressor: Option<crate::journal::Recompressor>,
 }
 
 /// Why the follower ends before it is told to.
@@ -54,7 +59,7 @@ pub enum FollowError {
     Sign(#[from] crate::proof::checkpoint::SignError),
     /// The key ring cannot be written.
     #[error("the key ring cannot be written")]
-    Ring(#[from] crate::seal::ring::WriteError),
+    Ring(#[from] ring::WriteError),
 }
 
 impl Follower {
@@ -64,17 +69,19 @@ impl Follower {
             tracing::error!(error = %chained(&error), "the ledger cannot go on");
             self.shared.fail();
         }
-        self.shared.followed.notify_all();
+        self.shared.signal.notify();
     }
 
     fn follow(&mut self) -> Result<(), FollowError> {
         let mut unsigned = 0;
+        let mut idle = 0_u32;
         let mut latest: Option<Arc<State>> = None;
         loop {
-            let received = self.blocks.recv_timeout(CHECKPOINT_EVERY / 4);
+            let received = self.blocks.recv_timeout(LOOK_EVERY);
             let closing = matches!(received, Err(RecvTimeoutError::Disconnected));
             let mut last = None;
-            if let Ok((block, state)) = received {
+            if let Ok((block, state)) = &received {
+                let (block, state) = (*block, state.clone());
                 last = Some((block, state));
                 // Whatever has piled up is taken in one go, up to the next checkpoint.
                 while unsigned < CHECKPOINT_BLOCKS {
@@ -88,7 +95,10 @@ impl Follower {
                 self.take_blocks(block)?;
                 latest = Some(state);
             }
-            let due = self.shared.clock_elapsed().saturating_sub(self.last_checkpoint) >= CHECKPOINT_EVERY;
+            idle = if matches!(received, Err(RecvTimeoutError::Timeout)) { idle + 1 } else { 0 };
+            let due = self.shared.clock_elapsed().saturating_sub(self.last_checkpoint) >= CHECKPOINT_EVERY
+                || idle >= IDLE_LOOKS
+                || self.shared.hurry.load(Ordering::SeqCst);
             if unsigned > 0 && (due || unsigned >= CHECKPOINT_BLOCKS || closing) {
                 self.sign()?;
                 unsigned = 0;
@@ -101,13 +111,6 @@ impl Follower {
                     self.snapshot(&state)?;
                 }
                 return Ok(());
-            }
-            if let Some(recompressor) = &self.recompressor
-                && unsigned == 0
-                && let Err(error) = recompressor.recompress_next()
-            {
-                tracing::warn!(%error, "a full segment stays as it was written");
-                self.recompressor = None;
             }
         }
     }
@@ -128,7 +131,7 @@ impl Follower {
         let stored = self.shared.shelf.store().len();
         self.shared.shelf.forget(stored);
         self.shared.recent.forget(stored);
-        self.shared.followed.notify_all();
+        self.shared.signal.notify();
         Ok(())
     }
 
@@ -151,6 +154,17 @@ impl Follower {
             self.snapshot_size = state.size;
         }
         Ok(())
+    }
+}
+
+/// Recompresses full segments beside everything else, one at a time, until the ledger is gone.
+pub(super) fn recompress(signal: &Signal, recompressor: &Recompressor) {
+    while !signal.closing.load(Ordering::SeqCst) {
+        signal.wait(RECOMPRESS_EVERY);
+        if let Err(error) = recompressor.recompress_next() {
+            tracing::warn!(%error, "a full segment stays as it was written");
+            return;
+        }
     }
 }
 
@@ -185,7 +199,7 @@ impl Shared {
     }
 
     /// Tells the key ring of every seal in an entry that a crash may have made it forget.
-    pub(super) fn adopt(&self, entry: &Entry) -> Result<(), crate::seal::ring::AdoptError> {
+    pub(super) fn adopt(&self, entry: &Entry) -> Result<(), ring::AdoptError> {
         if !entry.data.get().contains("\"s1.") {
             return Ok(());
         }

@@ -47,8 +47,9 @@ impl Ledger {
 
 impl Shared {
     fn prepare_founding(&self, base: &State, ahead: &State, proposal: &Proposal) -> Result<Prepared, Stop> {
-        let kind = catalog::find(&proposal.kind)
-            .ok_or_else(|| Refusal::from(common::Refusal::UnknownType { name: proposal.kind.chars().take(60).collect() }))?;
+        let kind = catalog::find(&proposal.kind).ok_or_else(|| {
+            Refusal::from(common::Refusal::UnknownType { name: proposal.kind.chars().take(60).collect() })
+        })?;
         let id = match &proposal.id {
             Some(id) => id.parse().map_err(|_| Refusal::from(common::Refusal::BadId))?,
             None => self.source.entry_id(self.clock.now()),

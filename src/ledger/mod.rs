@@ -109,10 +109,32 @@ pub(crate) struct Shared {
     turn: AtomicU64,
     unwritable: AtomicBool,
     broken: AtomicBool,
-    followed: Condvar,
-    following: Mutex<()>,
+    /// Somebody waits for the signed checkpoint.
+    hurry: AtomicBool,
+    signal: Arc<Signal>,
     pub(crate) views: reading::Views,
     _lock: std::fs::File,
+}
+
+/// Tells whoever waits that the follower has moved on, or that the ledger is closing.
+#[derive(Debug, Default)]
+struct Signal {
+    closing: AtomicBool,
+    followed: Condvar,
+    following: Mutex<()>,
+}
+
+impl Signal {
+    /// Waits for the next sign, `most` at the longest.
+    fn wait(&self, most: Duration) {
+        let following = self.following.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whether it was a sign or the time does not matter: everybody looks again.
+        drop(self.followed.wait_timeout(following, most));
+    }
+
+    fn notify(&self) {
+        self.followed.notify_all();
+    }
 }
 
 /// How often a door decides again before it gives up.
@@ -260,11 +282,11 @@ impl Ledger {
     /// Waits until the signed checkpoint covers everything entered so far.
     pub fn settle(&self) {
         let size = self.shared.state().size;
-        let mut following = self.shared.following.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.hurry.store(true, Ordering::SeqCst);
         while self.shared.signed().checkpoint.size < size && self.shared.check_writable().is_ok() {
-            let waited = self.shared.followed.wait_timeout(following, Duration::from_millis(50));
-            following = waited.unwrap_or_else(PoisonError::into_inner).0;
+            self.shared.signal.wait(Duration::from_millis(50));
         }
+        self.shared.hurry.store(false, Ordering::SeqCst);
     }
 
     /// Ends the writer and its follower; a signed checkpoint and a snapshot cover everything when it returns.
@@ -279,6 +301,8 @@ impl Ledger {
         }
         // After this nobody may enter anything: the snapshot is the end.
         self.shared.unwritable.store(true, Ordering::SeqCst);
+        self.shared.signal.closing.store(true, Ordering::SeqCst);
+        self.shared.signal.notify();
     }
 }
 
@@ -299,7 +323,7 @@ impl Shared {
 
     fn fail(&self) {
         self.unwritable.store(true, Ordering::SeqCst);
-        self.followed.notify_all();
+        self.signal.notify();
     }
 
     fn signed(&self) -> RwLockReadGuard<'_, Signed> {
@@ -353,7 +377,7 @@ impl Shared {
         // In its slot before it leaves the process: a start can tell when acknowledged entries are missing.
         snapshot::write_checkpoint(&self.home.data, &signed, self.turn.fetch_add(1, Ordering::SeqCst))?;
         *self.signed.write().unwrap_or_else(PoisonError::into_inner) = signed;
-        self.followed.notify_all();
+        self.signal.notify();
         Ok(())
     }
 
@@ -361,10 +385,8 @@ impl Shared {
         if self.shelf.waiting() <= most {
             return;
         }
-        let mut following = self.following.lock().unwrap_or_else(PoisonError::into_inner);
         while self.shelf.waiting() > most / 2 && self.check_writable().is_ok() {
-            let waited = self.followed.wait_timeout(following, Duration::from_millis(20));
-            following = waited.unwrap_or_else(PoisonError::into_inner).0;
+            self.signal.wait(Duration::from_millis(20));
         }
     }
 }

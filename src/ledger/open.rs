@@ -5,8 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Condvar, Mutex, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, RwLock};
 
 use arc_swap::ArcSwap;
 use ed25519_dalek::SigningKey;
@@ -19,7 +18,7 @@ use crate::entry::{Entry, Hash};
 use crate::ids::Source;
 use crate::journal::{self, Encoder, FileJournal, Journal};
 use crate::ledger::claims::Recent;
-use crate::ledger::follower::{FollowError, Follower};
+use crate::ledger::follower::{self, FollowError, Follower};
 use crate::ledger::reading::Views;
 use crate::ledger::snapshot::{self, Signed};
 use crate::ledger::state::{FoldError, State};
@@ -241,8 +240,8 @@ impl Ledger {
             turn: AtomicU64::new(covered),
             unwritable: AtomicBool::new(false),
             broken: AtomicBool::new(false),
-            followed: Condvar::new(),
-            following: Mutex::new(()),
+            hurry: AtomicBool::new(false),
+            signal: Arc::default(),
             views: Views::default(),
             _lock: lock,
         });
@@ -271,10 +270,14 @@ impl Ledger {
             next_block: head.next_block,
             snapshot_size,
             last_checkpoint: elapsed,
-            recompressor: opened.recompressor,
             shared: shared.clone(),
             blocks: block_receiver,
         };
+        if let Some(recompressor) = opened.recompressor {
+            let signal = shared.signal.clone();
+            let run = move || follower::recompress(&signal, &recompressor);
+            std::thread::Builder::new().name("recompressor".into()).spawn(run).map_err(failed(home.data.clone()))?;
+        }
         let threads = Threads {
             writer: spawn("writer", shared.clone(), move || writer.run()).map_err(failed(home.data.clone()))?,
             follower: spawn("follower", shared.clone(), move || follower.run()).map_err(failed(home.data.clone()))?,
@@ -308,6 +311,10 @@ impl Shared {
     /// Folds what the journal holds beyond the snapshot, and brings store, tree and key ring up to it.
     fn recover(&self, mut state: State, stored: u64) -> Result<State, OpenError> {
         let covered = self.checkpoint();
+        // A store that was wiped has lost its tiles too: the tree grows again from the first leaf.
+        if stored == 0 {
+            *self.growth_mut() = Growth::new();
+        }
         let mut growth_size = self.growth().size();
         self.check_root(growth_size, &covered)?;
         // The store may lag behind the snapshot, the index behind the store: read from the first that does.

@@ -185,6 +185,24 @@ struct Built {
     targets: Vec<String>,
 }
 
+/// An answer with what must be durable before it leaves, if anything must.
+struct Composed {
+    answered: Answered,
+    recording: Option<(Vec<Access>, Basis, crate::clock::Date)>,
+}
+
+/// What an access entry says, gathered in one place.
+struct Recorded<'a> {
+    principal: &'a Principal,
+    actor: &'a Actor,
+    asked: &'a Asked,
+    subject: &'a Subject,
+    targets: &'a [String],
+    seen: &'a Seen,
+    position: u64,
+    body: &'a Value,
+}
+
 /// What the subject of a question is.
 #[derive(Clone, Debug, Default)]
 struct Subject {
@@ -228,6 +246,31 @@ impl Ledger {
         asked: &Asked,
         subject: &Subject,
     ) -> Result<Option<Answered>, ViewError> {
+        let mut composed = self.compose(principal, state, member, held, asked, subject)?;
+        let Some((accesses, basis, day)) = composed.recording.take() else { return Ok(Some(composed.answered)) };
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Read(Box::new(Reading { accesses, basis, day, reply })))?;
+        match answer.await.map_err(|_| ViewError::Unwritable)? {
+            Answer::Entered(receipts) => {
+                composed.answered.recorded = receipts.into_iter().map(|receipt| receipt.index).collect();
+                Ok(Some(composed.answered))
+            }
+            Answer::Refused(_, refusal) => Err(ViewError::Refused(refusal)),
+            Answer::Moved => Ok(None),
+            Answer::Unwritable => Err(ViewError::Unwritable),
+        }
+    }
+
+    /// Folds and redacts; what comes of it leaves only when its recording is durable.
+    fn compose(
+        &self,
+        principal: &Principal,
+        state: &State,
+        member: &Member,
+        held: &Held,
+        asked: &Asked,
+        subject: &Subject,
+    ) -> Result<Composed, ViewError> {
         let shared = &self.shared;
         let end = shared.end_of(state, asked.as_of)?;
         let now = shared.clock.now();
@@ -243,35 +286,26 @@ impl Ledger {
         let open = |seal: &str, at: &projection::SealedAt| shared.open_seal(seal, &at.id, &at.kind, &at.pointer);
         let mut sight = Sight::new(&reader, &open, asked.reveal);
         sight.turn_to(subject.customer.as_ref());
-        let mut built = self.build(state, end, now, asked, subject, &mut sight)?;
+        let Built { node, next, targets } = self.build(state, end, now, asked, subject, &mut sight)?;
         let node = match &subject.customer {
-            Some(customer) => Node::About(customer.clone(), Box::new(std::mem::replace(&mut built.node, Node::absent()))),
-            None => std::mem::replace(&mut built.node, Node::absent()),
+            Some(customer) => Node::About(customer.clone(), Box::new(node)),
+            None => node,
         };
-        let mut body = sight.show(&node);
+        let body = sight.show(&node);
         let seen = std::mem::take(&mut sight.seen);
         let position = end.saturating_sub(1);
-        let masked = seen.masked.iter().cloned().collect();
-        let answered = |body: Value, recorded| Answered { body, position, next: built.next.clone(), role: held.role, masked, recorded };
         // A reading of the list alone, and of proofs, leaves no entry.
-        let quiet = seen.classes.iter().all(|class| *class == Class::C0) && seen.opened.is_empty() && !built.raw(asked);
-        if quiet && asked.mode == Mode::View {
-            return Ok(Some(answered(body, Vec::new())));
-        }
-        let actor = Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() };
-        let (accesses, customers) = shared.accesses(principal, &actor, asked, subject, &built, &seen, position, &mut body);
-        let basis = Basis::of(&state.world, Some(&principal.employee), &customers);
-        let (reply, answer) = oneshot::channel();
-        let day = state.world.date(now);
-        self.send(Job::Read(Box::new(Reading { accesses, basis, day, reply })))?;
-        match answer.await.map_err(|_| ViewError::Unwritable)? {
-            Answer::Entered(receipts) => {
-                Ok(Some(answered(body, receipts.into_iter().map(|receipt| receipt.index).collect())))
-            }
-            Answer::Refused(_, refusal) => Err(ViewError::Refused(refusal)),
-            Answer::Moved => Ok(None),
-            Answer::Unwritable => Err(ViewError::Unwritable),
-        }
+        let quiet = seen.classes.iter().all(|class| *class == Class::C0) && seen.opened.is_empty() && asked.mode == Mode::View;
+        let recording = (!quiet).then(|| {
+            let actor = Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() };
+            let read = Recorded { principal, actor: &actor, asked, subject, targets: &targets, seen: &seen, position, body: &body };
+            let (accesses, customers) = shared.accesses(&read);
+            let basis = Basis::of(&state.world, Some(&principal.employee), &customers);
+            (accesses, basis, state.world.date(now))
+        });
+        let masked = seen.masked.iter().cloned().collect();
+        let answered = Answered { body, position, next, role: held.role, masked, recorded: Vec::new() };
+        Ok(Composed { answered, recording })
     }
 
     async fn deny(
@@ -390,12 +424,6 @@ impl Ledger {
         shared.save_register(size);
         shared.shelf.store().flush().map_err(|_| ViewError::Store)?;
         Ok(size)
-    }
-}
-
-impl Built {
-    fn raw(&self, asked: &Asked) -> bool {
-        matches!(asked.view.key, "evidence")
     }
 }
 
@@ -936,18 +964,8 @@ impl Shared {
     }
 
     /// The access entries of an answer, at most 64 customers each, and the customers the decision rests on.
-    #[expect(clippy::too_many_arguments, reason = "everything an access entry says, gathered in one place")]
-    fn accesses(
-        &self,
-        principal: &Principal,
-        actor: &Actor,
-        asked: &Asked,
-        subject: &Subject,
-        built: &Built,
-        seen: &Seen,
-        position: u64,
-        body: &mut Value,
-    ) -> (Vec<Access>, Vec<CustomerId>) {
+    fn accesses(&self, read: &Recorded<'_>) -> (Vec<Access>, Vec<CustomerId>) {
+        let Recorded { principal, actor, asked, subject, targets, seen, position, body } = *read;
         let mut customers: Vec<CustomerId> = seen.customers.clone();
         customers.extend(subject.customer.clone());
         customers.sort();
@@ -971,10 +989,10 @@ impl Shared {
             .into_iter()
             .map(|group| {
                 let salt = self.source.salt();
-                let targets: Vec<String> = if group.is_empty() { built.targets.clone() } else { group.iter().map(ToString::to_string).collect() };
+                let shown: Vec<String> = if group.is_empty() { targets.to_vec() } else { group.iter().map(ToString::to_string).collect() };
                 let accessed = audit::Accessed {
                     view: Str(asked.view.key.into()),
-                    targets: targets.iter().map(|target| Str(cut(target, 80))).collect(),
+                    targets: shown.iter().map(|target| Str(cut(target, 80))).collect(),
                     classes: seen.classes.iter().filter_map(|class| Shown::of(*class)).collect(),
                     masked: seen.masked.iter().take(64).map(|name| Str(cut(name, 60))).collect(),
                     mode: asked.mode,

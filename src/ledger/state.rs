@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::clock::Timestamp;
-use crate::domain::role::Role;
 use crate::domain::{About, Actor, Event, Fact, World};
 use crate::entry::{EncodeError, Entry, Hash, Link};
 use crate::ids::{EntryId, StreamName};
@@ -58,6 +57,7 @@ pub(crate) struct Made {
     pub(crate) bytes: Vec<u8>,
     pub(crate) hash: Hash,
     pub(crate) entry: Entry,
+    pub(crate) claims: Vec<crate::store::Term>,
 }
 
 impl State {
@@ -92,8 +92,9 @@ impl State {
         let bytes = entry.encode()?;
         let hash = Hash::of(&bytes);
         let index = self.size;
+        let claims = crate::ledger::tail::claims_of(&event, &entry.id);
         self.take_over(&entry, &event, &draft.actor, hash);
-        Ok(Made { index, bytes, hash, entry })
+        Ok(Made { index, bytes, hash, entry, claims })
     }
 
     /// Folds an entry read back from the journal.
@@ -192,7 +193,7 @@ pub fn actor_of(entry: &Entry) -> Option<Actor> {
 }
 
 /// Reads the payload of an entry as a JSON value.
-pub fn data_of(data: &RawValue) -> serde_json::Value {
+pub(super) fn data_of(data: &RawValue) -> serde_json::Value {
     serde_json::from_str(data.get()).unwrap_or_default()
 }
 

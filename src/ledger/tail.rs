@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::domain::{Event, contact, grade, sale};
 use crate::entry::Entry;
+use crate::ids::{self, EntryId, SubjectId};
 use crate::ledger::claims::term;
 use crate::store::{Direction, Item, ReadError, Store, Term};
 
@@ -133,20 +135,33 @@ pub(crate) fn family_term(family: &str) -> Term {
 
 /// Returns what an entry uses up: its id, and the id of a subject it begins.
 pub(crate) fn claims(entry: &Entry) -> Vec<Term> {
-    let mut claims = vec![term("id", entry.id.as_str())];
-    let field = match entry.kind.as_str() {
-        "sale.recorded" => "sale_id",
-        "contact.recorded" => "contact_id",
-        "credit_grade.proposed" => "proposal_id",
-        _ => return claims,
-    };
-    let data: serde_json::Value = serde_json::from_str(entry.data.get()).unwrap_or_default();
-    let id = data.get(field).and_then(serde_json::Value::as_str).unwrap_or_default();
+    match entry.kind.as_str() {
+        "sale.recorded" | "contact.recorded" | "credit_grade.proposed" => match Event::decode(&entry.kind, entry.data.get()) {
+            Some(Ok(event)) => claims_of(&event, &entry.id),
+            Some(Err(_)) | None => vec![term("id", entry.id.as_str())],
+        },
+        _ => vec![term("id", entry.id.as_str())],
+    }
+}
+
+/// Returns what an event entered under `id` uses up.
+pub(crate) fn claims_of(event: &Event, id: &EntryId) -> Vec<Term> {
+    let mut claims = vec![term("id", id.as_str())];
     // An id issued by the service is the entry's own, which is used up already.
-    if id != crate::ids::issued(&entry.id).as_str() {
-        claims.push(term(field, id));
+    if let Some((space, _, subject)) = begun(event).filter(|(_, _, subject)| **subject != ids::issued(id)) {
+        claims.push(term(space, subject.as_str()));
     }
     claims
+}
+
+/// The id of the subject an event begins: its key space, its kind, itself.
+pub(crate) fn begun(event: &Event) -> Option<(&'static str, &'static str, &SubjectId)> {
+    match event {
+        Event::Sale(sale::Event::Recorded(sale)) => sale.sale_id.as_ref().map(|id| ("sale_id", "sale", id)),
+        Event::Contact(contact::Event::Recorded(contact)) => contact.contact_id.as_ref().map(|id| ("contact_id", "contact", id)),
+        Event::Grade(grade::Event::Proposed(proposed)) => proposed.proposal_id.as_ref().map(|id| ("proposal_id", "proposal", id)),
+        _ => None,
+    }
 }
 
 /// Builds the store's item of an entry.

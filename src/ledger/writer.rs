@@ -216,7 +216,7 @@ impl Writer {
 
     /// Whether an entry of the open block uses up the term: those are not among the recent claims yet.
     fn claimed(&self, open: &Open, term: crate::store::Term) -> bool {
-        open.made.iter().any(|made| tail::claims(&made.entry).contains(&term))
+        open.made.iter().any(|made| made.claims.contains(&term))
     }
 
     fn admit(&mut self, proposal: &Prepared, open: &mut Open) -> Result<Vec<Receipt>, Halt> {
@@ -469,7 +469,7 @@ impl Writer {
                 return Err(Failed);
             }
             for made in &open.made {
-                self.shared.recent.note(made.index, tail::claims(&made.entry));
+                self.shared.recent.note(made.index, made.claims.iter().copied());
             }
             self.shared.shelf.push(open.made.into_iter().map(|made| (made.bytes, tail::terms(&made.entry))));
             let state = Arc::new(self.state.clone());

@@ -292,11 +292,6 @@ impl Archive {
         let class = catalog::find("customer.registered").and_then(|kind| kind.field(name)).map_or(Class::C1, |field| field.class);
         self.items.get(name).map_or_else(|| Node::of(class, Value::Null), Item::cell)
     }
-
-    /// The list's columns, for whoever folds all customers.
-    pub(super) fn value(&self, name: &str) -> Value {
-        self.items.get(name).map_or(Value::Null, |item| serde_json::from_str(&item.value).unwrap_or_default())
-    }
 }
 
 impl Item {

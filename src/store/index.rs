@@ -317,7 +317,7 @@ impl Memory {
 /// How many runs of one tier become one of the next.
 const MERGED_RUNS: usize = 4;
 
-/// Runs of 4,194,304 entries are merged no further: a filter of that size is 5 MiB, and during a merge it is there twice.
+/// Runs of 4,194,304 entries are merged no further: their filter takes 5 MiB, twice that during a merge.
 const TIER_MAX: u8 = 4;
 
 /// A posting is merged once per tier; twice that much work keeps every tier ahead.

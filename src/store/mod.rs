@@ -81,7 +81,7 @@ pub enum Direction {
 /// How large a store may grow in memory, and how it is cut on disk.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Bytes of memory for caching; half of it holds unpacked entries. sled takes several times its share.
+    /// Bytes of memory for caching; half of it holds unpacked entries, the rest goes to sled, which takes more.
     pub cache_bytes: u64,
     /// How many entries a sled directory holds, a multiple of 32; fixed when a store is made, ignored afterwards.
     pub entries_per_shelf: u64,
@@ -194,7 +194,7 @@ impl Store {
     pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
         let format = Format::open(directory, options)?;
         let failed = Arc::new(AtomicBool::new(false));
-        let share = options.cache_bytes / 8;
+        let share = options.cache_bytes / SLED_SHARE;
 
         let (shelves, len) = open_shelves(directory, format, share, &failed)?;
 
@@ -662,6 +662,9 @@ impl Inner {
             }
             // Between the two another reader may have closed it to open a third.
             if let Some(outcome) = shelf.read_if_open(Table::Packs, &work) {
+                if shelf.reads() >= FULL_SHELF_READS_MAX {
+                    self.close_full(&shelf);
+                }
                 return outcome.map_err(|error| entry_error(error, index));
             }
         }
@@ -676,6 +679,18 @@ impl Inner {
         };
         if let Some(surplus) = surplus {
             surplus.close();
+        }
+    }
+
+    /// Closes a full shelf, which lets go of the memory that reading has taken; the next read opens it again.
+    fn close_full(&self, shelf: &Arc<Shelf>) {
+        let full = {
+            let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            let place = opened.iter().position(|other| Arc::ptr_eq(other, shelf));
+            place.and_then(|place| opened.remove(place))
+        };
+        if let Some(full) = full {
+            full.close();
         }
     }
 
@@ -878,8 +893,14 @@ const INDEX_TABLES: &[Table] = &[Table::Terms, Table::Claims, Table::Tiles, Tabl
 /// The fastest level: higher ones cost several times as much for a tenth less disk.
 const COMPRESSION_LEVEL: i32 = 1;
 
+/// Each sled directory caches this part, and takes several times as much: unpacked entries are worth more.
+const SLED_SHARE: u64 = 32;
+
 /// Each full shelf that is open has a thread and a cache of its own.
 const FULL_SHELVES_OPEN: usize = 4;
+
+/// How many reads may go by before a full shelf is closed: opening it costs some milliseconds.
+const FULL_SHELF_READS_MAX: u64 = 1024;
 
 /// A leaf of sled holds eight packs or more.
 const READ_AHEAD_PACKS: usize = 16;

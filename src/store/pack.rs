@@ -142,13 +142,14 @@ const SLOT_BYTES: usize = 128;
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
 
     proptest! {
         #[test]
-        fn what_was_packed_is_unpacked(entries in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 0..40)) {
+        fn what_was_packed_is_unpacked(entries in vec(vec(any::<u8>(), 0..300), 0..40)) {
             let count = u64::try_from(entries.len()).unwrap();
             let pack = Pack::parse(encode(entries.iter().map(Vec::as_slice)), count).unwrap();
             for (place, entry) in (0..).zip(&entries) {
@@ -158,7 +159,7 @@ mod tests {
         }
 
         #[test]
-        fn foreign_bytes_never_make_the_parser_stumble(raw in proptest::collection::vec(any::<u8>(), 0..300), count in 0_u64..4) {
+        fn foreign_bytes_never_make_the_parser_stumble(raw in vec(any::<u8>(), 0..300), count in 0_u64..4) {
             if let Some(pack) = Pack::parse(raw.clone(), count) {
                 let entries: Vec<_> = (0..count).map(|place| pack.entry(place).unwrap()).collect();
                 prop_assert_eq!(encode(entries.into_iter()), raw);

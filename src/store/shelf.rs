@@ -4,6 +4,8 @@
 //! * `flush` of sled does not sync on Linux; here it is followed by `fdatasync` on a handle of our own.
 //! * sled writes a snapshot when it opens and never otherwise, so a crash replays all that was written since.
 //!   A shelf counts that and is reopened in time.
+//! * sled looks at its cache only after thousands of reads, so what was read stays in memory whatever the limit.
+//!   A shelf counts the reads too; reopening lets go of all of it.
 //! * After a failed write nothing more is written, and the handles are left to the process to end: dropping
 //!   them could hang.
 
@@ -57,6 +59,7 @@ pub(crate) struct Shelf {
     cache_bytes: u64,
     handles: RwLock<Option<Handles>>,
     written_bytes: AtomicU64,
+    reads: AtomicU64,
     dirty: AtomicBool,
     failed: Arc<AtomicBool>,
 }
@@ -70,6 +73,7 @@ impl Shelf {
             cache_bytes,
             handles: RwLock::new(None),
             written_bytes: AtomicU64::new(0),
+            reads: AtomicU64::new(0),
             dirty: AtomicBool::new(false),
             failed: Arc::clone(failed),
         }
@@ -108,16 +112,18 @@ impl Shelf {
         self.close_handles(handles.take());
         let opened = self.open_handles().map_err(|error| self.fail(io::Error::other(error)))?;
         *handles = Some(opened);
-        self.written_bytes.store(0, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Reopens when a crash would have much to replay.
+    /// Reopens when a crash would have much to replay, or much that was read is in memory.
     pub(crate) fn reopen_in_time(&self) -> Result<(), WriteError> {
-        if self.written_bytes.load(Ordering::Relaxed) < REPLAY_BYTES_MAX {
-            return Ok(());
-        }
-        self.reopen()
+        let due = self.written_bytes.load(Ordering::Relaxed) >= REPLAY_BYTES_MAX || self.reads() >= READS_MAX;
+        if due { self.reopen() } else { Ok(()) }
+    }
+
+    /// Returns how many reads there were since the opening.
+    pub(crate) fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
     }
 
     /// Reads from one table.
@@ -139,6 +145,7 @@ impl Shelf {
         work: impl FnOnce(&sled::Tree) -> Result<T, ValueError>,
     ) -> Option<Result<T, ValueError>> {
         let guard = self.guard();
+        self.reads.fetch_add(1, Ordering::Relaxed);
         guard.as_ref().and_then(|handles| handles.tree(table)).map(work)
     }
 
@@ -216,6 +223,8 @@ impl Shelf {
         };
         let handles = opened?;
         handles.sync_all(&self.path, created).map_err(|error| self.open_failed(error))?;
+        self.written_bytes.store(0, Ordering::Relaxed);
+        self.reads.store(0, Ordering::Relaxed);
         Ok(handles)
     }
 
@@ -344,6 +353,9 @@ impl Handles {
 
 /// What may be written to a shelf before it is reopened: some 0.3 seconds of replay after a crash.
 const REPLAY_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// How many reads may go by before a shelf that is written to is reopened: each leaves some 50 KiB in memory.
+const READS_MAX: u64 = 4096;
 
 /// How long a disk may take for what sled has left to do.
 const CLOSE_WAIT_MAX: Duration = Duration::from_secs(30);

@@ -319,6 +319,7 @@ const HEADER_BYTES: usize = 1 + 1 + 2 + 4 + 8 + CHECKSUM_BYTES;
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
@@ -337,7 +338,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_sealed_is_unsealed(raw in proptest::collection::vec(any::<u8>(), 0..40_000), key in proptest::collection::vec(any::<u8>(), 0..40)) {
+        fn what_was_sealed_is_unsealed(raw in vec(any::<u8>(), 0..40_000), key in vec(any::<u8>(), 0..40)) {
             let parts = sealed(&key, &raw);
             prop_assert!(parts.iter().all(|part| part.len() <= VALUE_BYTES_MAX));
             prop_assert_eq!(unseal(&key, &parts).unwrap(), Value { tag: 7, bytes: raw });

@@ -1,0 +1,207 @@
+//! What leaders, accounting and the archive do in the morning, each on their day of the week.
+
+use serde_json::json;
+
+use crate::clock::{Clock as _, Date};
+use crate::demo::BuildError;
+use crate::demo::company::REGIONS;
+use crate::demo::words::{DOUBTS, OPINIONS, sentence};
+use crate::demo::years::{Fate, Years, hours, leader, set};
+use crate::domain::grade::Seat;
+use crate::domain::role::Role;
+use crate::ids::SubjectId;
+use crate::ledger::Proposal;
+
+impl Years<'_> {
+    /// What leaders and the archive do in the morning, each on their day of the week.
+    pub(super) async fn decide(&mut self, day: Date, at: usize, days: usize) -> Result<(), BuildError> {
+        if at == days * 2 / 5 {
+            self.revise_policy().await?;
+        }
+        match self.weekday(day) {
+            0 => {
+                self.check_archives(day).await?;
+                self.reassign(at).await?;
+            }
+            1 | 4 => {
+                let work = (0..REGIONS.len()).map(|region| self.decide_regional(region)).collect();
+                self.enter_together(work).await?;
+            }
+            2 => {
+                self.decide_last(Seat::AccountingHead, "E-402").await?;
+                self.propose_as_accounting().await?;
+            }
+            3 => self.decide_last(Seat::GeneralManager, "E-801").await?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The general manager drafts, deputy and compliance officer consent.
+    async fn revise_policy(&mut self) -> Result<(), BuildError> {
+        let draft = self.proposal(
+            "policy.adopted",
+            None,
+            json!({
+                "unit": "HQ",
+                "presets": {},
+                "parameters": { "p.visit.max_minutes": 45, "p.dormant.months": 9 },
+                "effective_at": self.clock.now().plus(hours(24 * 7)),
+                "reason": "年度修订：延长拜访时长与停止交易期限 Yearly revision: longer visits, later dormancy",
+            }),
+        );
+        let (deputy, compliance) = (self.consent(&draft), self.consent(&draft));
+        self.enter("E-801", vec![draft]).await?;
+        self.pause(3600);
+        self.enter("E-802", vec![deputy]).await?;
+        self.pause(900);
+        self.enter("E-902", vec![compliance]).await
+    }
+
+    async fn check_archives(&mut self, day: Date) -> Result<(), BuildError> {
+        let quarter = self.zone.start_of(day.minus_months(3));
+        let period = self.zone.date(quarter).to_string();
+        let (year, month) =
+            (period.get(..4).unwrap_or_default(), period.get(5..7).and_then(|month| month.parse::<u32>().ok()));
+        let period = format!("{year}Q{}", month.unwrap_or(1).saturating_sub(1) / 3 + 1);
+        let wanted = self.plan.events / 10_000;
+        let mut proposals = Vec::new();
+        for _ in 0..wanted {
+            let place = self.dice.place(self.clients.len());
+            let due = day.plus_months(1);
+            let Some(client) = self.clients.get_mut(place) else { break };
+            if !client.open || client.ended || client.checked >= period {
+                continue;
+            }
+            client.checked.clone_from(&period);
+            let (subject, chinese, keeper) = (format!("customer/{}", client.id), client.chinese, client.keeper);
+            let mut data = json!({ "kind": "quarterly", "period": period, "result": "confirmed" });
+            if self.dice.percent(25) {
+                let responsible = self.keepers.get(keeper).map_or("E-501", |keeper| keeper.person.id);
+                let (item, action) = if chinese {
+                    ("信用代码", "补充并核对")
+                } else {
+                    ("Registration number", "Supply and compare")
+                };
+                set(&mut data, "result", Some("incomplete".into()));
+                set(
+                    &mut data,
+                    "findings",
+                    Some(json!([{ "item": item, "action": action, "due": due, "responsible": responsible }])),
+                );
+            }
+            proposals.push(self.proposal("archive.verified", Some(subject), data));
+        }
+        self.enter("E-501", proposals).await
+    }
+
+    /// Sales managers move a customer to another of their people now and then.
+    async fn reassign(&mut self, at: usize) -> Result<(), BuildError> {
+        for region in 0..REGIONS.len() {
+            if !self.dice.percent(30) {
+                continue;
+            }
+            let people: Vec<usize> = (0..self.keepers.len())
+                .filter(|at| {
+                    self.keepers
+                        .get(*at)
+                        .is_some_and(|keeper| keeper.region == region && keeper.person.role == Role::Salesperson)
+                })
+                .collect();
+            let from = people.get(self.dice.place(people.len())).copied().unwrap_or(0);
+            let to = people.get((at + self.dice.place(people.len())) % people.len().max(1)).copied().unwrap_or(0);
+            let Some(client) = self.client_of(from).filter(|_| from != to) else { continue };
+            let (Some(id), Some(owner)) =
+                (self.clients.get(client).map(|client| client.id.clone()), self.keepers.get(to))
+            else {
+                continue;
+            };
+            let data = json!({
+                "owner": owner.person.id,
+                "co_contacts": [],
+                "reason": "reassignment",
+                "effective_at": self.clock.now(),
+            });
+            let manager = leader(Role::SalesManager, region);
+            let proposal = self.proposal("customer.owner_assigned", Some(format!("customer/{id}")), data);
+            self.enter(manager, vec![proposal]).await?;
+            if let Some(client) = self.clients.get_mut(client) {
+                client.keeper = to;
+            }
+            if let Some(keeper) = self.keepers.get_mut(from) {
+                keeper.clients.retain(|kept| *kept != client);
+            }
+            if let Some(keeper) = self.keepers.get_mut(to) {
+                keeper.clients.push(client);
+            }
+        }
+        Ok(())
+    }
+
+    /// The regional general manager reviews what goes further and decides what does not.
+    fn decide_regional(&mut self, region: usize) -> (&'static str, Vec<Proposal>) {
+        let word = REGIONS.get(region).copied().unwrap_or_default();
+        let state = self.ledger.state();
+        let mut proposals = Vec::new();
+        for (id, open) in &state.world.grade.open {
+            let here =
+                state.world.customer.customers.get(&open.customer).is_some_and(|customer| customer.region == word);
+            let fate = self.fates.get(id).copied().unwrap_or(Fate::Lapsed);
+            if !here || !open.taken.is_empty() || matches!(fate, Fate::Lapsed | Fate::Withdrawn) {
+                continue;
+            }
+            let chinese = self.speaks_chinese(open.customer.as_str());
+            if open.seats.len() > 1 {
+                let (verdict, words) = match fate {
+                    Fate::Returned => ("return", &DOUBTS[..]),
+                    Fate::Approved | Fate::Rejected | Fate::Withdrawn | Fate::Lapsed => ("endorse", &OPINIONS[..]),
+                };
+                let opinion = sentence(&mut self.dice, words, chinese);
+                let data = json!({ "proposal_id": id, "step": 1, "verdict": verdict, "opinion": opinion });
+                proposals.push(self.proposal("credit_grade.reviewed", None, data));
+            } else {
+                proposals.push(self.decision(id, &open.to, fate, chinese));
+            }
+        }
+        (leader(Role::RegionalGm, region), proposals)
+    }
+
+    /// Whoever holds the last seat of a longer chain decides.
+    async fn decide_last(&mut self, seat: Seat, decider: &str) -> Result<(), BuildError> {
+        let state = self.ledger.state();
+        let mut proposals = Vec::new();
+        for (id, open) in &state.world.grade.open {
+            if open.seats.len() == open.taken.len() + 1 && open.seats.len() > 1 && open.seats.last() == Some(&seat) {
+                let fate = self.fates.get(id).copied().unwrap_or(Fate::Approved);
+                let chinese = self.speaks_chinese(open.customer.as_str());
+                proposals.push(self.decision(id, &open.to, fate, chinese));
+            }
+        }
+        self.enter(decider, proposals).await
+    }
+
+    fn decision(&mut self, id: &SubjectId, to: &str, fate: Fate, chinese: bool) -> Proposal {
+        match fate {
+            Fate::Rejected | Fate::Returned => {
+                let reason = sentence(&mut self.dice, &DOUBTS, chinese);
+                self.proposal("credit_grade.rejected", None, json!({ "proposal_id": id, "reason": reason }))
+            }
+            Fate::Approved | Fate::Withdrawn | Fate::Lapsed => {
+                let opinion = sentence(&mut self.dice, &OPINIONS, chinese);
+                self.proposal("credit_grade.approved", None, json!({ "proposal_id": id, "to": to, "opinion": opinion }))
+            }
+        }
+    }
+
+    /// Accounting rates a key customer of its own accord.
+    async fn propose_as_accounting(&mut self) -> Result<(), BuildError> {
+        let place = self.dice.place(self.clients.len());
+        let keys: Vec<usize> =
+            self.clients.iter().enumerate().filter(|(_, client)| client.weight == "main").map(|(at, _)| at).collect();
+        let client = keys.get(place % keys.len().max(1)).copied();
+        match client.filter(|_| self.dice.percent(30)).and_then(|client| self.grading(client)) {
+            Some(proposal) => self.enter("E-401", vec![proposal]).await,
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,494 @@
+//! Three years of work, day by day: who is there, what a day consists of, and how it is proposed.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::access::principal::{Principal, Purpose};
+use crate::clock::{Date, ManualClock, Timestamp, Zone};
+use crate::demo::company::{self, Person, REGIONS, STAFF, UNITS, region_of};
+use crate::demo::dice::Dice;
+use crate::demo::{BuildError, Plan};
+use crate::domain::role::Role;
+use crate::ids::{self, EmployeeId, EntryId, SubjectId};
+use crate::ledger::{Asked, Ledger, Proposal, SubmitError, ViewError};
+use crate::projection;
+
+/// The company at work.
+pub(super) struct Years<'a> {
+    pub(super) ledger: &'a Ledger,
+    pub(super) clock: &'a ManualClock,
+    pub(super) zone: Zone,
+    pub(super) plan: Plan,
+    pub(super) dice: Dice,
+    /// The number of the last proposal.
+    pub(super) proposed: u64,
+    /// Proposals the rules refused though nobody meant them to be.
+    pub(super) refused: u64,
+    pub(super) clients: Vec<Client>,
+    pub(super) keepers: Vec<Keeper>,
+    pub(super) promises: Vec<Promise>,
+    pub(super) fates: BTreeMap<SubjectId, Fate>,
+    pub(super) sold: VecDeque<Sold>,
+    pub(super) owed: Owed,
+}
+
+/// A customer, as the people of the demo know it.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) chinese: bool,
+    pub(super) individual: bool,
+    pub(super) weight: &'static str,
+    pub(super) keeper: usize,
+    /// The working day on which the archive is opened.
+    pub(super) opens_on: usize,
+    pub(super) open: bool,
+    pub(super) ended: bool,
+    /// Entries a grade may rest on, the latest last.
+    pub(super) evidence: VecDeque<EntryId>,
+    pub(super) checked: String,
+}
+
+/// Somebody who looks after customers.
+#[derive(Clone, Debug)]
+pub(super) struct Keeper {
+    pub(super) person: &'static Person,
+    pub(super) region: usize,
+    pub(super) clients: Vec<usize>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Promise {
+    pub(super) id: String,
+    pub(super) client: usize,
+    pub(super) responsible: &'static str,
+    pub(super) due: Date,
+}
+
+/// What will become of a grade proposal, unless somebody decides otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Approved,
+    Rejected,
+    Returned,
+    Withdrawn,
+    Lapsed,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Sold {
+    pub(super) id: EntryId,
+    pub(super) client: usize,
+    pub(super) product: usize,
+    pub(super) amount: u64,
+}
+
+/// What is due of each kind of work, in thousandths.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Owed {
+    pub(super) grades: u64,
+    pub(super) profiles: u64,
+    pub(super) classes: u64,
+    pub(super) statuses: u64,
+}
+
+impl<'a> Years<'a> {
+    /// Gathers the company; nothing is entered yet.
+    pub(super) fn new(ledger: &'a Ledger, clock: &'a ManualClock, zone: Zone, plan: Plan, dice: Dice) -> Self {
+        let keepers = STAFF
+            .iter()
+            .filter(|person| matches!(person.role, Role::Salesperson | Role::CustomerManager))
+            .filter_map(|person| Some(Keeper { person, region: region_of(person.unit)?, clients: Vec::new() }))
+            .collect();
+        Self {
+            ledger,
+            clock,
+            zone,
+            plan,
+            dice,
+            proposed: 0,
+            refused: 0,
+            clients: Vec::new(),
+            keepers,
+            promises: Vec::new(),
+            fates: BTreeMap::new(),
+            sold: VecDeque::new(),
+            owed: Owed::default(),
+        }
+    }
+
+    /// Lives from the day after `first` until `now` and returns how many proposals were refused unmeant.
+    ///
+    /// # Errors
+    /// The ledger can no longer be written.
+    pub(super) async fn live(
+        mut self,
+        first: Date,
+        now: Timestamp,
+        progress: &mut impl FnMut(u64),
+    ) -> Result<u64, BuildError> {
+        self.gather(first).await?;
+        let days = self.working_days(first, now);
+        self.meet(days.len());
+        for (at, day) in days.iter().enumerate() {
+            self.live_through(*day, at, days.len()).await?;
+            progress(self.ledger.state().size);
+        }
+        self.clock.advance_to(now);
+        self.ledger.tick().await?;
+        progress(self.ledger.state().size);
+        Ok(self.refused)
+    }
+
+    /// Units, staff, roles with the general manager's consent, and heads.
+    async fn gather(&mut self, first: Date) -> Result<(), BuildError> {
+        let units = UNITS.iter().map(|unit| self.unit(unit, None)).collect();
+        self.enter("E-812", units).await?;
+        let mut staff = Vec::new();
+        let mut roles = Vec::new();
+        for (number, person) in STAFF.iter().enumerate().filter(|(_, person)| !person.founds()) {
+            staff.push(self.proposal(
+                "employee.registered",
+                None,
+                json!({
+                    "employee_id": person.id,
+                    "name": person.name,
+                    "unit": person.unit,
+                    "joined_on": first,
+                    "contact_phone": format!("000-5550-{number:04}"),
+                }),
+            ));
+            roles.push(self.proposal(
+                "employee.roles_changed",
+                Some(format!("employee/{}", person.id)),
+                json!({
+                    "added": [{ "role": person.role.key(), "unit": person.unit }],
+                    "removed": [],
+                    "reason": "到岗 Takes up the post",
+                }),
+            ));
+        }
+        self.pause(600);
+        self.enter("E-812", staff).await?;
+        self.pause(600);
+        let given = roles.iter().map(|request| self.consent(request)).collect::<Vec<_>>();
+        self.enter("E-813", roles).await?;
+        self.pause(600);
+        self.enter("E-801", given).await?;
+        self.pause(600);
+        let units = UNITS.iter().map(|unit| self.unit(unit, unit.head)).collect();
+        self.enter("E-812", units).await?;
+        Ok(())
+    }
+
+    fn unit(&mut self, unit: &company::Unit, head: Option<&str>) -> Proposal {
+        let mut data = json!({
+            "unit_id": unit.id,
+            "name": unit.name,
+            "kind": unit.kind,
+            "parent": unit.parent,
+            "territory": unit.territory.into_iter().collect::<Vec<_>>(),
+            "status": "active",
+        });
+        set(&mut data, "head", head.map(Value::from));
+        self.proposal("org_unit.defined", None, data)
+    }
+
+    /// Every day from Monday to Friday that was over by `now`.
+    fn working_days(&self, first: Date, now: Timestamp) -> Vec<Date> {
+        let mut days = Vec::new();
+        let mut day = first.next();
+        while self.zone.start_of(day).plus(hours(20)) <= now {
+            if self.weekday(day) < 5 {
+                days.push(day);
+            }
+            day = day.next();
+        }
+        days
+    }
+
+    /// The day of the week, Monday being 0.
+    pub(super) fn weekday(&self, day: Date) -> u8 {
+        let noon = self.zone.start_of(day).plus(hours(12));
+        // The first of January 1970 was a Thursday.
+        u8::try_from((noon.micros().div_euclid(86_400_000_000) + 3).rem_euclid(7)).unwrap_or(0)
+    }
+
+    /// Decides who the customers will be, who keeps them, and when their archives are opened.
+    fn meet(&mut self, days: usize) {
+        let wanted = usize::try_from(self.plan.customers).unwrap_or(0);
+        let mut clients = Vec::with_capacity(wanted);
+        for number in 0..wanted {
+            let (name, chinese) = company::name(number);
+            let weight = match self.dice.below(100) {
+                0..4 => "main",
+                4..60 => "general",
+                _ => "scattered",
+            };
+            let role = if weight == "main" { Role::CustomerManager } else { Role::Salesperson };
+            let able: Vec<usize> = (0..self.keepers.len())
+                .filter(|at| self.keepers.get(*at).is_some_and(|keeper| keeper.person.role == role))
+                .collect();
+            let keeper = able.get(self.dice.place(able.len())).copied().unwrap_or(0);
+            // Most archives are brought along into the first months; the others come as the company grows.
+            let opens_on = match self.dice.percent(60) {
+                true => self.dice.place(days.min(120)),
+                false => self.dice.place(days.saturating_sub(days / 20)),
+            };
+            let opens_on = (opens_on..days).find(|day| records(keeper, *day)).unwrap_or(0);
+            let individual = weight == "scattered" && self.dice.percent(4);
+            clients.push(Client {
+                id: String::new(),
+                name,
+                chinese,
+                individual,
+                weight,
+                keeper,
+                opens_on,
+                open: false,
+                ended: false,
+                evidence: VecDeque::new(),
+                checked: String::new(),
+            });
+        }
+        clients.sort_by_key(|client| (client.opens_on, client.keeper));
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.id = format!("C-{:05}", number + 1);
+        }
+        self.clients = clients;
+    }
+
+    async fn live_through(&mut self, day: Date, at: usize, days: usize) -> Result<(), BuildError> {
+        let midnight = self.zone.start_of(day);
+        let before = self.ledger.state().size;
+        let left = u64::try_from(days - at).unwrap_or(1);
+        let budget = self.plan.events.saturating_sub(before).div_ceil(left);
+        self.clock.advance_to(midnight.plus(hours(8)));
+        self.ledger.tick().await?;
+        self.clock.advance_to(midnight.plus(minutes(570)));
+        self.decide(day, at, days).await?;
+        self.clock.advance_to(midnight.plus(hours(11)));
+        if at.is_multiple_of(2) {
+            self.read(at / 2).await?;
+        }
+        self.clock.advance_to(midnight.plus(minutes(990)));
+        self.record(day, at, budget).await?;
+        let entered = self.ledger.state().size - before;
+        self.sell(day, budget.saturating_sub(entered)).await
+    }
+
+    /// What is read in the course of a day; a few readings are refused, which is entered too.
+    async fn read(&mut self, at: usize) -> Result<(), BuildError> {
+        let keeper = self.dice.place(self.keepers.len());
+        if let (Some(person), Some(client)) =
+            (self.keepers.get(keeper).map(|keeper| keeper.person.id), self.client_of(keeper))
+        {
+            let view = self.dice.word(&["archive", "card", "promises"]);
+            self.look(person, view, self.client_id(client), "sales_work").await?;
+        }
+        let anybody = self.dice.place(self.clients.len());
+        if self.clients.get(anybody).is_none_or(|client| !client.open) {
+            return Ok(());
+        }
+        match at % 10 {
+            3 => self.look("E-901", "grade_audit", self.client_id(anybody), "audit: 年度抽查 yearly sample").await,
+            5 => {
+                self.look(
+                    leader(Role::RegionalGm, at % REGIONS.len()),
+                    "archive",
+                    self.client_id(anybody),
+                    "management",
+                )
+                .await
+            }
+            6 => self.look("E-402", "grades", self.client_id(anybody), "credit_review").await,
+            7 => self.look("E-102", "archive", self.client_id(anybody), "sales_work").await,
+            8 => self.look("E-902", "access_log", format!("customer/{}", self.client_id(anybody)), "compliance").await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn look(&self, who: &str, view: &str, subject: String, purpose: &str) -> Result<(), BuildError> {
+        let (Some(view), Ok(employee)) = (projection::view(view), who.parse::<EmployeeId>()) else { return Ok(()) };
+        let asked = Asked { subject: Some(subject), purpose: Purpose::parse(purpose).ok(), ..Asked::new(view) };
+        match self.ledger.view(&Principal::new(employee), &asked).await {
+            Err(ViewError::Unwritable) => Err(SubmitError::Unwritable.into()),
+            Err(ViewError::Integrity) => Err(SubmitError::Integrity.into()),
+            // Whoever may not read is told so, and that is entered.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Proposes for several people at once, for each in one batch.
+    pub(super) async fn enter_together(&mut self, work: Vec<(&'static str, Vec<Proposal>)>) -> Result<(), BuildError> {
+        let work: Vec<_> = work.into_iter().filter(|(_, batch)| !batch.is_empty()).collect();
+        let ledger = self.ledger;
+        let entered = together(work.iter().map(|(who, batch)| async move {
+            match who.parse::<EmployeeId>() {
+                Ok(employee) if batch.len() <= BATCH_MAX => {
+                    ledger.submit(&Principal::new(employee), batch).await.is_ok()
+                }
+                Ok(_) | Err(_) => false,
+            }
+        }))
+        .await;
+        // What did not go in whole is looked at one by one.
+        for ((who, batch), entered) in work.into_iter().zip(entered) {
+            if !entered {
+                self.enter(who, batch).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Proposes for one person, in batches; what the rules refuse is left out and counted.
+    pub(super) async fn enter(&mut self, who: &str, mut proposals: Vec<Proposal>) -> Result<(), BuildError> {
+        let Ok(employee) = who.parse::<EmployeeId>() else { return Ok(()) };
+        let principal = Principal::new(employee);
+        while !proposals.is_empty() {
+            let rest = proposals.split_off(proposals.len().min(BATCH_MAX));
+            let mut batch = std::mem::replace(&mut proposals, rest);
+            while !batch.is_empty() {
+                let at = match self.ledger.submit(&principal, &batch).await {
+                    Ok(_) => break,
+                    Err(SubmitError::Refused { at, refusal }) => {
+                        let kind = batch.get(at).map_or("", |proposal| proposal.kind.as_str());
+                        tracing::warn!(who, kind, refusal = refusal.words().0, "a proposal of the demo was refused");
+                        at
+                    }
+                    Err(SubmitError::NotFound) => 0,
+                    Err(error) => return Err(error.into()),
+                };
+                self.refused += 1;
+                if at < batch.len() {
+                    batch.remove(at);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn proposal(&mut self, kind: &str, subject: Option<String>, data: Value) -> Proposal {
+        self.proposed += 1;
+        Proposal {
+            kind: kind.into(),
+            subject,
+            id: Some(format!("demo-{:07}", self.proposed)),
+            data,
+            ..Proposal::default()
+        }
+    }
+
+    /// The consent to what waits after this proposal.
+    pub(super) fn consent(&mut self, request: &Proposal) -> Proposal {
+        let request = request.id.as_deref().and_then(|id| id.parse::<EntryId>().ok()).map(|id| ids::issued(&id));
+        self.proposal("approval.given", None, json!({ "request_id": request }))
+    }
+
+    pub(super) fn client_of(&mut self, keeper: usize) -> Option<usize> {
+        let clients = &self.keepers.get(keeper)?.clients;
+        clients.get(self.dice.place(clients.len())).copied()
+    }
+
+    pub(super) fn client_id(&self, client: usize) -> String {
+        self.clients.get(client).map(|client| client.id.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn speaks_chinese(&self, id: &str) -> bool {
+        let number = id.strip_prefix("C-").and_then(|digits| digits.parse::<usize>().ok()).unwrap_or(1);
+        self.clients.get(number.saturating_sub(1)).is_some_and(|client| client.chinese)
+    }
+
+    pub(super) fn cite(&mut self, client: usize, id: Option<String>) {
+        if let (Some(client), Some(id)) = (self.clients.get_mut(client), id.and_then(|id| id.parse().ok())) {
+            client.evidence.push_back(id);
+            if client.evidence.len() > 5 {
+                client.evidence.pop_front();
+            }
+        }
+    }
+
+    pub(super) fn owe(&mut self, of: impl FnOnce(&mut Owed) -> &mut u64) -> bool {
+        let owed = of(&mut self.owed);
+        let due = *owed >= 1000;
+        if due {
+            *owed -= 1000;
+        }
+        due
+    }
+
+    pub(super) fn pause(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    pub(super) fn pause_some(&mut self, least: u64, most: u64) {
+        let seconds = self.dice.between(least, most);
+        self.pause(seconds);
+    }
+}
+
+/// Drives futures side by side, each for the first time in the order in which they stand.
+async fn together<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    poll_fn(|context| {
+        for (future, output) in running.iter_mut().filter(|(_, output)| output.is_none()) {
+            if let Poll::Ready(ready) = future.as_mut().poll(context) {
+                *output = Some(ready);
+            }
+        }
+        if running.iter().all(|(_, output)| output.is_some()) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    running.into_iter().filter_map(|(_, output)| output).collect()
+}
+
+/// Whether somebody writes up their customers on that working day: twice a week, not all on the same days.
+pub(super) fn records(keeper: usize, day: usize) -> bool {
+    matches!((day + keeper) % 5, 0 | 2)
+}
+
+/// The one who leads a region in that role.
+pub(super) fn leader(role: Role, region: usize) -> &'static str {
+    let leads = |person: &&Person| person.role == role && region_of(person.unit) == Some(region);
+    STAFF.iter().find(leads).map_or("E-801", |person| person.id)
+}
+
+pub(super) fn set(data: &mut Value, field: &str, value: Option<Value>) {
+    if let (Value::Object(fields), Some(value)) = (data, value) {
+        fields.insert(field.to_owned(), value);
+    }
+}
+
+pub(super) fn hours(hours: u64) -> Duration {
+    Duration::from_secs(hours * 3600)
+}
+
+pub(super) fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(minutes * 60)
+}
+
+/// Proposals in one batch.
+const BATCH_MAX: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_writes_up_their_customers_twice_in_five_working_days() {
+        for keeper in 0..28 {
+            assert_eq!((100..105).filter(|day| records(keeper, *day)).count(), 2);
+        }
+    }
+
+    #[test]
+    fn each_region_is_led_by_somebody_of_that_region() {
+        assert_eq!(leader(Role::RegionalGm, 0), "E-301");
+        assert_eq!(leader(Role::SalesManager, 3), "E-204");
+    }
+}

@@ -1,0 +1,327 @@
+//! Reading: every view by its key, as JSON or as a table in CSV.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Map, Value};
+
+use crate::clock::Timestamp;
+use crate::domain::audit::Mode;
+use crate::http::api::{self, Named, Parameters};
+use crate::http::error::Problem;
+use crate::http::session::Asker;
+use crate::http::Door;
+use crate::ledger::{Answered, AsOf, Asked, ViewError};
+use crate::projection::{self, View};
+
+/// `GET /v1/views/{key}`: any view.
+pub(crate) async fn one(
+    State(door): State<Arc<Door>>,
+    asker: Asker,
+    Named(key): Named,
+    mut parameters: Parameters,
+) -> Result<Response, Problem> {
+    let subject = parameters.take("subject");
+    let question = Question { view: projection::view(&key), subject };
+    answer(&door, asker, question, parameters).await
+}
+
+/// A view and what it is asked about.
+pub(crate) struct Question {
+    view: Option<&'static View>,
+    subject: Option<String>,
+}
+
+impl Question {
+    /// Asks for a view that is known here.
+    pub(crate) fn of(key: &'static str, subject: Option<String>) -> Self {
+        Self { view: projection::view(key), subject }
+    }
+}
+
+/// Answers a question in the form asked for; the reading is durable before the answer leaves.
+pub(crate) async fn answer(
+    door: &Door,
+    asker: Asker,
+    question: Question,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let view = question.view.ok_or(Problem::View(ViewError::NotFound))?;
+    let mut asked = Asked::new(view);
+    asked.subject = question.subject;
+    asked.purpose = asker.purpose;
+    let format = narrow(&mut asked, parameters)?;
+    let answered = door.ledger.view(&asker.principal, &asked).await.map_err(Problem::View)?;
+    let headers = headers(&answered);
+    let mut response = match format {
+        Format::Whole => api::json(&answered.body),
+        Format::Json => api::json(&with_place(answered)),
+        Format::Csv => table(view, answered)?,
+    };
+    response.headers_mut().extend(headers);
+    Ok(response)
+}
+
+/// In which form a view is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// The body alone, byte for byte what it is elsewhere: evidence.
+    Whole,
+    /// The body with its place in the ledger.
+    Json,
+    /// A table taken out.
+    Csv,
+}
+
+/// Takes over what the parameters say of a question.
+fn narrow(asked: &mut Asked, mut parameters: Parameters) -> Result<Format, Problem> {
+    if let Some(text) = parameters.take("as_of") {
+        asked.as_of = as_of(&text)?;
+    }
+    if let Some(text) = parameters.take("limit") {
+        asked.limit = limit(&text)?;
+    }
+    asked.after = parameters.take("after");
+    asked.reveal = match parameters.take("reveal").as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Problem::value("/reveal", "must be true or false", "须为 true 或 false")),
+    };
+    let format = match (asked.view.key, parameters.take("format").as_deref()) {
+        ("evidence", None | Some("json")) => Format::Whole,
+        (_, None | Some("json")) => Format::Json,
+        (_, Some("csv")) => Format::Csv,
+        _ => return Err(Problem::value("/format", "must be json or csv", "须为 json 或 csv")),
+    };
+    // Read from the request by whoever found out who asks.
+    parameters.take("purpose");
+    let known = filters(asked.view.key);
+    for (name, value) in parameters.0 {
+        if !known.contains(&name.as_str()) {
+            return Err(Problem::value(
+                format!("/{name}"),
+                format!("is no parameter of this view, which knows {}", parameter_names(known)),
+                format!("不是此视图的参数；可用：{}", parameter_names(known)),
+            ));
+        }
+        if !value.is_empty() {
+            asked.filters.insert(name, value);
+        }
+    }
+    asked.mode = match format {
+        Format::Csv => Mode::Export,
+        _ if asked.filters.contains_key("q") => Mode::Search,
+        Format::Json | Format::Whole => Mode::View,
+    };
+    // Whatever is asked for and whether it exists or not: nothing is taken out without saying why.
+    if asked.mode == Mode::Export && asked.purpose.is_none() {
+        return Err(Problem::NoPurpose);
+    }
+    Ok(format)
+}
+
+/// Returns what narrows a view besides its subject.
+pub(crate) fn filters(key: &str) -> &'static [&'static str] {
+    match key {
+        "list" => &["owner", "region", "status", "q"],
+        "stats" => &["year"],
+        "sod" => &["all"],
+        "timeline" => &["type"],
+        _ => &[],
+    }
+}
+
+fn parameter_names(filters: &[&str]) -> String {
+    [filters, COMMON].concat().join(", ")
+}
+
+/// Reads an index or an instant.
+fn as_of(text: &str) -> Result<AsOf, Problem> {
+    if let Ok(index) = text.parse() {
+        return Ok(AsOf::Index(index));
+    }
+    // A plus sign of an offset arrives as a space from whoever did not encode it.
+    let instant: Result<Timestamp, _> = text.replace(' ', "+").parse();
+    instant.map(AsOf::Instant).map_err(|_| {
+        Problem::value(
+            "/as_of",
+            "must be an index or an instant such as 2026-03-01T08:00:00+08:00",
+            "须为账本序号或时间，如2026-03-01T08:00:00+08:00",
+        )
+    })
+}
+
+fn limit(text: &str) -> Result<usize, Problem> {
+    let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    limit.ok_or_else(|| Problem::value("/limit", "must be 1 to 200", "须为1至200"))
+}
+
+/// Adds to an answer where in the ledger it stands and where it goes on.
+///
+/// What the access entry's content hash is of is the answer without these three.
+fn with_place(answered: Answered) -> Value {
+    let mut body = match answered.body {
+        Value::Object(body) => body,
+        other => Map::from_iter([("items".to_owned(), other)]),
+    };
+    body.insert("position".into(), answered.position.into());
+    if let Some(next) = answered.next {
+        body.insert("next".into(), next.into());
+    }
+    if !answered.masked.is_empty() {
+        body.insert("masked".into(), answered.masked.into());
+    }
+    Value::Object(body)
+}
+
+/// Says under which role it was read and which entries record that.
+fn headers(answered: &Answered) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = vec![(ROLE, HeaderValue::from_static(answered.role.key()))];
+    if let [first, rest @ ..] = answered.recorded.as_slice() {
+        let recorded = rest.iter().fold(first.to_string(), |text, index| format!("{text}, {index}"));
+        headers.extend(HeaderValue::try_from(recorded).ok().map(|value| (READING, value)));
+    }
+    headers
+}
+
+/// Writes a list as CSV: a header row of column ids, then one row per item.
+fn table(view: &View, answered: Answered) -> Result<Response, Problem> {
+    let Some(items) = answered.body.get("items").and_then(Value::as_array) else { return Err(Problem::NoTable) };
+    let columns: Vec<&str> = match view.columns {
+        [] => items.iter().filter_map(Value::as_object).flat_map(Map::keys).map(String::as_str).collect::<BTreeSet<_>>().into_iter().collect(),
+        columns => columns.iter().map(|column| column.id).collect(),
+    };
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let written = writer.write_record(&columns).and_then(|()| {
+        items.iter().try_for_each(|item| writer.write_record(columns.iter().map(|column| cell(item.get(column)))))
+    });
+    let bytes = written.ok().and_then(|()| writer.into_inner().ok()).ok_or(Problem::Failed)?;
+    let name = format!("attachment; filename=\"{}-{}.csv\"", view.key, answered.position);
+    let mut response = ([(CONTENT_TYPE, "text/csv; charset=utf-8; header=present"), (CONTENT_DISPOSITION, &name)], bytes).into_response();
+    let position = HeaderValue::from(answered.position);
+    let next = answered.next.and_then(|next| HeaderValue::try_from(next).ok());
+    response.headers_mut().extend([(POSITION, position)].into_iter().chain(next.map(|next| (NEXT, next))));
+    Ok(response)
+}
+
+fn cell(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::new(),
+        // A spreadsheet takes text that begins like this for a formula.
+        Some(Value::String(text)) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+    }
+}
+
+/// What every view knows.
+const COMMON: &[&str] = &["subject", "as_of", "format", "purpose", "reveal", "limit", "after"];
+
+/// The most rows a page has.
+pub(crate) const LIMIT_MAX: usize = 200;
+
+const ROLE: HeaderName = HeaderName::from_static("dossier-role");
+const READING: HeaderName = HeaderName::from_static("dossier-reading");
+const POSITION: HeaderName = HeaderName::from_static("dossier-position");
+const NEXT: HeaderName = HeaderName::from_static("dossier-next");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::principal::Purpose;
+    use crate::domain::role::Role;
+    use axum::body::Bytes;
+    use axum::extract::FromRequest as _;
+    use serde_json::json;
+
+    fn narrowed(key: &str, pairs: &[(&str, &str)]) -> Result<(Asked, Format), String> {
+        let mut asked = Asked::new(projection::view(key).unwrap());
+        asked.purpose = Purpose::parse("audit").ok();
+        let parameters = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        match narrow(&mut asked, Parameters(parameters)) {
+            Ok(format) => Ok((asked, format)),
+            Err(Problem::Value(problem)) => Err(problem.pointer),
+            Err(other) => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn as_of_is_an_index_or_an_instant() {
+        let at = "2026-03-01T00:00:00Z".parse().unwrap();
+        let as_of = |text| narrowed("list", &[("as_of", text)]).map(|(asked, _)| asked.as_of);
+        assert_eq!(as_of("17"), Ok(AsOf::Index(17)));
+        assert_eq!(as_of("2026-03-01T08:00:00 08:00"), Ok(AsOf::Instant(at)));
+        assert_eq!(as_of("2026-03-01T00:00:00Z"), Ok(AsOf::Instant(at)));
+        assert_eq!(as_of(""), Ok(AsOf::Latest));
+        assert_eq!(as_of("yesterday"), Err("/as_of".into()));
+        assert_eq!(as_of("-1"), Err("/as_of".into()));
+    }
+
+    #[test]
+    fn a_misspelled_parameter_is_told_and_not_ignored() {
+        assert_eq!(narrowed("list", &[("regoin", "north")]).unwrap_err(), "/regoin");
+        assert_eq!(narrowed("archive", &[("q", "x")]).unwrap_err(), "/q");
+        let (asked, _) = narrowed("list", &[("region", "north"), ("owner", "")]).unwrap();
+        assert_eq!(asked.filters, [("region".to_owned(), "north".to_owned())].into());
+    }
+
+    #[test]
+    fn a_page_has_at_most_two_hundred_rows() {
+        assert_eq!(narrowed("list", &[("limit", "200")]).unwrap().0.limit, 200);
+        for wrong in ["0", "201", "-1", "many"] {
+            assert_eq!(narrowed("list", &[("limit", wrong)]).unwrap_err(), "/limit");
+        }
+    }
+
+    #[test]
+    fn searching_and_exporting_are_read_as_what_they_are() {
+        assert_eq!(narrowed("list", &[]).unwrap().0.mode, Mode::View);
+        assert_eq!(narrowed("list", &[("q", "x")]).unwrap().0.mode, Mode::Search);
+        assert_eq!(narrowed("list", &[("q", "x"), ("format", "csv")]).unwrap().0.mode, Mode::Export);
+        assert_eq!(narrowed("list", &[("format", "xlsx")]).unwrap_err(), "/format");
+        let mut asked = Asked::new(projection::view("list").unwrap());
+        let csv = Parameters([("format".to_owned(), "csv".to_owned())].into());
+        assert!(matches!(narrow(&mut asked, csv), Err(Problem::NoPurpose)));
+    }
+
+    fn answered(body: Value) -> Answered {
+        Answered { body, position: 41, next: Some("C-2".into()), role: Role::Auditor, masked: vec!["phone".into()], recorded: vec![42, 43] }
+    }
+
+    #[test]
+    fn an_answer_says_where_it_stands_and_where_it_goes_on() {
+        let body = with_place(answered(json!({ "items": [] })));
+        assert_eq!(body, json!({ "items": [], "position": 41, "next": "C-2", "masked": ["phone"] }));
+        let headers = headers(&answered(json!({})));
+        assert_eq!(headers, [(ROLE, HeaderValue::from_static("auditor")), (READING, HeaderValue::from_static("42, 43"))]);
+    }
+
+    #[test]
+    fn a_table_has_a_header_row_and_no_formulas() {
+        let rows = json!({ "items": [
+            { "customer_id": "C-1", "name": "=cmd|' /C calc'!A0", "industry": "a,\"b\"", "phone": "+86 10", "status": null, "more": 1 },
+            { "customer_id": "C-2", "name": "北方", "region": -5, "owner": ["E-1"] },
+        ] });
+        let response = table(projection::view("list").unwrap(), answered(rows)).unwrap();
+        assert_eq!(response.headers()[NEXT], "C-2");
+        assert_eq!(response.headers()[CONTENT_DISPOSITION], "attachment; filename=\"list-41.csv\"");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let request = axum::extract::Request::new(response.into_body());
+        let bytes = runtime.block_on(Bytes::from_request(request, &())).unwrap();
+        assert_eq!(
+            std::str::from_utf8(&bytes).unwrap(),
+            "customer_id,code,name,industry,party,phone,region,owner,status\n\
+             C-1,,'=cmd|' /C calc'!A0,\"a,\"\"b\"\"\",,'+86 10,,,\n\
+             C-2,,北方,,,,-5,\"[\"\"E-1\"\"]\",\n"
+        );
+    }
+
+    #[test]
+    fn what_is_no_list_is_no_table() {
+        assert!(matches!(table(projection::view("archive").unwrap(), answered(json!({ "name": "x" }))), Err(Problem::NoTable)));
+    }
+}

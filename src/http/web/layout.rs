@@ -1,0 +1,246 @@
+//! The frame around every page, and the page that says why there is none.
+
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE};
+use axum::response::{IntoResponse as _, Response};
+use maud::{DOCTYPE, Markup, html};
+use serde_json::Value;
+
+use crate::access::principal::{Language, PurposeKind};
+use crate::domain::catalog::Kind;
+use crate::http::Door;
+use crate::http::error::Problem;
+use crate::http::web::visitor::{Frame, encode, wall};
+use crate::http::web::words;
+use crate::ledger::Answered;
+
+/// Writes a page.
+pub(crate) fn page(frame: &Frame, status: StatusCode, title: &str, body: &Markup) -> Response {
+    let tag = words::tag(frame.language);
+    let other = frame.language.choose(("zh", "en"));
+    let markup = html! {
+        (DOCTYPE)
+        html lang=(tag) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · " (frame.say("site")) }
+                link rel="stylesheet" href="/style.css";
+                link rel="icon" href="data:,";
+            }
+            body {
+                a.skip href="#main" { (frame.say("skip")) }
+                header.top {
+                    nav aria-label=(frame.say("site")) {
+                        a.brand href="/" { (frame.say("site")) }
+                        @if frame.signed_in.is_some() { a href="/" { (frame.say("customers")) } }
+                    }
+                    div.tools {
+                        @if let Some(who) = &frame.signed_in {
+                            form.inline action="/purpose" method="post" {
+                                (token(frame))
+                                input type="hidden" name="back" value=(frame.address);
+                                label for="frame-purpose" { (frame.say("purpose")) }
+                                (purposes(frame, "frame-purpose", who.purpose, false))
+                                button.quiet { (frame.say("purpose-set")) }
+                            }
+                        }
+                        a href={ "/language?to=" (other) "&back=" (encode(&frame.address)) } lang=(frame.language.choose(("zh-CN", "en"))) {
+                            (frame.say("language-other"))
+                        }
+                        @if let Some(who) = &frame.signed_in {
+                            form.inline action="/sign-out" method="post" {
+                                (token(frame))
+                                span { (who.employee) }
+                                button.quiet { (frame.say("sign-out")) }
+                            }
+                        }
+                    }
+                }
+                main #main { h1 { (title) } (body) }
+            }
+        }
+    };
+    let headers = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_LANGUAGE, tag), (CACHE_CONTROL, "no-store")];
+    (status, headers, markup.into_string()).into_response()
+}
+
+/// Writes the page of a problem, in its own words.
+pub(crate) fn problem(frame: &Frame, problem: Problem) -> Response {
+    let (title, _) = problem.words(frame.language);
+    let body = html! {
+        (told(frame, &problem))
+        @if frame.signed_in.is_some() { p.hint { (frame.say("purpose-hint")) } }
+        p { a href="/" { (frame.say("back-home")) } }
+    };
+    page(frame, problem.status(), title, &body)
+}
+
+/// Says what a problem is, with its code, its rule and the fields it is about.
+pub(crate) fn told(frame: &Frame, problem: &Problem) -> Markup {
+    let body: Value = serde_json::from_slice(&problem.body(frame.language)).unwrap_or_default();
+    let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let errors = body.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
+    let part = |error: &Value, name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    html! {
+        div.problem role="alert" {
+            p { strong { (text("title")) } " " code { (text("code")) } }
+            p { (text("detail")) }
+            @if errors.len() > 1 {
+                ul { @for error in &errors {
+                    li { (words::label(frame.language, part(error, "pointer").rsplit('/').next().unwrap_or_default())) ": " (part(error, "detail")) }
+                } }
+            }
+            @if !text("rule").is_empty() { p.rule { (frame.say_with("rule", &[("rule", &text("rule"))])) } }
+        }
+    }
+}
+
+/// What a form carries so that only our own pages can send it.
+pub(crate) fn token(frame: &Frame) -> Markup {
+    let token = frame.signed_in.as_ref().map(|who| who.form_token.as_str()).unwrap_or_default();
+    html! { input type="hidden" name="token" value=(token); }
+}
+
+/// A choice of the closed list of purposes.
+pub(crate) fn purposes(frame: &Frame, id: &str, chosen: Option<PurposeKind>, required: bool) -> Markup {
+    let none = frame.say(if required { "purpose-choose" } else { "purpose-none" });
+    html! {
+        select id=(id) name="purpose" required[required] {
+            option value="" { (none) }
+            @for kind in PurposeKind::ALL {
+                option value=(kind.key()) selected[chosen == Some(*kind)] { (frame.language.choose(kind.label())) }
+            }
+        }
+    }
+}
+
+/// The pages about one customer.
+pub(crate) fn tabs(frame: &Frame, id: &str, current: &str) -> Markup {
+    let base = format!("/customers/{}", encode(id));
+    let tabs = [("archive", ""), ("grades", "/grades"), ("timeline", "/timeline"), ("reads", "/reads")];
+    html! {
+        nav.tabs aria-label=(id) {
+            @for (key, path) in tabs {
+                a href={ (base) (path) } aria-current=[(key == current).then_some("page")] { (words::say(frame.language, key)) }
+            }
+        }
+    }
+}
+
+/// Says where in the ledger an answer stands and which entry records that it was read.
+pub(crate) fn standing(frame: &Frame, answered: &Answered) -> Markup {
+    html! {
+        p.standing {
+            (frame.say_with("position", &[("index", &answered.position.to_string())]))
+            @if let Some(recorded) = answered.recorded.first() {
+                " · " a href={ "/entries/" (recorded) } { (frame.say_with("recorded-reading", &[("index", &recorded.to_string())])) }
+            }
+        }
+    }
+}
+
+/// Shows a value as people write it; `name` is the field it belongs to.
+pub(crate) fn shown(frame: &Frame, door: &Door, name: &str, value: &Value) -> Markup {
+    let kind = words::field(name).map(|field| &field.kind);
+    shown_as(frame, door, name, kind, value)
+}
+
+fn shown_as(frame: &Frame, door: &Door, name: &str, kind: Option<&Kind>, value: &Value) -> Markup {
+    let inner = match kind {
+        Some(Kind::List(inner)) => Some(inner.as_ref()),
+        other => other,
+    };
+    match value {
+        Value::Null => html! { span.none { (frame.say("no-value")) } },
+        Value::String(text) if text == MASK => html! { span.masked title=(frame.say("masked")) { (text) } },
+        Value::String(text) if text.is_empty() => html! { span.none { (frame.say("no-value")) } },
+        Value::String(text) => match inner {
+            Some(Kind::Choice(choices)) => html! { (words::choice(frame.language, choices, text)) },
+            Some(Kind::Instant) => html! { (wall(door, text)) },
+            _ => html! { span.text { (text) } },
+        },
+        Value::Bool(yes) => html! { (frame.language.choose(if *yes { ("yes", "是") } else { ("no", "否") })) },
+        Value::Number(number) => match (inner, number.as_i64()) {
+            (Some(Kind::Money | Kind::SignedMoney), Some(fen)) => html! { span.number { (yuan(fen)) } },
+            _ if name == "cumulative_amount" => html! { span.number { (number.as_i64().map(yuan).unwrap_or_default()) } },
+            _ => html! { span.number { (number) } },
+        },
+        Value::Array(values) if values.is_empty() => html! { span.none { (frame.say("no-value")) } },
+        Value::Array(values) => html! { ul.plain { @for value in values { li { (shown_as(frame, door, name, inner, value)) } } } },
+        Value::Object(values) => html! {
+            dl.inner { @for (name, value) in values {
+                div { dt { (words::label(frame.language, name)) } dd { (shown(frame, door, name, value)) } }
+            } }
+        },
+    }
+}
+
+/// Writes fen as yuan.
+pub(crate) fn yuan(fen: i64) -> String {
+    let (whole, rest) = (fen.unsigned_abs() / 100, fen.unsigned_abs() % 100);
+    let digits = whole.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("{}¥{grouped}.{rest:02}", if fen < 0 { "−" } else { "" })
+}
+
+/// Shows a hash short, whole in its title.
+pub(crate) fn hash(value: &Value) -> Markup {
+    let text = value.as_str().unwrap_or_default();
+    let short: String = text.chars().take(10).collect();
+    html! { code title=(text) { (short) "…" } }
+}
+
+/// Links to an entry by its index.
+pub(crate) fn entry(value: Option<&Value>) -> Markup {
+    match value.and_then(Value::as_u64) {
+        Some(index) => html! { a href={ "/entries/" (index) } { "#" (index) } },
+        None => html! {},
+    }
+}
+
+/// A link to the next page of a list.
+pub(crate) fn next(frame: &Frame, path: &str, query: &[(&str, &str)], after: Option<&str>) -> Markup {
+    let Some(after) = after else { return html! {} };
+    let query = query.iter().chain([&("after", after)]).filter(|(_, value)| !value.is_empty());
+    let query: Vec<String> = query.map(|(name, value)| format!("{name}={}", encode(value))).collect();
+    html! { p.paging { a.button href={ (path) "?" (query.join("&")) } rel="next" { (frame.say("next-page")) } } }
+}
+
+/// Returns a text of an object, empty where there is none.
+pub(crate) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Says who acted; the system acts in nobody's name.
+pub(crate) fn actor(language: Language, value: &str) -> String {
+    if value == "system" { words::say(language, "system") } else { value.to_owned() }
+}
+
+const MASK: &str = crate::access::redactor::MASK;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fen_are_written_as_yuan_without_loss() {
+        assert_eq!(yuan(0), "¥0.00");
+        assert_eq!(yuan(123_456_789), "¥1,234,567.89");
+        assert_eq!(yuan(-5), "−¥0.05");
+    }
+
+    #[test]
+    fn what_is_shown_is_escaped() {
+        let frame = Frame { language: Language::English, address: "/".into(), signed_in: None };
+        let page = problem(&frame, Problem::value("/<script>", "is wrong", "错误"));
+        assert_eq!(page.status(), 400);
+        assert!(!told(&frame, &Problem::value("/<script>", "x", "y")).into_string().contains("<script>"));
+    }
+}

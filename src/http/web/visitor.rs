@@ -1,0 +1,226 @@
+//! Who looks at a page, in which language and for which purpose, and what their forms carry.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Form;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request, State};
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse as _, Redirect, Response};
+
+use crate::access::principal::{Language, Purpose, PurposeKind};
+use crate::clock::Timestamp;
+use crate::http::Door;
+use crate::http::error::Problem;
+use crate::http::session::{self, Asker};
+use crate::http::web::{layout, words};
+use crate::ledger::{Answered, Asked, ViewError};
+use crate::projection;
+
+/// What every page knows of its request.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    /// The language of the page.
+    pub(crate) language: Language,
+    /// The path and query asked for.
+    pub(crate) address: String,
+    /// Who is signed in.
+    pub(crate) signed_in: Option<SignedIn>,
+}
+
+/// What the frame shows of who is signed in.
+#[derive(Clone, Debug)]
+pub(crate) struct SignedIn {
+    pub(crate) employee: String,
+    pub(crate) form_token: String,
+    pub(crate) purpose: Option<PurposeKind>,
+}
+
+/// Somebody signed in.
+pub(crate) struct Visitor {
+    pub(crate) frame: Frame,
+    pub(crate) asker: Asker,
+}
+
+impl Frame {
+    /// Says something in the page's language.
+    pub(crate) fn say(&self, key: &str) -> String {
+        words::say(self.language, key)
+    }
+
+    /// Says something with values in it.
+    pub(crate) fn say_with(&self, key: &str, values: &[(&str, &str)]) -> String {
+        words::say_with(self.language, key, values)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Frame {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let language = match cookie(&parts.headers, LANGUAGE) {
+            Some("zh") => Language::Chinese,
+            Some("en") => Language::English,
+            _ => session::language(&parts.headers),
+        };
+        let address = parts.uri.path_and_query().map_or("/", |address| address.as_str()).to_owned();
+        Ok(Self { language, address, signed_in: None })
+    }
+}
+
+impl FromRequestParts<Arc<Door>> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, door: &Arc<Door>) -> Result<Self, Response> {
+        let Ok(mut frame) = Frame::from_request_parts(parts, door).await;
+        let mut asker = match Asker::from_request_parts(parts, door).await {
+            Ok(asker) => asker,
+            Err(Problem::Unauthenticated) if parts.method.is_safe() => {
+                return Err(Redirect::to(&format!("/sign-in?back={}", encode(&frame.address))).into_response());
+            }
+            Err(problem) => return Err(layout::problem(&frame, problem)),
+        };
+        asker.principal.language = frame.language;
+        let kept = cookie(&parts.headers, PURPOSE).and_then(|key| Purpose::parse(key).ok());
+        asker.purpose = asker.purpose.or(kept);
+        frame.signed_in = Some(SignedIn {
+            employee: asker.principal.employee.to_string(),
+            form_token: asker.session.as_ref().map(session::Session::form_token).unwrap_or_default(),
+            purpose: asker.purpose.as_ref().map(|purpose| purpose.kind),
+        });
+        Ok(Self { frame, asker })
+    }
+}
+
+impl Visitor {
+    /// Reads a view; `narrow` says more of the question.
+    pub(crate) async fn read(
+        &self,
+        door: &Door,
+        key: &str,
+        subject: Option<String>,
+        narrow: impl FnOnce(&mut Asked),
+    ) -> Result<Answered, Problem> {
+        let view = projection::view(key).ok_or(Problem::View(ViewError::NotFound))?;
+        let mut asked = Asked::new(view);
+        asked.subject = subject;
+        asked.purpose.clone_from(&self.asker.purpose);
+        narrow(&mut asked);
+        door.ledger.view(&self.asker.principal, &asked).await.map_err(Problem::View)
+    }
+
+    /// Tells whether a form came from a page of this session.
+    pub(crate) fn sent(&self, fields: &Fields) -> bool {
+        let token = self.frame.signed_in.as_ref().map(|who| who.form_token.as_str()).unwrap_or_default();
+        !token.is_empty() && same(token, fields.text("token"))
+    }
+}
+
+/// Compares secrets in a time that tells nothing of them.
+pub(crate) fn same(one: &str, other: &str) -> bool {
+    blake3::hash(one.as_bytes()) == blake3::hash(other.as_bytes())
+}
+
+/// The fields of a form as they were typed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fields(pub(crate) BTreeMap<String, String>);
+
+impl Fields {
+    /// Returns a field, empty where there is none.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.0.get(name).map(String::as_str).unwrap_or_default()
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Fields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let read = Form::<BTreeMap<String, String>>::from_request(request, state).await;
+        read.map(|Form(fields)| Self(fields)).map_err(|_| Problem::value("/", "is no form", "不是表单"))
+    }
+}
+
+/// Writes an instant as the ledger's zone has it.
+pub(crate) fn wall(door: &Door, text: &str) -> String {
+    let at: Result<Timestamp, _> = text.parse();
+    at.map_or_else(|_| text.to_owned(), |at| door.ledger.state().world.ledger.zone.wall(at))
+}
+
+/// `GET /language?to=&back=`: keeps the language and returns.
+pub(crate) async fn language(query: Query<BTreeMap<String, String>>) -> Response {
+    let to = if query.get("to").is_some_and(|to| to == "zh") { "zh" } else { "en" };
+    let back = home(query.get("back").map(String::as_str).unwrap_or_default());
+    let kept = set_cookie(LANGUAGE, to, "; Max-Age=31536000");
+    ([(SET_COOKIE, kept)], Redirect::to(&back)).into_response()
+}
+
+/// `POST /purpose`: keeps the purpose of what is read next.
+pub(crate) async fn purpose(State(_): State<Arc<Door>>, visitor: Visitor, fields: Fields) -> Response {
+    if !visitor.sent(&fields) {
+        return layout::problem(&visitor.frame, Problem::CrossSite);
+    }
+    let chosen = Purpose::parse(fields.text("purpose")).map(|purpose| purpose.kind.key()).unwrap_or_default();
+    ([(SET_COOKIE, set_cookie(PURPOSE, chosen, ""))], Redirect::to(&home(fields.text("back")))).into_response()
+}
+
+/// Returns an address of this site, whatever was asked for.
+pub(crate) fn home(back: &str) -> String {
+    let own = back.starts_with('/') && !back.starts_with("//") && back.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if own { back.to_owned() } else { "/".to_owned() }
+}
+
+/// Writes text so that it may stand in a query or a path.
+pub(crate) fn encode(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+        encoded
+    })
+}
+
+/// Finds a cookie.
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
+}
+
+/// Writes a cookie that no script reads and no other site sends along.
+pub(crate) fn set_cookie(name: &str, value: &str, more: &str) -> HeaderValue {
+    let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict{more}");
+    HeaderValue::try_from(cookie).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+const LANGUAGE: &str = "dossier_language";
+const PURPOSE: &str = "dossier_purpose";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_returns_to_this_site_only() {
+        assert_eq!(home("/customers/C-1?a=%E5"), "/customers/C-1?a=%E5");
+        for foreign in ["//evil.example", "https://evil.example", "/\\evil.example", "", "/a\r\nSet-Cookie: b"] {
+            assert_eq!(home(foreign), "/", "{foreign}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_an_address_is_encoded() {
+        assert_eq!(encode("/a?b=北&c"), "%2Fa%3Fb%3D%E5%8C%97%26c");
+    }
+
+    #[test]
+    fn a_cookie_is_found_by_its_whole_name() {
+        let headers: HeaderMap = [(COOKIE, HeaderValue::from_static("a=1; dossier_language=zh"))].into_iter().collect();
+        assert_eq!(cookie(&headers, LANGUAGE), Some("zh"));
+        assert_eq!(cookie(&headers, "language"), None);
+    }
+}

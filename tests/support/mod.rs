@@ -1,0 +1,222 @@
+//! A company of the scenarios in a ledger of its own, with a clock that moves when it is told to.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use dossier::access::principal::{Principal, Purpose};
+use dossier::clock::{Clock, ManualClock, Timestamp};
+use dossier::domain::Code;
+use dossier::ids::{SeededSource, Source};
+use dossier::ledger::{Answered, Asked, Home, Ledger, Options, Proposal, Receipt, SubmitError, ViewError};
+use dossier::projection;
+use serde_json::{Value, json};
+
+/// A directory that goes away with its test.
+pub(crate) struct Directory(PathBuf);
+
+impl Directory {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("dossier-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0.clone()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// A ledger of the scenarios' company, its clock and its directory.
+pub(crate) struct TestLedger {
+    pub(crate) ledger: Ledger,
+    pub(crate) clock: ManualClock,
+    pub(crate) home: Home,
+    _directory: Directory,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// The staff of the scenarios: id, unit, roles.
+pub(crate) const STAFF: &[(&str, &str, &[&str])] = &[
+    ("E-001", "hq", &["hr"]),
+    ("E-002", "hq", &["system_admin"]),
+    ("E-101", "north", &["salesperson"]),
+    ("E-102", "north", &["salesperson"]),
+    ("E-103", "south", &["salesperson"]),
+    ("E-112", "north", &["customer_manager"]),
+    ("E-201", "north", &["sales_manager", "department_head"]),
+    ("E-301", "north", &["regional_gm"]),
+    ("E-302", "south", &["regional_gm"]),
+    ("E-401", "accounting", &["accounting", "commerce"]),
+    ("E-402", "accounting", &["accounting"]),
+    ("E-501", "hq", &["archivist"]),
+    ("E-601", "hq", &["market_director"]),
+    ("E-701", "hq", &["service_department"]),
+    ("E-703", "hq", &["technician"]),
+    ("E-801", "hq", &["general_manager"]),
+    ("E-802", "hq", &["deputy_gm"]),
+    ("E-901", "hq", &["auditor"]),
+    ("E-902", "hq", &["compliance"]),
+];
+
+impl TestLedger {
+    /// Founds the company on 2026-03-02 10:00 Shanghai time, a Monday.
+    pub(crate) fn new() -> Self {
+        Self::at("2026-03-02T10:00:00+08:00")
+    }
+
+    /// Founds the company at that time.
+    pub(crate) fn at(now: &str) -> Self {
+        let directory = Directory::new();
+        let clock = ManualClock::at(now.parse().unwrap());
+        let home = Home::beside(&directory.path().join("data"));
+        let source = SeededSource::new("test");
+        Ledger::create(&home, "test.example.com/ledger", &source).unwrap();
+        let ledger = open(&home, &clock, "founding");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(ledger.found(founding(clock.now()))).unwrap();
+        runtime.block_on(ledger.adopt_policies()).unwrap();
+        Self { ledger, clock, home, _directory: directory, runtime }
+    }
+
+    /// Proposes as an employee.
+    pub(crate) fn submit(&self, who: &str, proposals: &[Proposal]) -> Result<Vec<Receipt>, SubmitError> {
+        self.runtime.block_on(self.ledger.submit(&principal(who), proposals))
+    }
+
+    /// Proposes as an employee what must be admitted.
+    pub(crate) fn admit(&self, who: &str, proposal: Proposal) -> Vec<Receipt> {
+        let kind = proposal.kind.clone();
+        self.submit(who, &[proposal]).unwrap_or_else(|error| panic!("{kind} by {who}: {error}"))
+    }
+
+    /// Proposes as an employee what must be refused, and returns the code and the rule.
+    pub(crate) fn refuse(&self, who: &str, proposal: Proposal) -> (Code, String) {
+        let kind = proposal.kind.clone();
+        match self.submit(who, &[proposal]) {
+            Err(SubmitError::Refused { refusal, .. }) => {
+                let (code, rule) = refusal.grounds();
+                (code, rule.to_owned())
+            }
+            other => panic!("{kind} by {who} was not refused: {other:?}"),
+        }
+    }
+
+    /// Reads a view as an employee.
+    pub(crate) fn view(&self, who: &str, key: &str, subject: Option<&str>) -> Result<Answered, ViewError> {
+        let mut asked = Asked::new(projection::view(key).unwrap());
+        asked.subject = subject.map(str::to_owned);
+        asked.purpose = Some(Purpose::parse("management").unwrap());
+        self.ask(who, &asked)
+    }
+
+    /// Asks a question as an employee.
+    pub(crate) fn ask(&self, who: &str, asked: &Asked) -> Result<Answered, ViewError> {
+        self.runtime.block_on(self.ledger.view(&principal(who), asked))
+    }
+
+    /// Lets time pass and does what it brings.
+    pub(crate) fn pass(&self, days: u64) {
+        self.clock.advance(Duration::from_secs(days * 86_400));
+        self.runtime.block_on(self.ledger.tick()).unwrap();
+    }
+
+    /// Closes the ledger and opens it again, as a restart does.
+    pub(crate) fn reopen(&mut self) {
+        self.ledger.close();
+        let home = self.home.clone();
+        // The lock goes with the last handle of the old ledger.
+        let closed = std::mem::replace(&mut self.ledger, open_elsewhere());
+        drop(closed);
+        self.ledger = open(&home, &self.clock, "again");
+    }
+
+    /// Registers a customer of the north owned by E-101.
+    pub(crate) fn customer(&self, id: &str, name: &str) {
+        self.admit("E-101", registration(id, name, "north", "E-101"));
+    }
+}
+
+fn open_elsewhere() -> Ledger {
+    let directory = Directory::new();
+    let home = Home::beside(&directory.path().join("data"));
+    Ledger::create(&home, "elsewhere.example.com/ledger", &SeededSource::new("elsewhere")).unwrap();
+    open(&home, &ManualClock::at(Timestamp::from_micros(0)), "elsewhere")
+}
+
+/// Opens a ledger with a clock of its own.
+pub(crate) fn open(home: &Home, clock: &ManualClock, seed: &str) -> Ledger {
+    let source: Arc<dyn Source> = Arc::new(SeededSource::new(seed));
+    let clock: Arc<dyn Clock> = Arc::new(clock.clone());
+    Ledger::open(home, Options::new(clock, source)).unwrap()
+}
+
+pub(crate) fn principal(who: &str) -> Principal {
+    Principal::new(who.parse().unwrap())
+}
+
+pub(crate) fn proposal(kind: &str, subject: Option<&str>, data: Value) -> Proposal {
+    Proposal { kind: kind.into(), subject: subject.map(str::to_owned), data, ..Proposal::default() }
+}
+
+pub(crate) fn registration(id: &str, name: &str, region: &str, owner: &str) -> Proposal {
+    proposal("customer.registered", None, json!({
+        "customer_id": id, "name": name, "party": "end_user", "direct": true, "region": region, "source": "visit",
+        "first_contact_at": "2026-03-01T10:00:00+08:00", "owner": owner, "address": "1 Station Road", "phone": "0531 8000 0001",
+        "legal_representative": "Planted Person",
+    }))
+}
+
+pub(crate) fn contact(customer: &str, who: &str, at: Timestamp) -> Proposal {
+    proposal("contact.recorded", Some(&format!("contact/{customer}")), json!({
+        "direction": "outbound", "channel": "phone", "at": at, "our_people": [who], "purpose": "care_bond",
+        "summary": "Talked about the spare parts for the summer.", "major": false, "class": "C2",
+    }))
+}
+
+pub(crate) fn founding(now: Timestamp) -> Vec<Proposal> {
+    let unit = |id: &str, kind: &str, parent: Option<&str>, head: Option<&str>, territory: &[&str]| {
+        let mut data = json!({ "unit_id": id, "name": id, "kind": kind, "status": "active", "territory": territory });
+        if let Some(parent) = parent {
+            data["parent"] = json!(parent);
+        }
+        if let Some(head) = head {
+            data["head"] = json!(head);
+        }
+        proposal("org_unit.defined", None, data)
+    };
+    let mut proposals = vec![
+        proposal("ledger.initialized", None, json!({ "ledger_id": "test", "company": "Invented Works", "zone": "Asia/Shanghai" })),
+        unit("hq", "headquarters", None, None, &[]),
+        unit("north", "region", Some("hq"), None, &["north"]),
+        unit("south", "region", Some("hq"), None, &["south"]),
+        unit("accounting", "department", Some("hq"), None, &[]),
+    ];
+    for (id, unit, _) in STAFF {
+        let data = json!({ "employee_id": id, "name": format!("Person {id}"), "unit": unit, "joined_on": "2020-01-01" });
+        proposals.push(proposal("employee.registered", None, data));
+    }
+    proposals.push(unit("hq", "headquarters", None, Some("E-801"), &[]));
+    proposals.push(unit("north", "region", Some("hq"), Some("E-201"), &["north"]));
+    proposals.push(unit("south", "region", Some("hq"), Some("E-302"), &["south"]));
+    proposals.push(unit("accounting", "department", Some("hq"), Some("E-402"), &[]));
+    for (id, unit, roles) in STAFF {
+        let added: Vec<Value> = roles.iter().map(|role| json!({ "role": role, "unit": unit })).collect();
+        let data = json!({ "added": added, "removed": [], "reason": "founding", "approved_by": "E-801" });
+        proposals.push(proposal("employee.roles_changed", Some(&format!("employee/{id}")), data));
+    }
+    proposals.push(proposal("policy.adopted", None, json!({
+        "unit": "hq", "presets": {}, "parameters": {}, "effective_at": now, "drafted_by": "E-601", "approved_by": "E-801",
+        "reason": "the defaults",
+    })));
+    proposals
+}

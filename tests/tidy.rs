@@ -1,0 +1,183 @@
+//! The map and the code agree; every file says what it is for; every rule of these modules is cited or shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dossier::domain::Refusal;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn rust_files(under: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(under).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The table of rooms in the map: room, and what it may import.
+fn map() -> BTreeMap<String, BTreeSet<String>> {
+    let text = fs::read_to_string(root().join("src/ARCHITECTURE.md")).unwrap();
+    let table = text.split("| room | is | may import |").nth(1).unwrap();
+    table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            (cells[1].to_owned(), cells[3].split_whitespace().map(str::to_owned).collect())
+        })
+        .collect()
+}
+
+fn room_of(path: &Path) -> String {
+    let inside = path.strip_prefix(root().join("src")).unwrap();
+    inside.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()
+}
+
+/// The rooms a line of code names as `crate::room`.
+fn rooms_named(line: &str) -> impl Iterator<Item = String> + '_ {
+    line.split("crate::").skip(1).map(|rest| rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect())
+}
+
+#[test]
+fn every_room_imports_only_what_the_map_allows() {
+    let map = map();
+    let mut files = Vec::new();
+    rust_files(&root().join("src"), &mut files);
+    let mut offences = Vec::new();
+    for file in files {
+        let room = room_of(&file);
+        if room == "lib" || room == "main" {
+            continue;
+        }
+        let Some(allowed) = map.get(&room) else {
+            offences.push(format!("room \"{room}\" is not on the map"));
+            continue;
+        };
+        for line in fs::read_to_string(&file).unwrap().lines().filter(|line| !line.trim_start().starts_with("//")) {
+            for named in rooms_named(line).filter(|named| map.contains_key(named)) {
+                if named != room && !allowed.contains(&named) {
+                    offences.push(format!("{}: {room} may not import {named}: {}", file.display(), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(offences.is_empty(), "{}", offences.join("\n"));
+}
+
+#[test]
+fn every_file_opens_with_a_sentence_saying_what_it_is_for() {
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "tools"] {
+        rust_files(&root().join(folder), &mut files);
+    }
+    let silent: Vec<_> = files
+        .iter()
+        .filter(|file| {
+            let text = fs::read_to_string(file).unwrap();
+            !text.starts_with("//! ") && !text.starts_with("#![doc")
+        })
+        .collect();
+    assert!(silent.is_empty(), "{silent:?}");
+}
+
+#[test]
+fn the_verifier_shares_nothing_with_the_server() {
+    let manifest = fs::read_to_string(root().join("tools/verify/Cargo.toml")).unwrap();
+    let (_, dependencies) = manifest.split_once("[dependencies]").unwrap();
+    let dependencies = dependencies.split("\n[").next().unwrap();
+    assert!(!dependencies.contains("path"), "the verifier must have no path dependency");
+    assert!(dependencies.lines().filter(|line| line.contains('=')).count() <= 5, "at most five dependencies");
+}
+
+#[test]
+fn nothing_unfinished_stands_on_main() {
+    let mut files = Vec::new();
+    rust_files(&root().join("src"), &mut files);
+    let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("todo", "!("), concat!("unimplemented", "!(")];
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for mark in marks {
+            assert!(!text.contains(mark), "{}: {mark}", file.display());
+        }
+    }
+}
+
+/// The rules the modules of this release carry, and where each is shown: by a refusal that cites it, or by a test.
+const RULES: &[(&str, &str)] = &[
+    ("R-001", "http: changing or deleting is no operation"),
+    ("R-002", "crash: a flipped byte is found"),
+    ("R-003", "entry: an entry reads back and is canonical"),
+    ("R-004", "cited"),
+    ("R-006", "spine: a newer value supersedes and the older stays on the timeline"),
+    ("R-007", "crash: nothing personal stands in clear on disk"),
+    ("R-009", "cited"),
+    ("R-010", "cited"),
+    ("R-011", "cited"),
+    ("R-012", "scenarios: a refusal leaves command.refused"),
+    ("R-013", "spine: views rebuilt are the same"),
+    ("R-014", "cited"),
+    ("R-021", "cited"),
+    ("R-022", "cited"),
+    ("R-023", "cited"),
+    ("R-024", "catalog: every label and refusal has both languages"),
+    ("R-025", "cited"),
+    ("R-026", "cited"),
+    ("R-027", "cited"),
+    ("R-028", "cited"),
+    ("R-029", "scenarios: completeness names what is missing"),
+    ("R-030", "cited"),
+    ("R-031", "cited"),
+    ("R-032", "cited"),
+    ("R-033", "cited"),
+    ("R-034", "cited"),
+    ("R-038", "cited"),
+    ("R-040", "cited"),
+    ("R-042", "cited"),
+    ("R-045", "cited"),
+    ("R-047", "scenarios: a customer's status follows the sales"),
+    ("R-050", "cited"),
+    ("R-051", "policy: the matrix"),
+    ("R-052", "cited"),
+    ("R-054", "policy: off-site"),
+    ("R-057", "policy: a leaver"),
+    ("R-059", "cited"),
+    ("R-060", "scenarios: a denial is entered"),
+    ("R-061", "scenarios: reading the log is logged"),
+    ("R-063", "cited"),
+    ("R-064", "policy: system administrators"),
+    ("R-065", "cited"),
+    ("R-073", "spine: a long development visit is shown"),
+    ("R-074", "cited"),
+    ("R-075", "cited"),
+    ("R-091", "scenarios: a pause of three years makes a customer new again"),
+    ("R-101", "cited"),
+    ("R-102", "cited"),
+    ("R-103", "cited"),
+    ("R-105", "scenarios: a key customer's chain has two steps"),
+    ("R-106", "cited"),
+    ("R-107", "scenarios: an undecided proposal lapses"),
+    ("R-113", "cited"),
+    ("R-157", "cited"),
+    ("R-199", "cited"),
+    ("R-200", "cited"),
+];
+
+#[test]
+fn every_rule_these_modules_carry_is_cited_by_a_refusal_or_shown_by_a_test() {
+    let cited: BTreeSet<&str> = Refusal::all().into_iter().map(|(_, _, _, rule)| rule).filter(|rule| rule.starts_with("R-")).collect();
+    let listed: BTreeMap<&str, &str> = RULES.iter().copied().collect();
+    for (rule, shown) in &listed {
+        assert_eq!(*shown == "cited", cited.contains(rule), "{rule}: listed as {shown}");
+    }
+    for rule in cited {
+        assert!(listed.contains_key(rule), "{rule} is cited but not listed");
+    }
+}
