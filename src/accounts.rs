@@ -466,7 +466,11 @@ mod tests {
         let other = server.issue_token(&someone(), &SeededSource::new("d"), "", None).unwrap();
         let much_later = later.plus(Duration::from_secs(1));
         assert_eq!(command.employee_of_token(&other, much_later), Some(someone()));
-        assert_eq!(command.employee_of_token(&token, much_later), Some(someone()), "the other's change kept this one's");
+        assert_eq!(
+            command.employee_of_token(&token, much_later),
+            Some(someone()),
+            "the other's change kept this one's"
+        );
     }
 
     #[test]

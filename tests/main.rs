@@ -1,8 +1,10 @@
 //! The one integration binary: every module with a line saying what it proves.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a failing test panics")]
 
+mod crash; // kills, cuts, flips and thieves of the disk
 mod policy; // the access matrix and the append rights, cell by cell
 mod schemas; // every stored shape has a frozen example that reads back as itself
+mod scenarios; // the acceptance scenarios through the API
 mod spine; // propose, admit, prove, read, recover
 mod support;
 mod tidy; // the map, the first sentences, the rules

@@ -49,7 +49,7 @@ fn nobody_approves_the_grade_they_proposed() {
     })));
     assert_eq!(proposed[0].subject, "grade/C-02/credit");
     let approval = || proposal("credit_grade.approved", None, json!({ "proposal_id": "P-1", "to": "B" }));
-    assert_eq!(test.refuse("E-101", approval()).0, Code::E_FORBIDDEN);
+    assert_eq!(test.refuse("E-101", approval()).0, Code::E_SOD);
     assert_eq!(test.refuse("E-302", approval()).0, Code::E_FORBIDDEN);
     test.admit("E-301", approval());
     let trace = test.view("E-901", "grade_audit", Some("C-02")).unwrap();

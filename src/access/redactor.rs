@@ -132,11 +132,17 @@ impl<'a> Sight<'a> {
             Node::Cell(cell) => self.cell(cell, pointer, name),
             Node::Row(row) => {
                 let mut shown = Map::new();
+                // A row that says which item it is gives its value that name.
+                let item = row.iter().find_map(|(name, node)| match node {
+                    Node::Cell(cell) if *name == "item" => cell.value.as_str(),
+                    _ => None,
+                });
                 for (name, node) in row {
                     let length = pointer.len();
                     pointer.push('/');
                     pointer.push_str(name);
-                    let value = self.node(node, pointer, name);
+                    let label = if *name == "value" { item.unwrap_or(name) } else { name };
+                    let value = self.node(node, pointer, label);
                     pointer.truncate(length);
                     // Nothing to show is left out: an absent value has no field.
                     if !value.is_null() {

@@ -98,10 +98,10 @@ impl Problem {
     /// Writes the problem as JSON.
     pub fn body(&self, language: Language) -> Vec<u8> {
         let told = self.told();
-        let errors = told.errors.into_iter().map(|problem| Detail {
-            pointer: problem.pointer,
-            detail: language.choose((problem.en, problem.zh)),
-        });
+        let errors = told
+            .errors
+            .into_iter()
+            .map(|problem| Detail { pointer: problem.pointer, detail: language.choose((problem.en, problem.zh)) });
         let body = Body {
             kind: format!("urn:dossier:problem:{}", told.code),
             title: language.choose(title(told.code)),
@@ -209,7 +209,9 @@ impl Problem {
                 "导出须说明用途（Dossier-Purpose 或 purpose=）",
             )
             .citing("R-059"),
-            Self::NoTable => Told::schema("this view is not a table: ask for it as JSON", "此视图不是表格，请以JSON读取"),
+            Self::NoTable => {
+                Told::schema("this view is not a table: ask for it as JSON", "此视图不是表格，请以JSON读取")
+            }
             Self::Submit { error, batch } => submit(error, *batch),
             Self::View(error) => view(error),
             Self::Proof(error) => match error {
@@ -240,10 +242,9 @@ fn submit(error: &SubmitError, batch: bool) -> Told {
     match error {
         SubmitError::Refused { at, refusal } => refused(refusal, Some(Place { at: *at, batch })),
         SubmitError::NotFound => not_found(),
-        SubmitError::BatchSize => Told::schema(
-            format!("a batch has 1 to {BATCH_MAX} proposals"),
-            format!("一批须为1至{BATCH_MAX}个事件"),
-        ),
+        SubmitError::BatchSize => {
+            Told::schema(format!("a batch has 1 to {BATCH_MAX} proposals"), format!("一批须为1至{BATCH_MAX}个事件"))
+        }
         SubmitError::Unwritable => unwritable(),
         SubmitError::Integrity => integrity(),
         SubmitError::Store => unreadable(),
@@ -501,13 +502,17 @@ mod tests {
         let refusal = common::Refusal::Stale { stream: "customer/C-1".into(), expected: 1, version: 2 };
         let problem = Problem::Submit { error: SubmitError::Refused { at: 0, refusal: refusal.into() }, batch: false };
         let body = body(&problem, Language::English);
-        assert_eq!((&body["status"], &body["code"], &body["rule"]), (&json!(409), &json!("E_CONFLICT"), &json!("R-009")));
+        assert_eq!(
+            (&body["status"], &body["code"], &body["rule"]),
+            (&json!(409), &json!("E_CONFLICT"), &json!("R-009"))
+        );
         assert_eq!(body["type"], "urn:dossier:problem:E_CONFLICT");
     }
 
     #[test]
     fn every_problem_has_a_title_of_its_own_code() {
-        let refusals = [Problem::View(ViewError::Busy), Problem::View(ViewError::Store), Problem::View(ViewError::Integrity)];
+        let refusals =
+            [Problem::View(ViewError::Busy), Problem::View(ViewError::Store), Problem::View(ViewError::Integrity)];
         let others = [
             Problem::Unauthenticated,
             Problem::CrossSite,

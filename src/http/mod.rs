@@ -32,6 +32,7 @@ pub mod openapi;
 mod router;
 pub mod schema;
 pub mod session;
+mod web;
 
 /// What every request finds behind the door.
 pub struct Door {

@@ -241,9 +241,7 @@ fn parameters() -> Value {
     let roles: Vec<&str> = Role::ALL.iter().map(|role| role.key()).collect();
     let purposes: Vec<&str> = PurposeKind::ALL.iter().map(|purpose| purpose.key()).collect();
     let purpose = format!("Why it is read, with a note after a colon; one of {}.", purposes.join(", "));
-    let query = |name: &str, description: &str, schema: Value| {
-        json!({ "in": "query", "name": name, "description": description, "schema": schema })
-    };
+    let query = |name: &str, description: &str, schema: Value| json!({ "in": "query", "name": name, "description": description, "schema": schema });
     json!({
         "role": {
             "in": "header", "name": "Dossier-Role", "schema": { "type": "string", "enum": roles },
@@ -368,7 +366,8 @@ fn schemas() -> Map<String, Value> {
             },
         },
     });
-    let mut schemas: Map<String, Value> = catalog::types().iter().map(|kind| (kind.name.to_owned(), schema::of(kind))).collect();
+    let mut schemas: Map<String, Value> =
+        catalog::types().iter().map(|kind| (kind.name.to_owned(), schema::of(kind))).collect();
     if let Value::Object(own) = own {
         schemas.extend(own);
     }
@@ -423,7 +422,8 @@ mod tests {
         let ids: BTreeSet<&str> = OPERATIONS.iter().map(|operation| operation.id).collect();
         assert_eq!(ids.len(), OPERATIONS.len());
         for operation in OPERATIONS {
-            let slots: Vec<&str> = operation.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
+            let slots: Vec<&str> =
+                operation.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
             let described: Vec<&str> =
                 operation.parameters.iter().filter(|(place, ..)| *place == "path").map(|(_, name, ..)| *name).collect();
             assert_eq!(slots, described, "{}", operation.path);

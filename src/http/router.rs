@@ -13,7 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::http::api::{catalog, customers, events, ledger, operations, views};
 use crate::http::error::Problem;
-use crate::http::{Door, around, openapi};
+use crate::http::{Door, around, openapi, web};
 
 /// Returns everything that is served; pages are merged in beside the API.
 pub(crate) fn routes(door: Arc<Door>) -> Router {
@@ -43,6 +43,7 @@ pub(crate) fn routes(door: Arc<Door>) -> Router {
         .route("/healthz", get(operations::healthz))
         .route("/readyz", get(operations::readyz))
         .route("/metrics", get(operations::metrics))
+        .merge(web::routes())
         .fallback(nothing)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(events::BODY_BYTES_MAX))

@@ -22,7 +22,8 @@ pub fn of(kind: &EventType) -> Value {
 fn object(fields: &[Field]) -> Map<String, Value> {
     let required: Vec<Value> =
         fields.iter().filter(|field| field.required && !field.computed).map(|field| field.name.into()).collect();
-    let properties: Map<String, Value> = fields.iter().map(|field| (field.name.to_owned(), self::field(field))).collect();
+    let properties: Map<String, Value> =
+        fields.iter().map(|field| (field.name.to_owned(), self::field(field))).collect();
     let mut schema = map(json!({ "type": "object", "properties": properties, "additionalProperties": false }));
     if !required.is_empty() {
         schema.insert("required".into(), required.into());
@@ -170,16 +171,63 @@ mod tests {
     #[test]
     fn the_schema_takes_and_refuses_what_the_check_takes_and_refuses() {
         let candidates = [
-            json!(""), json!("a"), json!("C-00042"), json!(".a"), json!("entry-0001"), json!("a\nb"), json!("a\u{0}b"),
-            json!("a\u{85}"), json!("客户"), json!("客".repeat(5)), json!("2026-03-01"), json!("2026-02-30"), json!("2026-3-1"),
-            json!("2026-03-01T08:00:00+08:00"), json!("2026-03-01T08:00:00"), json!("2026Q1"), json!("2026Q5"), json!("+86 10-1234"), json!("123"),
-            json!("a@b.c"), json!("a@b"), json!("a b@c.d"), json!("0".repeat(64)), json!("A".repeat(64)), json!(0), json!(-1),
-            json!(5), json!(6), json!(1.5), json!(INTEGER_MAX), json!(INTEGER_MAX + 1), json!(true), json!(null), json!([]),
-            json!(["a"]), json!([1]), json!({}), json!({ "p.a": 1, "p.b": "x" }), json!({ "客": 1 }), json!({ "a": [] }),
+            json!(""),
+            json!("a"),
+            json!("C-00042"),
+            json!(".a"),
+            json!("entry-0001"),
+            json!("a\nb"),
+            json!("a\u{0}b"),
+            json!("a\u{85}"),
+            json!("客户"),
+            json!("客".repeat(5)),
+            json!("2026-03-01"),
+            json!("2026-02-30"),
+            json!("2026-3-1"),
+            json!("2026-03-01T08:00:00+08:00"),
+            json!("2026-03-01T08:00:00"),
+            json!("2026Q1"),
+            json!("2026Q5"),
+            json!("+86 10-1234"),
+            json!("123"),
+            json!("a@b.c"),
+            json!("a@b"),
+            json!("a b@c.d"),
+            json!("0".repeat(64)),
+            json!("A".repeat(64)),
+            json!(0),
+            json!(-1),
+            json!(5),
+            json!(6),
+            json!(1.5),
+            json!(INTEGER_MAX),
+            json!(INTEGER_MAX + 1),
+            json!(true),
+            json!(null),
+            json!([]),
+            json!(["a"]),
+            json!([1]),
+            json!({}),
+            json!({ "p.a": 1, "p.b": "x" }),
+            json!({ "客": 1 }),
+            json!({ "a": [] }),
         ];
         let kinds = [
-            Kind::Id, Kind::EntryId, Kind::Str(1, 4), Kind::Text, Kind::Date, Kind::Quarter, Kind::Money,
-            Kind::SignedMoney, Kind::Int(1, 5), Kind::Bool, Kind::Map, Kind::Phone, Kind::Email, Kind::Hash, Kind::Instant,
+            Kind::Id,
+            Kind::EntryId,
+            Kind::Str(1, 4),
+            Kind::Text,
+            Kind::Date,
+            Kind::Quarter,
+            Kind::Money,
+            Kind::SignedMoney,
+            Kind::Int(1, 5),
+            Kind::Bool,
+            Kind::Map,
+            Kind::Phone,
+            Kind::Email,
+            Kind::Hash,
+            Kind::Instant,
             Kind::List(Box::new(Kind::Str(1, 4))),
         ];
         for kind in &kinds {
@@ -197,7 +245,8 @@ mod tests {
                 let property = &schema["properties"][field.name];
                 assert_eq!(property["x-sealed"], field.sealed, "{}/{}", kind.name, field.name);
                 assert_eq!(property["x-class"], field.class.key());
-                let required = schema["required"].as_array().is_some_and(|all| all.iter().any(|name| name == field.name));
+                let required =
+                    schema["required"].as_array().is_some_and(|all| all.iter().any(|name| name == field.name));
                 assert_eq!(required, field.required && !field.computed, "{}/{}", kind.name, field.name);
             }
         }

@@ -293,7 +293,9 @@ fn role(headers: &HeaderMap) -> Result<Option<Role>, Problem> {
     let Some(value) = headers.get(&ROLE) else { return Ok(None) };
     match text(value)?.trim().parse() {
         Ok(role) => Ok(Some(role)),
-        Err(_) => Err(Problem::value("Dossier-Role", "is no role, such as \"salesperson\"", "不是角色，例如“salesperson”")),
+        Err(_) => {
+            Err(Problem::value("Dossier-Role", "is no role, such as \"salesperson\"", "不是角色，例如“salesperson”"))
+        }
     }
 }
 

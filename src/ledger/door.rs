@@ -158,7 +158,11 @@ impl Shared {
             return Ok(Outcome::Seen(receipts));
         }
         let salt = self.source.salt();
-        let body_hash = salted(&salt, data.to_string().as_bytes());
+        let body_hash = {
+            let mut canonical = data.clone();
+            canonical.sort_all_objects();
+            salted(&salt, canonical.to_string().as_bytes())
+        };
         let stop = |refusal: Refusal| {
             Stop::Refused(Refused {
                 command: kind.name.to_owned(),

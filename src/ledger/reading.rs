@@ -291,7 +291,9 @@ impl Ledger {
             Some(customer) => Node::About(customer.clone(), Box::new(node)),
             None => node,
         };
-        let body = sight.show(&node);
+        let mut body = sight.show(&node);
+        // What is hashed is canonical, and so is what is sent.
+        body.sort_all_objects();
         let seen = std::mem::take(&mut sight.seen);
         let position = end.saturating_sub(1);
         // A reading of the list alone, and of proofs, leaves no entry.
@@ -363,7 +365,8 @@ impl Ledger {
         match (asked.view.key, &subject.customer) {
             ("card", Some(id)) => of_customer(shared.archive(state, id, end)?.card(id)),
             ("archive", Some(id)) => {
-                let status = (asked.as_of == AsOf::Latest).then(|| customer::status(&state.world, id, state.world.date(at), at)).flatten();
+                let then = shared.state_at(state, end)?;
+                let status = customer::status(&then.world, id, then.world.date(at), at);
                 of_customer(shared.archive(state, id, end)?.archive(id, status, at))
             }
             ("promises", Some(id)) => {
@@ -550,6 +553,19 @@ impl Shared {
         }
     }
 
+    /// Returns the state after `end` entries: what is shown as of then is decided by what was so then.
+    fn state_at(&self, state: &State, end: u64) -> Result<State, ViewError> {
+        if end == state.size {
+            return Ok(state.clone());
+        }
+        let mut then = State::default();
+        for index in 0..end {
+            let bytes = self.shelf.entry(index)?.ok_or(ViewError::Store)?;
+            then.fold(&bytes, &self.origin).map_err(|_| ViewError::Store)?;
+        }
+        Ok(then)
+    }
+
     fn time_at(&self, end: u64) -> Result<Option<Timestamp>, ViewError> {
         let Some(last) = end.checked_sub(1) else { return Ok(None) };
         Ok(self.entry(last)?.map(|entry| entry.time))
@@ -694,7 +710,8 @@ impl Shared {
     }
 
     fn list(&self, state: &State, end: u64, at: Timestamp, asked: &Asked) -> Result<Built, ViewError> {
-        let world = &state.world;
+        let then = self.state_at(state, end)?;
+        let world = &then.world;
         let filter = |name: &str| asked.filters.get(name).map(|text| text.to_lowercase());
         let (owner, region, query, wanted) = (filter("owner"), filter("region"), filter("q"), filter("status"));
         let latest = asked.as_of == AsOf::Latest;
@@ -706,7 +723,7 @@ impl Shared {
                 if asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str()) || listed.duplicate_of.is_some() {
                     continue;
                 }
-                let status = latest.then(|| customer::status(world, id, day, at)).flatten();
+                let status = customer::status(world, id, day, at);
                 let matches = owner.as_ref().is_none_or(|owner| listed.owner.to_lowercase() == *owner)
                     && region.as_ref().is_none_or(|region| listed.region.to_lowercase() == *region)
                     && wanted.as_ref().is_none_or(|wanted| status.is_some_and(|status| status.as_str() == wanted))

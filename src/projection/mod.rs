@@ -96,7 +96,7 @@ pub const VIEWS: &[View] = &[
         columns: &[],
     },
     View {
-        key: "stats", number: "V-04", zh: "客户统计表", en: "Customer statistics", scope: Scope::Company, base: Matter::Commercial,
+        key: "stats", number: "V-04", zh: "客户统计表", en: "Customer statistics", scope: Scope::Company, base: Matter::List,
         columns: columns! {
             "product" "产品名称" "Product", "region" "地址" "Region", "customer_count" "客户数" "Customers", "sales" "销售额" "Sales",
             "average_per_customer" "平均每家年销售额" "Average per customer", "top3" "前三名客户" "Top three",

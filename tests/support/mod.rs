@@ -1,5 +1,7 @@
 //! A company of the scenarios in a ledger of its own, with a clock that moves when it is told to.
 
+pub(crate) mod http;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -122,6 +124,12 @@ impl TestLedger {
     /// Asks a question as an employee.
     pub(crate) fn ask(&self, who: &str, asked: &Asked) -> Result<Answered, ViewError> {
         self.runtime.block_on(self.ledger.view(&principal(who), asked))
+    }
+
+    /// The version of a stream.
+    pub(crate) fn version(&self, stream: &str) -> u64 {
+        let stream: dossier::ids::StreamName = stream.parse().unwrap();
+        self.ledger.state().heads.get(&stream).map_or(0, |head| head.version)
     }
 
     /// Lets time pass and does what it brings.

@@ -34,7 +34,8 @@ pub(crate) async fn one_type(Named(name): Named) -> Result<Response, Problem> {
 /// `GET /v1/views`: every view.
 pub(crate) async fn views() -> Response {
     let items = VIEWS.iter().map(|view| {
-        let columns = view.columns.iter().map(|column| json!({ "id": column.id, "label": { "en": column.en, "zh": column.zh } }));
+        let columns =
+            view.columns.iter().map(|column| json!({ "id": column.id, "label": { "en": column.en, "zh": column.zh } }));
         json!({
             "key": view.key,
             "number": view.number,

@@ -12,7 +12,11 @@ use crate::http::error::Problem;
 use crate::http::session::Asker;
 
 /// `GET /v1/customers`: the customers the asker may see, by owner, region, status or words of the name.
-pub(crate) async fn list(State(door): State<Arc<Door>>, asker: Asker, parameters: Parameters) -> Result<Response, Problem> {
+pub(crate) async fn list(
+    State(door): State<Arc<Door>>,
+    asker: Asker,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
     views::answer(&door, asker, Question::of("list", None), parameters).await
 }
 

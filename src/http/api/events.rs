@@ -22,7 +22,11 @@ use crate::ledger::{Expected, Proposal, Receipt};
 pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// `POST /v1/events`: 201 with the entries, durable.
-pub(crate) async fn propose(State(door): State<Arc<Door>>, asker: Asker, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn propose(
+    State(door): State<Arc<Door>>,
+    asker: Asker,
+    request: Request,
+) -> Result<Response, Problem> {
     let form = Form::of(request.headers())?;
     let expected = expected_version(request.headers())?;
     let body = whole(request).await?;
@@ -88,7 +92,9 @@ async fn whole(request: Request) -> Result<Bytes, Problem> {
     }
     match tokio::time::timeout(BODY_ARRIVES, Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => Ok(body),
-        Ok(Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)))) => Err(Problem::BodyTooLarge),
+        Ok(Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)))) => {
+            Err(Problem::BodyTooLarge)
+        }
         Ok(Err(_)) => Err(Problem::BodyCut),
         Err(_) => Err(Problem::BodyTooSlow),
     }
@@ -180,7 +186,9 @@ fn not_json(error: serde_json::Error) -> Problem {
 fn expected_version(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     let Some(value) = headers.get(IF_MATCH) else { return Ok(None) };
     let version = value.to_str().ok().and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok());
-    let wrong = || Problem::value("If-Match", "must be a stream version in quotes, such as \"7\"", "须为引号内的版本号，如\"7\"");
+    let wrong = || {
+        Problem::value("If-Match", "must be a stream version in quotes, such as \"7\"", "须为引号内的版本号，如\"7\"")
+    };
     version.map(Some).ok_or_else(wrong)
 }
 
@@ -190,14 +198,22 @@ fn expect(proposals: &mut [Proposal], batch: bool, version: u64) -> Result<(), P
         return Err(only_one());
     }
     let Some(stream) = proposal.subject.clone() else {
-        return Err(Problem::value("/subject", "must be named for If-Match to speak of it", "使用 If-Match 时须指明对象"));
+        return Err(Problem::value(
+            "/subject",
+            "must be named for If-Match to speak of it",
+            "使用 If-Match 时须指明对象",
+        ));
     };
     proposal.expected.push(Expected { stream, version });
     Ok(())
 }
 
 fn only_one() -> Problem {
-    Problem::value("If-Match", "speaks of one event: a batch has \"expected\" in each", "仅用于单个事件；批量请在各事件中用“expected”")
+    Problem::value(
+        "If-Match",
+        "speaks of one event: a batch has \"expected\" in each",
+        "仅用于单个事件；批量请在各事件中用“expected”",
+    )
 }
 
 /// How long a body may take to arrive.
@@ -243,7 +259,9 @@ mod tests {
 
     #[test]
     fn attributes_of_the_envelope_must_fit_this_ledger() {
-        let with = |attribute: &str| read(format!(r#"{{"type":"a","data":{{}},{attribute}}}"#).as_bytes(), Form::Event, ORIGIN);
+        let with = |attribute: &str| {
+            read(format!(r#"{{"type":"a","data":{{}},{attribute}}}"#).as_bytes(), Form::Event, ORIGIN)
+        };
         assert!(with(r#""specversion":"1.0","source":"dossier.example.com/ledger""#).is_ok());
         assert_eq!(pointer(with(r#""specversion":"0.3""#)), "/specversion");
         assert_eq!(pointer(with(r#""source":"elsewhere.example/ledger""#)), "/source");

@@ -37,7 +37,11 @@ pub(crate) async fn entry(
 }
 
 /// `GET /v1/evidence?stream=`: a bundle that verifies offline.
-pub(crate) async fn evidence(State(door): State<Arc<Door>>, asker: Asker, mut parameters: Parameters) -> Result<Response, Problem> {
+pub(crate) async fn evidence(
+    State(door): State<Arc<Door>>,
+    asker: Asker,
+    mut parameters: Parameters,
+) -> Result<Response, Problem> {
     let stream = parameters.take("stream");
     let missing = || Problem::value("/stream", "is required, such as customer/C-00042", "必填，如 customer/C-00042");
     let stream = stream.ok_or_else(missing)?;

@@ -92,7 +92,10 @@ mod tests {
 
     #[test]
     fn a_parameter_given_twice_is_refused() {
-        assert_eq!(parameters("/?a=1&b=%E5%AE%A2").unwrap(), [("a".into(), "1".into()), ("b".into(), "客".into())].into());
+        assert_eq!(
+            parameters("/?a=1&b=%E5%AE%A2").unwrap(),
+            [("a".into(), "1".into()), ("b".into(), "客".into())].into()
+        );
         assert!(matches!(parameters("/?a=1&a=1"), Err(Problem::Value(problem)) if problem.pointer == "/a"));
     }
 }

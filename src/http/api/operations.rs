@@ -90,7 +90,10 @@ impl Metrics {
         let name = "dossier_http_requests_total";
         line(&mut text, format_args!("# HELP {name} Requests answered.\n# TYPE {name} counter"));
         for (Counted { route, method, status }, count) in requests {
-            line(&mut text, format_args!("{name}{{route=\"{route}\",method=\"{method}\",status=\"{status}\"}} {count}"));
+            line(
+                &mut text,
+                format_args!("{name}{{route=\"{route}\",method=\"{method}\",status=\"{status}\"}} {count}"),
+            );
         }
         text
     }

@@ -11,10 +11,10 @@ use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 use crate::domain::audit::Mode;
+use crate::http::Door;
 use crate::http::api::{self, Named, Parameters};
 use crate::http::error::Problem;
 use crate::http::session::Asker;
-use crate::http::Door;
 use crate::ledger::{Answered, AsOf, Asked, ViewError};
 use crate::projection::{self, View};
 
@@ -192,7 +192,14 @@ fn headers(answered: &Answered) -> Vec<(HeaderName, HeaderValue)> {
 fn table(view: &View, answered: Answered) -> Result<Response, Problem> {
     let Some(items) = answered.body.get("items").and_then(Value::as_array) else { return Err(Problem::NoTable) };
     let columns: Vec<&str> = match view.columns {
-        [] => items.iter().filter_map(Value::as_object).flat_map(Map::keys).map(String::as_str).collect::<BTreeSet<_>>().into_iter().collect(),
+        [] => items
+            .iter()
+            .filter_map(Value::as_object)
+            .flat_map(Map::keys)
+            .map(String::as_str)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
         columns => columns.iter().map(|column| column.id).collect(),
     };
     let mut writer = csv::Writer::from_writer(Vec::new());
@@ -201,7 +208,9 @@ fn table(view: &View, answered: Answered) -> Result<Response, Problem> {
     });
     let bytes = written.ok().and_then(|()| writer.into_inner().ok()).ok_or(Problem::Failed)?;
     let name = format!("attachment; filename=\"{}-{}.csv\"", view.key, answered.position);
-    let mut response = ([(CONTENT_TYPE, "text/csv; charset=utf-8; header=present"), (CONTENT_DISPOSITION, &name)], bytes).into_response();
+    let mut response =
+        ([(CONTENT_TYPE, "text/csv; charset=utf-8; header=present"), (CONTENT_DISPOSITION, &name)], bytes)
+            .into_response();
     let position = HeaderValue::from(answered.position);
     let next = answered.next.and_then(|next| HeaderValue::try_from(next).ok());
     response.headers_mut().extend([(POSITION, position)].into_iter().chain(next.map(|next| (NEXT, next))));
@@ -289,7 +298,14 @@ mod tests {
     }
 
     fn answered(body: Value) -> Answered {
-        Answered { body, position: 41, next: Some("C-2".into()), role: Role::Auditor, masked: vec!["phone".into()], recorded: vec![42, 43] }
+        Answered {
+            body,
+            position: 41,
+            next: Some("C-2".into()),
+            role: Role::Auditor,
+            masked: vec!["phone".into()],
+            recorded: vec![42, 43],
+        }
     }
 
     #[test]
@@ -297,7 +313,10 @@ mod tests {
         let body = with_place(answered(json!({ "items": [] })));
         assert_eq!(body, json!({ "items": [], "position": 41, "next": "C-2", "masked": ["phone"] }));
         let headers = headers(&answered(json!({})));
-        assert_eq!(headers, [(ROLE, HeaderValue::from_static("auditor")), (READING, HeaderValue::from_static("42, 43"))]);
+        assert_eq!(
+            headers,
+            [(ROLE, HeaderValue::from_static("auditor")), (READING, HeaderValue::from_static("42, 43"))]
+        );
     }
 
     #[test]
@@ -322,6 +341,9 @@ mod tests {
 
     #[test]
     fn what_is_no_list_is_no_table() {
-        assert!(matches!(table(projection::view("archive").unwrap(), answered(json!({ "name": "x" }))), Err(Problem::NoTable)));
+        assert!(matches!(
+            table(projection::view("archive").unwrap(), answered(json!({ "name": "x" }))),
+            Err(Problem::NoTable)
+        ));
     }
 }

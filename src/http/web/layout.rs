@@ -86,7 +86,7 @@ pub(crate) fn told(frame: &Frame, problem: &Problem) -> Markup {
         div.problem role="alert" {
             p { strong { (text("title")) } " " code { (text("code")) } }
             p { (text("detail")) }
-            @if errors.len() > 1 {
+            @if errors.iter().any(|error| !text("detail").contains(&part(error, "detail"))) {
                 ul { @for error in &errors {
                     li { (words::label(frame.language, part(error, "pointer").rsplit('/').next().unwrap_or_default())) ": " (part(error, "detail")) }
                 } }
@@ -155,6 +155,7 @@ fn shown_as(frame: &Frame, door: &Door, name: &str, kind: Option<&Kind>, value: 
         Value::Null => html! { span.none { (frame.say("no-value")) } },
         Value::String(text) if text == MASK => html! { span.masked title=(frame.say("masked")) { (text) } },
         Value::String(text) if text.is_empty() => html! { span.none { (frame.say("no-value")) } },
+        Value::String(text) if name == "status" => html! { (words::status(frame.language, text)) },
         Value::String(text) => match inner {
             Some(Kind::Choice(choices)) => html! { (words::choice(frame.language, choices, text)) },
             Some(Kind::Instant) => html! { (wall(door, text)) },
@@ -208,7 +209,7 @@ pub(crate) fn entry(value: Option<&Value>) -> Markup {
 /// A link to the next page of a list.
 pub(crate) fn next(frame: &Frame, path: &str, query: &[(&str, &str)], after: Option<&str>) -> Markup {
     let Some(after) = after else { return html! {} };
-    let query = query.iter().chain([&("after", after)]).filter(|(_, value)| !value.is_empty());
+    let query = query.iter().copied().chain([("after", after)]).filter(|(_, value)| !value.is_empty());
     let query: Vec<String> = query.map(|(name, value)| format!("{name}={}", encode(value))).collect();
     html! { p.paging { a.button href={ (path) "?" (query.join("&")) } rel="next" { (frame.say("next-page")) } } }
 }

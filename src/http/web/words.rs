@@ -7,7 +7,8 @@ use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 
 use crate::access::principal::Language;
-use crate::domain::catalog::{self, Choice, Field, Kind};
+use crate::domain::catalog::{self, Choice, Field, Kind, Shape};
+use crate::domain::customer;
 use crate::domain::role::Role;
 use crate::projection::{VIEWS, View};
 
@@ -67,9 +68,21 @@ pub(crate) fn label(language: Language, name: &str) -> Cow<'_, str> {
     }
 }
 
-/// Finds a field anywhere in the catalog.
+/// Finds a field anywhere in the catalog, first among what is recorded of customers: names such as `name` are used twice.
 pub(crate) fn field(name: &str) -> Option<&'static Field> {
-    find(catalog::types().iter().flat_map(|kind| kind.fields), name)
+    let of = |wanted: bool| {
+        let types = catalog::types().iter().filter(move |kind| kind.name.starts_with("customer.") == wanted);
+        find(types.flat_map(|kind| kind.fields), name)
+    };
+    of(true).or_else(|| of(false))
+}
+
+/// Returns the label of a customer's status.
+pub(crate) fn status(language: Language, value: &str) -> String {
+    match <customer::Status as Shape>::kind() {
+        Kind::Choice(choices) => choice(language, choices, value),
+        _ => value.to_owned(),
+    }
 }
 
 fn find(fields: impl Iterator<Item = &'static Field>, name: &str) -> Option<&'static Field> {
@@ -178,6 +191,8 @@ mod tests {
     #[test]
     fn fields_are_called_what_the_catalog_calls_them() {
         assert_eq!(label(Language::Chinese, "credit_grade"), "信用等级");
+        assert_eq!(label(Language::Chinese, "name"), "客户名称", "and not the name of a unit");
+        assert_eq!(status(Language::Chinese, "loyal"), "忠诚/老");
         assert_eq!(label(Language::English, "no_such_field"), "no_such_field");
         assert_eq!(field("limit").map(|field| field.en), Some("Limit"), "a field of an object");
     }

@@ -1,0 +1,256 @@
+//! One customer's archive, with where each value comes from.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use maud::{Markup, html};
+use serde_json::Value;
+
+use crate::access::principal::Purpose;
+use crate::clock::Timestamp;
+use crate::domain::catalog::Kind;
+use crate::http::Door;
+use crate::http::error::Problem;
+use crate::http::web::layout::{self, shown, text};
+use crate::http::web::visitor::{Fields, Frame, Visitor, encode, wall};
+use crate::http::web::words;
+use crate::ledger::{Answered, AsOf};
+
+/// `GET /customers/{id}`: the archive, now or as it was.
+pub(crate) async fn page(
+    State(door): State<Arc<Door>>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Response {
+    let typed = query.get("as_of").map(|text| text.trim()).unwrap_or_default();
+    let as_of = match moment(typed) {
+        Ok(as_of) => as_of,
+        Err(problem) => return layout::problem(&visitor.frame, problem),
+    };
+    match visitor.read(&door, "archive", Some(id.clone()), |asked| asked.as_of = as_of).await {
+        Ok(answered) => written(&visitor.frame, &door, &id, typed, &answered),
+        Err(problem) => layout::problem(&visitor.frame, problem),
+    }
+}
+
+/// `POST /customers/{id}`: the archive with its personal values opened, for a purpose.
+pub(crate) async fn reveal(
+    State(door): State<Arc<Door>>,
+    mut visitor: Visitor,
+    Path(id): Path<String>,
+    fields: Fields,
+) -> Response {
+    if !visitor.sent(&fields) {
+        return layout::problem(&visitor.frame, Problem::CrossSite);
+    }
+    let Ok(purpose) = Purpose::parse(fields.text("purpose")) else {
+        return layout::problem(&visitor.frame, Problem::value("/purpose", "is required", "必填"));
+    };
+    visitor.asker.purpose = Some(purpose);
+    match visitor.read(&door, "archive", Some(id.clone()), |asked| asked.reveal = true).await {
+        Ok(answered) => written(&visitor.frame, &door, &id, "", &answered),
+        Err(problem) => layout::problem(&visitor.frame, problem),
+    }
+}
+
+fn moment(text: &str) -> Result<AsOf, Problem> {
+    if text.is_empty() {
+        return Ok(AsOf::Latest);
+    }
+    if let Ok(index) = text.parse() {
+        return Ok(AsOf::Index(index));
+    }
+    let instant: Result<Timestamp, _> = text.replace(' ', "+").parse();
+    instant.map(AsOf::Instant).map_err(|_| {
+        Problem::value("/as_of", "must be an index or an instant such as 2026-03-01T08:00:00+08:00", "须为账本序号或时间，如2026-03-01T08:00:00+08:00")
+    })
+}
+
+fn written(frame: &Frame, door: &Door, id: &str, as_of: &str, answered: &Answered) -> Response {
+    let body = &answered.body;
+    let title = match text(body, "name") {
+        "" => id.to_owned(),
+        name => name.to_owned(),
+    };
+    let body = html! {
+        (layout::tabs(frame, id, "archive"))
+        (header(frame, door, id, body))
+        @if !answered.masked.is_empty() { (opening(frame, id, answered.masked.len())) }
+        (sections(frame, door, body))
+        (classes(frame, door, body))
+        section { h2 { (frame.say("trade")) }
+            dl.facts { @for (name, value) in object(body, "trade") {
+                div { dt { (words::label(frame.language, name)) } dd { (shown(frame, door, name, value)) } }
+            } }
+        }
+        (contacts(frame, door, body))
+        form.filters action={ "/customers/" (encode(id)) } method="get" {
+            div { label for="as_of" { (frame.say("as-of")) }
+                input id="as_of" name="as_of" value=(as_of) aria-describedby="as-of-hint";
+                small #as-of-hint { (frame.say("as-of-hint")) } }
+            button { (frame.say("show")) }
+        }
+        (layout::standing(frame, answered))
+    };
+    layout::page(frame, StatusCode::OK, &title, &body)
+}
+
+fn header(frame: &Frame, door: &Door, id: &str, body: &Value) -> Markup {
+    let value = |name: &str| body.get(name).unwrap_or(&Value::Null);
+    let grade = text(body, "credit_grade");
+    let filled = body.pointer("/completeness/filled_bp").and_then(Value::as_u64).map(|bp| format!("{}%", bp / 100));
+    html! {
+        dl.facts.head {
+            div { dt { (words::label(frame.language, "customer_id")) } dd { (id) } }
+            div { dt { (frame.say("status")) } dd { (shown(frame, door, "status", value("status"))) } }
+            div { dt { (frame.say("owner")) } dd { (shown(frame, door, "owner", value("owner"))) } }
+            div { dt { (frame.say("region")) } dd { (shown(frame, door, "region", value("region"))) } }
+            div { dt { (frame.say("credit-grade")) } dd {
+                a.grade href={ "/customers/" (encode(id)) "/grades" } { @if grade.is_empty() { (frame.say("no-value")) } @else { (grade) } }
+            } }
+            @if let Some(filled) = filled { div { dt { (frame.say("completeness")) } dd { (filled) } } }
+            @if !text(body, "verified_on").is_empty() {
+                div { dt { (frame.say("verified-on")) } dd { (wall(door, text(body, "verified_on"))) } }
+            }
+            @if !text(body, "duplicate_of").is_empty() {
+                div { dt { (frame.say("duplicate-of")) } dd {
+                    a href={ "/customers/" (encode(text(body, "duplicate_of"))) } { (text(body, "duplicate_of")) }
+                } }
+            }
+        }
+    }
+}
+
+fn opening(frame: &Frame, id: &str, masked: usize) -> Markup {
+    let chosen = frame.signed_in.as_ref().and_then(|who| who.purpose);
+    html! {
+        form.card.reveal action={ "/customers/" (encode(id)) } method="post" {
+            (layout::token(frame))
+            p { (frame.say_with("masked-some", &[("count", &masked.to_string())])) " " (frame.say("reveal-hint")) }
+            label for="reveal-purpose" { (frame.say("purpose")) }
+            (layout::purposes(frame, "reveal-purpose", chosen, true))
+            button { (frame.say("reveal")) }
+        }
+    }
+}
+
+fn sections(frame: &Frame, door: &Door, body: &Value) -> Markup {
+    let mut by_section: Vec<(&str, Vec<&Value>)> = Vec::new();
+    for item in array(body, "sections") {
+        let section = text(item, "section");
+        match by_section.iter_mut().find(|(name, _)| *name == section) {
+            Some((_, items)) => items.push(item),
+            None => by_section.push((section, vec![item])),
+        }
+    }
+    by_section.sort_by_key(|(name, _)| *name != "basic");
+    html! {
+        @for (section, items) in &by_section {
+            section {
+                h2 { (section_label(frame, section)) }
+                div.wide {
+                    table.stack {
+                        thead { tr {
+                            th scope="col" { (frame.say("item")) } th scope="col" { (frame.say("value")) }
+                            th scope="col" { (frame.say("since")) } th scope="col" { (frame.say("recorded-by")) }
+                            th scope="col" { (frame.say("entry")) }
+                        } }
+                        tbody { @for item in items {
+                            tr {
+                                th scope="row" { (words::label(frame.language, text(item, "item"))) }
+                                td data-label=(frame.say("value")) { (shown(frame, door, text(item, "item"), item.get("value").unwrap_or(&Value::Null))) }
+                                td.when data-label=(frame.say("since")) { (wall(door, text(item, "since"))) }
+                                td data-label=(frame.say("recorded-by")) { (layout::actor(frame.language, text(item, "recorded_by"))) }
+                                td data-label=(frame.say("entry")) { (layout::entry(item.get("source_event"))) }
+                            }
+                        } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn section_label(frame: &Frame, section: &str) -> String {
+    match words::field("section").map(|field| &field.kind) {
+        Some(Kind::Choice(choices)) => words::choice(frame.language, choices, section),
+        _ => section.to_owned(),
+    }
+}
+
+fn classes(frame: &Frame, door: &Door, body: &Value) -> Markup {
+    let classes = array(body, "classes");
+    html! { @if !classes.is_empty() {
+        section { h2 { (frame.say("classes")) }
+            dl.facts { @for class in classes {
+                div { dt { (shown(frame, door, "dimension", class.get("dimension").unwrap_or(&Value::Null))) }
+                    dd { (shown(frame, door, "", class.get("value").unwrap_or(&Value::Null))) } }
+            } }
+        }
+    } }
+}
+
+fn contacts(frame: &Frame, door: &Door, body: &Value) -> Markup {
+    let contacts = array(body, "contacts");
+    let count = body.get("contact_count").and_then(Value::as_u64).unwrap_or_default();
+    let cell = |item: &Value, name: &str| shown(frame, door, name, item.get(name).unwrap_or(&Value::Null));
+    let choice = |item: &Value, name: &str| chosen(frame, door, "contact.recorded", name, item.get(name).unwrap_or(&Value::Null));
+    html! {
+        section { h2 { (frame.say("contacts")) }
+            @if contacts.is_empty() { p { (frame.say("none-recorded")) } } @else {
+                p { (frame.say_with("contacts-latest", &[("count", &count.to_string())])) }
+                div.wide { table.stack {
+                    thead { tr {
+                        th scope="col" { (frame.say("contact-at")) } th scope="col" { (frame.say("contact-channel")) }
+                        th scope="col" { (frame.say("contact-purpose")) } th scope="col" { (frame.say("contact-summary")) }
+                        th scope="col" { (frame.say("recorded-by")) } th scope="col" { (frame.say("entry")) }
+                    } }
+                    tbody { @for item in contacts {
+                        tr {
+                            th.when scope="row" { (wall(door, text(item, "at"))) }
+                            td data-label=(frame.say("contact-channel")) { (choice(item, "channel")) }
+                            td data-label=(frame.say("contact-purpose")) { (choice(item, "purpose")) }
+                            td data-label=(frame.say("contact-summary")) { (cell(item, "summary")) }
+                            td data-label=(frame.say("recorded-by")) { (text(item, "recorded_by")) }
+                            td data-label=(frame.say("entry")) { (layout::entry(item.get("index"))) }
+                        }
+                    } }
+                } }
+            }
+        }
+    }
+}
+
+/// Shows a value of a closed list as the event type it comes from calls it.
+fn chosen(frame: &Frame, door: &Door, kind: &str, name: &str, value: &Value) -> Markup {
+    let field = crate::domain::catalog::find(kind).and_then(|kind| kind.field(name));
+    match (field.map(|field| &field.kind), value.as_str()) {
+        (Some(Kind::Choice(choices)), Some(text)) => html! { (words::choice(frame.language, choices, text)) },
+        _ => shown(frame, door, name, value),
+    }
+}
+
+fn array<'a>(body: &'a Value, name: &str) -> &'a [Value] {
+    body.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn object<'a>(body: &'a Value, name: &str) -> Vec<(&'a String, &'a Value)> {
+    body.get(name).and_then(Value::as_object).map(|object| object.iter().collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_of_then_is_asked_for_by_index_or_instant() {
+        assert_eq!(moment("").unwrap(), AsOf::Latest);
+        assert_eq!(moment("17").unwrap(), AsOf::Index(17));
+        assert!(matches!(moment("2026-03-01T08:00:00 08:00").unwrap(), AsOf::Instant(_)));
+        assert!(moment("yesterday").is_err());
+    }
+}

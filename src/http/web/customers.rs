@@ -1,0 +1,84 @@
+//! The list of customers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use maud::html;
+use serde_json::Value;
+
+use crate::domain::audit::Mode;
+use crate::http::Door;
+use crate::http::web::layout::{self, shown, text};
+use crate::http::web::visitor::{Visitor, encode};
+use crate::http::web::words;
+
+/// `GET /`: the customers the asker may see.
+pub(crate) async fn list(
+    State(door): State<Arc<Door>>,
+    visitor: Visitor,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Response {
+    let frame = &visitor.frame;
+    let typed = |name: &str| query.get(name).map(|value| value.trim()).unwrap_or_default();
+    let read = visitor.read(&door, "list", None, |asked| {
+        for name in FILTERS {
+            if !typed(name).is_empty() {
+                asked.filters.insert(name.to_owned(), typed(name).to_owned());
+            }
+        }
+        if asked.filters.contains_key("q") {
+            asked.mode = Mode::Search;
+        }
+        asked.after = Some(typed("after").to_owned()).filter(|after| !after.is_empty());
+    });
+    let answered = match read.await {
+        Ok(answered) => answered,
+        Err(problem) => return layout::problem(frame, problem),
+    };
+    let empty = Vec::new();
+    let items = answered.body.get("items").and_then(Value::as_array).unwrap_or(&empty);
+    let label = |name: &str| words::label(frame.language, name).into_owned();
+    let columns = ["code", "industry", "party", "region", "owner", "status", "phone"];
+    let parts: Vec<(&str, &str)> = FILTERS.iter().map(|name| (*name, typed(name))).collect();
+    let body = html! {
+        form.filters action="/" method="get" role="search" {
+            div { label for="q" { (frame.say("search-words")) } input id="q" name="q" type="search" value=(typed("q")); }
+            div { label for="region" { (frame.say("region")) } input id="region" name="region" value=(typed("region")); }
+            div { label for="owner" { (frame.say("owner")) } input id="owner" name="owner" value=(typed("owner")) placeholder="E-101"; }
+            button { (frame.say("search")) }
+        }
+        @if items.is_empty() { p { (frame.say("found-none")) } }
+        @else {
+            div.wide tabindex="0" role="region" aria-label=(frame.say("customers")) {
+                table.stack {
+                    thead { tr {
+                        th scope="col" { (frame.say("name")) }
+                        @for column in columns { th scope="col" { (label(column)) } }
+                    } }
+                    tbody { @for item in items {
+                        tr {
+                            th scope="row" {
+                                a href={ "/customers/" (encode(text(item, "customer_id"))) } {
+                                    (shown(frame, &door, "", item.get("name").unwrap_or(&Value::Null)))
+                                }
+                                " " small { (text(item, "customer_id")) }
+                            }
+                            @for column in columns {
+                                td data-label=(label(column)) { (shown(frame, &door, column, item.get(column).unwrap_or(&Value::Null))) }
+                            }
+                        }
+                    } }
+                }
+            }
+        }
+        (layout::next(frame, "/", &parts, answered.next.as_deref()))
+        @if !typed("after").is_empty() { p { a href="/" { (frame.say("first-page")) } } }
+        (layout::standing(frame, &answered))
+    };
+    layout::page(frame, StatusCode::OK, &frame.say("customers"), &body)
+}
+
+const FILTERS: [&str; 3] = ["q", "region", "owner"];

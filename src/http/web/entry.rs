@@ -1,0 +1,48 @@
+//! One entry of the ledger, as its reader may see it, with what proves it.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use maud::html;
+use serde_json::Value;
+
+use crate::http::Door;
+use crate::http::web::layout::{self, shown, text};
+use crate::http::web::visitor::{Visitor, wall};
+use crate::http::web::words;
+
+/// `GET /entries/{index}`.
+pub(crate) async fn page(State(door): State<Arc<Door>>, visitor: Visitor, Path(index): Path<String>) -> Response {
+    let frame = &visitor.frame;
+    let answered = match visitor.read(&door, "entry", Some(index.clone()), |_| ()).await {
+        Ok(answered) => answered,
+        Err(problem) => return layout::problem(frame, problem),
+    };
+    let body = &answered.body;
+    let entry = body.get("entry").unwrap_or(&Value::Null);
+    let hash = [text(body, "hash"), text(entry, "hash")].into_iter().find(|hash| !hash.is_empty()).unwrap_or_default();
+    let redacted = body.get("redacted").and_then(Value::as_bool).unwrap_or(true);
+    let content = entry.get("payload").or_else(|| entry.get("data")).unwrap_or(&Value::Null);
+    let at = [text(entry, "at"), text(entry, "time")].into_iter().find(|at| !at.is_empty()).unwrap_or_default();
+    let role = [text(entry, "actor_role"), text(entry, "actorrole")].into_iter().find(|role| !role.is_empty()).unwrap_or_default();
+    let markup = html! {
+        p { (frame.say(if redacted { "redacted" } else { "whole" })) }
+        dl.facts {
+            div { dt { (frame.say("type")) } dd { (words::event(frame.language, text(entry, "type"))) " " code { (text(entry, "type")) } } }
+            div { dt { (frame.say("when")) } dd { (wall(&door, at)) } }
+            div { dt { (frame.say("actor")) } dd { (layout::actor(frame.language, text(entry, "actor"))) " " small { (words::role(frame.language, role)) } } }
+            div { dt { (frame.say("subject")) } dd { code { (text(entry, "subject")) } } }
+            div { dt { (frame.say("id")) } dd { code.long { (text(entry, "id")) } } }
+            div { dt { (frame.say("hash")) } dd { code.long { (hash) } } }
+            div { dt { (frame.say("proof")) } dd { a href={ "/v1/entries/" (index) "/proof" } { (frame.say("proof-download")) } } }
+        }
+        section { h2 { (frame.say("content")) } (shown(frame, &door, "payload", content)) }
+        @if let Some(streams) = body.get("streams").or_else(|| entry.get("streams")) {
+            section { h2 { (frame.say("streams")) } (shown(frame, &door, "", streams)) }
+        }
+        (layout::standing(frame, &answered))
+    };
+    layout::page(frame, StatusCode::OK, &format!("{} #{index}", frame.say("entry")), &markup)
+}

@@ -1,0 +1,403 @@
+//! Who changed a credit grade, when and why; and proposing and deciding one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use maud::{Markup, html};
+use serde_json::{Value, json};
+
+use crate::clock::Timestamp;
+use crate::domain::{catalog, policy};
+use crate::http::Door;
+use crate::http::error::Problem;
+use crate::http::web::layout::{self, shown, text};
+use crate::http::web::visitor::{Fields, Frame, Visitor, encode, wall};
+use crate::http::web::{form, words};
+use crate::ledger::{Answered, Proposal};
+
+/// `GET /customers/{id}/grades`: the trace, as a picture, as a table, and what can be done now.
+pub(crate) async fn page(State(door): State<Arc<Door>>, visitor: Visitor, Path(id): Path<String>) -> Response {
+    written(&door, &visitor, &id, None).await
+}
+
+/// `POST /customers/{id}/grades`: proposes, reviews, approves, rejects or withdraws.
+///
+/// What is refused is shown beside the form with everything typed.
+pub(crate) async fn propose(State(door): State<Arc<Door>>, visitor: Visitor, Path(id): Path<String>, fields: Fields) -> Response {
+    if !visitor.sent(&fields) {
+        return written(&door, &visitor, &id, Some((fields, Problem::CrossSite))).await;
+    }
+    let Some(proposal) = proposal(&id, &fields) else {
+        return written(&door, &visitor, &id, Some((fields, Problem::value("/action", "is unknown", "无此操作")))).await;
+    };
+    match door.ledger.submit(&visitor.asker.principal, &[proposal]).await {
+        Ok(_) => Redirect::to(&format!("/customers/{}/grades", encode(&id))).into_response(),
+        Err(error) => written(&door, &visitor, &id, Some((fields, Problem::Submit { error, batch: false }))).await,
+    }
+}
+
+/// Makes of a form what is proposed to the ledger.
+fn proposal(id: &str, fields: &Fields) -> Option<Proposal> {
+    let open = fields.text("proposal_id");
+    let said = fields.text("opinion").trim().replace("\r\n", "\n");
+    let optional = (!said.is_empty()).then(|| said.clone());
+    let (kind, data) = match fields.text("action") {
+        "propose" => {
+            let kind = catalog::find("credit_grade.proposed")?;
+            let mut data = form::payload(kind.fields, fields, "");
+            data.insert("customer_id".to_owned(), json!(id));
+            (kind.name, Value::Object(data))
+        }
+        verdict @ ("endorse" | "return") => {
+            let step: Option<u64> = fields.text("step").parse().ok();
+            ("credit_grade.reviewed", json!({ "proposal_id": open, "step": step, "verdict": verdict, "opinion": said }))
+        }
+        "approve" => {
+            let mut data = json!({ "proposal_id": open, "to": fields.text("to") });
+            add(&mut data, "opinion", optional);
+            ("credit_grade.approved", data)
+        }
+        "reject" => ("credit_grade.rejected", json!({ "proposal_id": open, "reason": said })),
+        "withdraw" => {
+            let mut data = json!({ "proposal_id": open, "cause": "withdrawn" });
+            add(&mut data, "note", optional);
+            ("credit_grade.withdrawn", data)
+        }
+        _ => return None,
+    };
+    Some(Proposal { kind: kind.to_owned(), data, ..Proposal::default() })
+}
+
+fn add(data: &mut Value, name: &str, value: Option<String>) {
+    if let (Value::Object(data), Some(value)) = (data, value) {
+        data.insert(name.to_owned(), Value::String(value));
+    }
+}
+
+async fn written(door: &Door, visitor: &Visitor, id: &str, refused: Option<(Fields, Problem)>) -> Response {
+    let frame = &visitor.frame;
+    let answered = match visitor.read(door, "grade_audit", Some(id.to_owned()), |asked| asked.limit = STEPS_SHOWN).await {
+        Ok(answered) => answered,
+        // Who may propose but not read the trace must still learn what became of the proposal.
+        Err(problem) => return layout::problem(frame, refused.map_or(problem, |(_, problem)| problem)),
+    };
+    let status = refused.as_ref().map_or(StatusCode::OK, |(_, problem)| problem.status());
+    let empty = Vec::new();
+    let lines = answered.body.get("items").and_then(Value::as_array).unwrap_or(&empty);
+    let steps = steps(lines);
+    let open = open(lines);
+    let body = html! {
+        (layout::tabs(frame, id, "grades"))
+        @if !steps.is_empty() {
+            figure { figcaption { (frame.say("grade-chart")) } (chart(door, frame, &steps)) }
+        }
+        section {
+            h2 { (frame.say("grade-trace")) }
+            @if lines.is_empty() { p { (frame.say("none-recorded")) } } @else { (table(door, frame, lines, &answered)) }
+        }
+        @match &open {
+            Some(open) => (deciding(frame, id, open, refused.as_ref())),
+            None => (proposing(frame, door, id, &steps, refused.as_ref())),
+        }
+        (layout::standing(frame, &answered))
+    };
+    layout::page(frame, status, &format!("{id} · {}", frame.say("grades")), &body)
+}
+
+/// A grade in force from an instant on, and the entry that says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Step {
+    at: Timestamp,
+    grade: String,
+    index: u64,
+}
+
+fn steps(lines: &[Value]) -> Vec<Step> {
+    let approved = lines.iter().filter(|line| text(line, "step") == "approved");
+    let mut steps: Vec<Step> = approved
+        .filter_map(|line| {
+            let at = [text(line, "effective_at"), text(line, "at")].iter().find_map(|at| at.parse().ok())?;
+            Some(Step { at, grade: text(line, "to").to_owned(), index: line.get("index")?.as_u64()? })
+        })
+        .collect();
+    steps.sort_by_key(|step| (step.at, step.index));
+    steps
+}
+
+/// A proposal nobody has decided yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Open {
+    proposal: String,
+    to: String,
+    /// The number of the next step.
+    step: usize,
+    /// Whether the next step decides.
+    last: bool,
+}
+
+fn open(lines: &[Value]) -> Option<Open> {
+    let mut open: Option<(Open, usize)> = None;
+    for line in lines {
+        let proposal = text(line, "proposal");
+        match text(line, "step") {
+            "proposed" => {
+                let seats = line.get("seats").and_then(Value::as_array).map_or(1, Vec::len).max(1);
+                let to = text(line, "to").to_owned();
+                open = Some((Open { proposal: proposal.to_owned(), to, step: 1, last: seats == 1 }, seats));
+            }
+            "reviewed" => {
+                if let Some((open, seats)) = open.as_mut().filter(|(open, _)| open.proposal == proposal)
+                    && text(line, "verdict") != "return"
+                {
+                    open.step += 1;
+                    open.last = open.step >= *seats;
+                }
+            }
+            "approved" | "rejected" | "withdrawn" if open.as_ref().is_some_and(|(open, _)| open.proposal == proposal) => open = None,
+            _ => {}
+        }
+    }
+    open.map(|(open, _)| open)
+}
+
+fn table(door: &Door, frame: &Frame, lines: &[Value], answered: &Answered) -> Markup {
+    let indexes: BTreeMap<&str, u64> = lines.iter().filter_map(|line| Some((text(line, "id"), line.get("index")?.as_u64()?))).collect();
+    let heads = ["step", "who", "when", "change", "reason", "evidence", "policy-version", "entry", "hash", "proof"];
+    html! {
+        div.wide tabindex="0" role="region" aria-label=(frame.say("grade-trace")) { table.stack.trace {
+            thead { tr { @for head in heads { th scope="col" { (words::say(frame.language, head)) } } } }
+            tbody { @for line in lines {
+                @let refused = text(line, "step") == "refused";
+                tr class=[refused.then_some("refused")] {
+                    th scope="row" {
+                        (words::say(frame.language, &format!("step-{}", text(line, "step"))))
+                        @if !text(line, "verdict").is_empty() { br; small { (shown(frame, door, "verdict", line.get("verdict").unwrap_or(&Value::Null))) } }
+                        @if !text(line, "cause").is_empty() { br; small { (shown(frame, door, "cause", line.get("cause").unwrap_or(&Value::Null))) } }
+                    }
+                    td data-label=(frame.say("who")) {
+                        (layout::actor(frame.language, text(line, "actor")))
+                        br; small { (words::role(frame.language, text(line, "actor_role"))) }
+                    }
+                    td.when data-label=(frame.say("when")) {
+                        (wall(door, text(line, "at")))
+                        @if !text(line, "effective_at").is_empty() && text(line, "effective_at") != text(line, "at") {
+                            br; small { (frame.say("effective")) " " (wall(door, text(line, "effective_at"))) }
+                        }
+                    }
+                    td data-label=(frame.say("change")) {
+                        @if !refused { (cell(frame, door, line, "from")) " → " strong { (cell(frame, door, line, "to")) } }
+                        @else { (words::event(frame.language, text(line, "command"))) }
+                    }
+                    td.reason data-label=(frame.say("reason")) {
+                        @if refused { strong { (frame.say("refusal")) } " " code { (text(line, "refusal")) } }
+                        @else { (cell(frame, door, line, "reason")) }
+                        @if !text(line, "deviation_reason").is_empty() { br; small { (words::label(frame.language, "deviation_reason")) ": " (text(line, "deviation_reason")) } }
+                    }
+                    td data-label=(frame.say("evidence")) { (evidence(frame, line, &indexes)) }
+                    td data-label=(frame.say("policy-version")) { (cell(frame, door, line, "policy_version")) }
+                    td data-label=(frame.say("entry")) { (layout::entry(line.get("index"))) }
+                    td data-label=(frame.say("hash")) { (layout::hash(line.get("hash").unwrap_or(&Value::Null))) }
+                    td data-label=(frame.say("proof")) {
+                        @match (line.get("proof").filter(|proof| !proof.is_null()), line.get("index").and_then(Value::as_u64)) {
+                            (Some(_), Some(index)) => a href={ "/v1/entries/" (index) "/proof" } { "✓ " (frame.say("proof-present")) },
+                            _ => (frame.say("proof-pending")),
+                        }
+                    }
+                }
+            } }
+        } }
+        @if let Some(root) = answered.body.pointer("/checkpoint/root").and_then(Value::as_str) {
+            p.standing { (text(answered.body.get("checkpoint").unwrap_or(&Value::Null), "origin")) " · " code.long { (root) } }
+        }
+    }
+}
+
+fn cell(frame: &Frame, door: &Door, line: &Value, name: &str) -> Markup {
+    shown(frame, door, name, line.get(name).unwrap_or(&Value::Null))
+}
+
+/// Lists what a step rests on; what stands in this table is linked, the rest is named by its id.
+fn evidence(frame: &Frame, line: &Value, indexes: &BTreeMap<&str, u64>) -> Markup {
+    let named = line.get("evidence").or_else(|| line.get("chain")).and_then(Value::as_array);
+    let ids = named.into_iter().flatten().map(|one| one.as_str().unwrap_or_else(|| text(one, "event")));
+    // The last step of a chain is the line itself.
+    let ids: Vec<&str> = ids.filter(|id| *id != text(line, "id")).collect();
+    html! {
+        @if line.get("evidence").is_some_and(Value::is_string) { (text(line, "evidence")) }
+        @else if ids.is_empty() { span.none { (frame.say("no-value")) } }
+        @else { ul.plain { @for id in ids { li {
+            @match indexes.get(id) {
+                Some(index) => a href={ "/entries/" (index) } title=(id) { "#" (index) },
+                None => code title=(id) { (short(id)) },
+            }
+        } } } }
+    }
+}
+
+/// The end of an id tells it apart; its beginning is the time.
+fn short(id: &str) -> String {
+    let skipped = id.chars().count().saturating_sub(8);
+    let end: String = id.chars().skip(skipped).collect();
+    if skipped > 0 { format!("…{end}") } else { end }
+}
+
+/// Draws the grade over time; each step links to the entry behind it, and the table below says the same in words.
+fn chart(door: &Door, frame: &Frame, steps: &[Step]) -> Markup {
+    let now = door.ledger.clock().now();
+    let scale = scale(door, now, steps);
+    let (first, last) = (steps.first().map_or(now, |step| step.at), steps.last().map_or(now, |step| step.at.max(now)));
+    let span = last.micros().saturating_sub(first.micros()).max(1);
+    let x = |at: Timestamp| LEFT + at.micros().saturating_sub(first.micros()).saturating_mul(RIGHT - LEFT) / span;
+    let row = |grade: &str| scale.iter().position(|other| other == grade).and_then(|row| i64::try_from(row).ok()).unwrap_or(0);
+    let y = |grade: &str| TOP + row(grade) * ROW;
+    let bottom = TOP + i64::try_from(scale.len()).unwrap_or(1) * ROW;
+    let zone = door.ledger.state().world.ledger.zone;
+    let mut path = String::new();
+    for step in steps {
+        path.push_str(&if path.is_empty() { format!("M{} {}", x(step.at), y(&step.grade)) } else { format!("H{}V{}", x(step.at), y(&step.grade)) });
+    }
+    path.push_str(&format!("H{RIGHT}"));
+    html! {
+        svg.chart viewBox={ "0 0 640 " (bottom + 14) } role="img" aria-label=(frame.say("grade-chart")) {
+            @for grade in &scale {
+                line.rule x1=(LEFT) y1=(y(grade)) x2=(RIGHT) y2=(y(grade)) {}
+                text.axis x=(LEFT - 10) y=(y(grade) + 4) text-anchor="end" { (grade) }
+            }
+            path.line d=(path) {}
+            @for step in steps {
+                a href={ "/entries/" (step.index) } {
+                    circle.mark cx=(x(step.at)) cy=(y(&step.grade)) r="6" { title { (step.grade) " · " (zone.wall(step.at)) " · #" (step.index) } }
+                }
+            }
+            text.axis x=(LEFT) y=(bottom) { (zone.date(first)) }
+            text.axis x=(RIGHT) y=(bottom) text-anchor="end" { (zone.date(last)) }
+        }
+    }
+}
+
+/// Returns the grades from best to worst: the scale of the policy, and whatever stands outside it.
+fn scale(door: &Door, now: Timestamp, steps: &[Step]) -> Vec<String> {
+    let state = door.ledger.state();
+    let set = policy::text_parameter(&state.world, None, now, "p.grade.credit_scale");
+    let mut scale: Vec<String> = set.split(',').map(|grade| grade.trim().to_owned()).filter(|grade| !grade.is_empty()).collect();
+    for step in steps {
+        if !scale.contains(&step.grade) {
+            scale.push(step.grade.clone());
+        }
+    }
+    scale
+}
+
+fn deciding(frame: &Frame, id: &str, open: &Open, refused: Option<&(Fields, Problem)>) -> Markup {
+    let opinion = refused.map(|(typed, _)| typed.text("opinion")).unwrap_or_default();
+    html! {
+        section #decide {
+            h2 { (frame.say_with("open-proposal", &[("proposal", &open.proposal)])) }
+            form.card action={ "/customers/" (encode(id)) "/grades#decide" } method="post" {
+                @if let Some((_, problem)) = refused { (layout::told(frame, problem)) }
+                (layout::token(frame))
+                input type="hidden" name="proposal_id" value=(open.proposal);
+                input type="hidden" name="step" value=(open.step);
+                input type="hidden" name="to" value=(open.to);
+                label for="opinion" { (frame.say("opinion")) }
+                textarea id="opinion" name="opinion" rows="3" maxlength="4000" { (opinion) }
+                div.buttons {
+                    @if open.last {
+                        button name="action" value="approve" { (frame.say_with("approve", &[("grade", &open.to)])) }
+                    } @else {
+                        button name="action" value="endorse" { (frame.say("review")) ": " (frame.say("endorse")) }
+                        button.quiet name="action" value="return" { (frame.say("review")) ": " (frame.say("return")) }
+                    }
+                    button.quiet name="action" value="reject" { (frame.say("reject")) }
+                    button.quiet name="action" value="withdraw" { (frame.say("withdraw")) }
+                }
+            }
+        }
+    }
+}
+
+fn proposing(frame: &Frame, door: &Door, id: &str, steps: &[Step], refused: Option<&(Fields, Problem)>) -> Markup {
+    let Some(kind) = catalog::find("credit_grade.proposed") else { return html! {} };
+    let now = door.ledger.clock().now();
+    let current = steps.iter().rev().find(|step| step.at <= now).map(|step| step.grade.clone()).unwrap_or_default();
+    let fresh = Fields([("from".to_owned(), current)].into());
+    let typed = refused.map_or(&fresh, |(typed, _)| typed);
+    html! {
+        section #propose {
+            h2 { (frame.say("propose")) }
+            form.card action={ "/customers/" (encode(id)) "/grades#propose" } method="post" {
+                @if let Some((_, problem)) = refused { (layout::told(frame, problem)) }
+                (layout::token(frame))
+                (form::inputs(frame, kind.fields, typed, &["customer_id"], ""))
+                button name="action" value="propose" { (frame.say("propose-send")) }
+            }
+        }
+    }
+}
+
+/// More steps than any customer's grade has.
+const STEPS_SHOWN: usize = 200;
+
+/// The picture's measures, in its own units.
+const LEFT: i64 = 60;
+const RIGHT: i64 = 620;
+const TOP: i64 = 18;
+const ROW: i64 = 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(step: &str, more: Value) -> Value {
+        let mut line = json!({ "step": step, "proposal": "P-1", "index": 7, "at": "2026-03-01T00:00:00Z", "to": "A" });
+        if let (Value::Object(line), Value::Object(more)) = (&mut line, more) {
+            line.extend(more);
+        }
+        line
+    }
+
+    #[test]
+    fn the_next_step_of_an_open_proposal_is_known() {
+        let proposed = line("proposed", json!({ "seats": ["regional", "general_manager"] }));
+        let reviewed = line("reviewed", json!({ "verdict": "endorse" }));
+        let of = |lines: &[Value]| open(lines).map(|open| (open.step, open.last));
+        assert_eq!(of(&[proposed.clone()]), Some((1, false)));
+        assert_eq!(of(&[proposed.clone(), reviewed.clone()]), Some((2, true)));
+        assert_eq!(of(&[proposed.clone(), line("refused", json!({})), reviewed.clone(), line("approved", json!({}))]), None);
+        assert_eq!(of(&[proposed, line("withdrawn", json!({ "proposal": "P-0" }))]), Some((1, false)), "another proposal");
+    }
+
+    #[test]
+    fn the_picture_shows_grades_from_when_they_are_in_force() {
+        let steps = steps(&[
+            line("approved", json!({ "effective_at": "2026-05-01T00:00:00Z", "to": "B" })),
+            line("rejected", json!({})),
+            line("approved", json!({})),
+        ]);
+        let grades: Vec<&str> = steps.iter().map(|step| step.grade.as_str()).collect();
+        assert_eq!(grades, ["A", "B"]);
+    }
+
+    #[test]
+    fn a_form_becomes_the_event_its_button_names() {
+        let fields = |action: &str| {
+            let pairs = [("action", action), ("proposal_id", "P-1"), ("step", "1"), ("to", "A"), ("opinion", " fine \r\n so ")];
+            Fields(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        };
+        let made = |action: &str| proposal("C-1", &fields(action)).map(|proposal| (proposal.kind, proposal.data));
+        let said = "fine \n so";
+        assert_eq!(made("endorse"), Some(("credit_grade.reviewed".into(), json!({ "proposal_id": "P-1", "step": 1, "verdict": "endorse", "opinion": said }))));
+        assert_eq!(made("approve"), Some(("credit_grade.approved".into(), json!({ "proposal_id": "P-1", "to": "A", "opinion": said }))));
+        assert_eq!(made("withdraw"), Some(("credit_grade.withdrawn".into(), json!({ "proposal_id": "P-1", "cause": "withdrawn", "note": said }))));
+        assert_eq!(made("delete"), None);
+    }
+
+    #[test]
+    fn an_id_is_told_by_its_end() {
+        assert_eq!(short("0198c0de-1111-7222-8333-444455556666"), "…55556666");
+        assert_eq!(short("P-1"), "P-1");
+    }
+}

@@ -1,0 +1,116 @@
+//! Who has read an archive, and what has happened to it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use maud::html;
+use serde_json::Value;
+
+use crate::http::Door;
+use crate::http::web::layout::{self, shown, text};
+use crate::http::web::visitor::{Visitor, encode, wall};
+use crate::http::web::words;
+
+/// `GET /customers/{id}/reads`: every reading and every denial, newest first.
+pub(crate) async fn page(
+    State(door): State<Arc<Door>>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Response {
+    let frame = &visitor.frame;
+    let after = query.get("after").filter(|after| !after.is_empty()).cloned();
+    let answered = match visitor.read(&door, "access_log", Some(format!("customer/{id}")), |asked| asked.after = after).await {
+        Ok(answered) => answered,
+        Err(problem) => return layout::problem(frame, problem),
+    };
+    let empty = Vec::new();
+    let items = answered.body.get("items").and_then(Value::as_array).unwrap_or(&empty);
+    let cell = |item: &Value, name: &str| shown(frame, &door, name, item.get(name).unwrap_or(&Value::Null));
+    let columns = ["mode", "authority", "purpose", "masked", "place"];
+    let body = html! {
+        (layout::tabs(frame, &id, "reads"))
+        @if items.is_empty() { p { (frame.say("none-recorded")) } } @else {
+            div.wide tabindex="0" role="region" aria-label=(frame.say("reads")) { table.stack {
+                thead { tr {
+                    th scope="col" { (frame.say("when")) } th scope="col" { (frame.say("reader")) } th scope="col" { (frame.say("view")) }
+                    @for name in ["mode", "authority", "purpose-stated", "masked", "place"] { th scope="col" { (words::say(frame.language, name)) } }
+                    th scope="col" { (frame.say("entry")) }
+                } }
+                tbody { @for item in items {
+                    tr class=[(!text(item, "denied_rule").is_empty()).then_some("refused")] {
+                        th.when scope="row" { (wall(&door, text(item, "at"))) }
+                        td data-label=(frame.say("reader")) { (text(item, "reader")) br; small { (words::role(frame.language, text(item, "reader_role"))) } }
+                        td data-label=(frame.say("view")) {
+                            (words::view(frame.language, text(item, "view")))
+                            @if !text(item, "denied_rule").is_empty() {
+                                br; strong { (frame.say("denied")) } " " code { (text(item, "denied_rule")) }
+                            }
+                        }
+                        @for name in columns {
+                            td data-label=(words::label(frame.language, name)) {
+                                @match (name, item.get(name).and_then(Value::as_str)) {
+                                    ("mode" | "place", Some(value)) => (words::label(frame.language, value)),
+                                    ("purpose", Some(value)) => (purpose(frame.language, value)),
+                                    _ => (cell(item, name)),
+                                }
+                            }
+                        }
+                        td data-label=(frame.say("entry")) { (layout::entry(item.get("index"))) }
+                    }
+                } }
+            } }
+        }
+        (layout::next(frame, &format!("/customers/{}/reads", encode(&id)), &[], answered.next.as_deref()))
+        (layout::standing(frame, &answered))
+    };
+    layout::page(frame, StatusCode::OK, &format!("{id} · {}", frame.say("reads")), &body)
+}
+
+fn purpose(language: crate::access::principal::Language, text: &str) -> String {
+    match crate::access::principal::Purpose::parse(text) {
+        Ok(purpose) => {
+            let label = language.choose(purpose.kind.label());
+            purpose.note.map_or_else(|| label.to_owned(), |note| format!("{label}: {note}"))
+        }
+        Err(_) => text.to_owned(),
+    }
+}
+
+/// `GET /customers/{id}/timeline`: what has happened, newest first.
+pub(crate) async fn timeline(
+    State(door): State<Arc<Door>>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Response {
+    let frame = &visitor.frame;
+    let after = query.get("after").filter(|after| !after.is_empty()).cloned();
+    let answered = match visitor.read(&door, "timeline", Some(format!("customer/{id}")), |asked| asked.after = after).await {
+        Ok(answered) => answered,
+        Err(problem) => return layout::problem(frame, problem),
+    };
+    let empty = Vec::new();
+    let items = answered.body.get("items").and_then(Value::as_array).unwrap_or(&empty);
+    let body = html! {
+        (layout::tabs(frame, &id, "timeline"))
+        ol.timeline { @for item in items {
+            li {
+                p {
+                    span.when { (wall(&door, text(item, "at"))) } " "
+                    strong { (words::event(frame.language, text(item, "type"))) } " "
+                    (layout::actor(frame.language, text(item, "actor"))) " "
+                    small { (words::role(frame.language, text(item, "actor_role"))) } " "
+                    (layout::entry(item.get("index")))
+                }
+                details { summary { (frame.say("content")) } (shown(frame, &door, "payload", item.get("payload").unwrap_or(&Value::Null))) }
+            }
+        } }
+        (layout::next(frame, &format!("/customers/{}/timeline", encode(&id)), &[], answered.next.as_deref()))
+        (layout::standing(frame, &answered))
+    };
+    layout::page(frame, StatusCode::OK, &format!("{id} · {}", frame.say("timeline")), &body)
+}

@@ -1,0 +1,308 @@
+//! What a crash, a flipped byte, a full disk or a thief of the disk finds.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use dossier::accounts::Accounts;
+use dossier::clock::{Clock, ManualClock, SystemClock};
+use dossier::ids::SeededSource;
+use dossier::journal::{Fault, Journal, MemoryDisk, MemoryJournal};
+use dossier::ledger::open::OpenedJournal;
+use dossier::ledger::{Home, Ledger, OpenError, Options, SubmitError, ViewError, verify_data};
+use serde_json::json;
+
+use crate::support::http::Client;
+use crate::support::{Directory, TestLedger, contact, founding, open, principal, registration};
+
+/// How often the served ledger is killed.
+const KILLS: usize = 200;
+
+/// A server process, killed with its test.
+struct Server {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    fn start(data: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_dossier"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().rsplit('/').next().unwrap().parse().unwrap_or_else(|_| panic!("no address in {line:?}"));
+        Self { child, address }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A founded ledger with some customers, closed again, and a token of E-101.
+fn founded(directory: &Directory) -> (Home, String) {
+    let home = Home::beside(&directory.path().join("data"));
+    Ledger::create(&home, "test.example.com/ledger", &SeededSource::new("crash")).unwrap();
+    let clock = ManualClock::at(SystemClock::new().now());
+    let ledger = open(&home, &clock, "founding");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(ledger.found(founding(clock.now()))).unwrap();
+    runtime.block_on(ledger.adopt_policies()).unwrap();
+    for customer in 0..8 {
+        let proposal = registration(&format!("C-{customer}"), &format!("Works {customer}"), "north", "E-101");
+        runtime.block_on(ledger.submit(&principal("E-101"), &[proposal])).unwrap();
+    }
+    ledger.close();
+    let token = Accounts::open(&home.data).unwrap().issue_token(&"E-101".parse().unwrap(), &SeededSource::new("t"), "test", None);
+    (home, token.unwrap())
+}
+
+#[test]
+fn killed_two_hundred_times_under_load_it_loses_nothing_it_acknowledged() {
+    let directory = Directory::new();
+    let (home, token) = founded(&directory);
+    let authorization = format!("Bearer {token}");
+    let acknowledged: Arc<Mutex<BTreeMap<u64, String>>> = Arc::default();
+    for round in 0..KILLS {
+        let server = Server::start(&home.data);
+        let stop = Arc::new(AtomicBool::new(false));
+        let writers: Vec<_> = (0..4)
+            .map(|writer| {
+                let (stop, acknowledged, authorization, address) = (stop.clone(), acknowledged.clone(), authorization.clone(), server.address);
+                std::thread::spawn(move || {
+                    let Ok(mut client) = Client::connect(address) else { return };
+                    let mut number = 0;
+                    while !stop.load(Ordering::SeqCst) {
+                        let id = format!("kill-{round}-{writer}-{number}");
+                        number += 1;
+                        let data = contact(&format!("C-{}", number % 8), "E-101", SystemClock::new().now()).data;
+                        let body = json!({ "type": "contact.recorded", "id": id, "subject": format!("contact/C-{}", number % 8), "data": data });
+                        let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+                        let Ok(answer) = client.send("POST", "/v1/events", &headers, body.to_string().as_bytes()) else { return };
+                        if answer.status == 201 {
+                            let entry = answer.json()["entries"][0].clone();
+                            let hash = entry["hash"].as_str().unwrap().to_owned();
+                            acknowledged.lock().unwrap().insert(entry["index"].as_u64().unwrap(), hash);
+                        }
+                    }
+                })
+            })
+            .collect();
+        // Until some answers have come, and then some more, at another moment each time.
+        let until = acknowledged.lock().unwrap().len() + 3 + round % 17;
+        let waiter = std::sync::Condvar::new();
+        for _ in 0..400 {
+            let known = acknowledged.lock().unwrap();
+            if known.len() >= until {
+                break;
+            }
+            drop(waiter.wait_timeout(known, Duration::from_millis(5)).unwrap());
+        }
+        drop(server);
+        stop.store(true, Ordering::SeqCst);
+        for writer in writers {
+            writer.join().unwrap();
+        }
+    }
+    let acknowledged = acknowledged.lock().unwrap();
+    assert!(acknowledged.len() >= KILLS * 3, "only {} answers", acknowledged.len());
+    let sound = verify_data(&home.data, |_| ()).unwrap();
+    assert!(sound.entries > *acknowledged.keys().last().unwrap());
+    let ledger = open(&home, &ManualClock::at(SystemClock::new().now()), "after");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut asked = dossier::ledger::Asked::new(dossier::projection::view("entry").unwrap());
+    asked.purpose = Some(dossier::access::principal::Purpose::parse("audit").unwrap());
+    for (index, hash) in acknowledged.iter() {
+        asked.subject = Some(index.to_string());
+        let shown = runtime.block_on(ledger.view(&principal("E-901"), &asked)).unwrap();
+        assert_eq!(shown.body["hash"].as_str(), Some(hash.as_str()), "entry {index}");
+    }
+    ledger.close();
+}
+
+#[test]
+fn nothing_personal_stands_in_clear_in_any_file() {
+    let test = TestLedger::new();
+    let planted: Vec<String> = (0..100).map(|n| format!("Planted-{n:03}-Zhurong")).collect();
+    for (number, name) in planted.iter().enumerate() {
+        let id = format!("C-{number:03}");
+        let mut proposal = registration(&id, &format!("Works number {number}"), "north", "E-101");
+        proposal.data["legal_representative"] = json!(name);
+        test.admit("E-101", proposal);
+    }
+    // A proposal refused and one that is read must not leave it behind either.
+    let mut twin = registration("C-200", "Works number 7", "north", "E-101");
+    twin.data["legal_representative"] = json!("Planted-999-Zhurong");
+    test.refuse("E-101", twin);
+    test.view("E-101", "archive", Some("C-007")).unwrap();
+    test.ledger.settle();
+    test.ledger.close();
+    let mut searched = 0;
+    let mut decompressed = Vec::new();
+    dossier::journal::verify(&test.home.data.join("journal"), 0, |frame| decompressed.extend_from_slice(frame.body())).unwrap();
+    let size = test.ledger.state().size;
+    assert!(size > 100);
+    let mut files = vec![decompressed];
+    collect(&test.home.data, &mut files);
+    for bytes in &files {
+        searched += bytes.len();
+        assert!(!bytes.windows(7).any(|window| window == b"Zhurong"), "a planted value stands in clear");
+        assert!(!bytes.windows(12).any(|window| window == b"Person E-101"), "a name of the staff stands in clear");
+    }
+    assert!(searched > 50_000, "only {searched} bytes were searched");
+}
+
+fn collect(directory: &Path, files: &mut Vec<Vec<u8>>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            // Snapshots are compressed whole behind their signed note.
+            if path.extension().is_some_and(|extension| extension == "snapshot") {
+                let note = usize::try_from(u32::from_be_bytes(bytes[..4].try_into().unwrap())).unwrap();
+                files.push(zstd::stream::decode_all(&bytes[4 + note..]).unwrap());
+            }
+            files.push(bytes);
+        }
+    }
+}
+
+/// A ledger whose journal is in memory and can be made to fail.
+fn on_memory(directory: &Directory, disk: &MemoryDisk, clock: &ManualClock, seed: &str) -> Result<Ledger, OpenError> {
+    let home = Home::beside(&directory.path().join("data"));
+    let disk = disk.clone();
+    let mut options = Options::new(Arc::new(clock.clone()), Arc::new(SeededSource::new(seed)));
+    options.journal = Arc::new(move |_, minimum| {
+        let (journal, opened) = MemoryJournal::open(&disk, minimum)?;
+        Ok(OpenedJournal { journal: Box::new(journal) as Box<dyn Journal>, opened, recompressor: None })
+    });
+    Ledger::open(&home, options)
+}
+
+#[test]
+fn a_write_cut_at_any_byte_of_a_block_loses_nothing_acknowledged() {
+    let clock = ManualClock::at("2026-03-02T10:00:00+08:00".parse().unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let directory = Directory::new();
+    let disk = MemoryDisk::new();
+    Ledger::create(&Home::beside(&directory.path().join("data")), "test.example.com/ledger", &SeededSource::new("cut")).unwrap();
+    let ledger = on_memory(&directory, &disk, &clock, "0").unwrap();
+    runtime.block_on(ledger.found(founding(clock.now()))).unwrap();
+    runtime.block_on(ledger.adopt_policies()).unwrap();
+    runtime.block_on(ledger.submit(&principal("E-101"), &[registration("C-1", "Works", "north", "E-101")])).unwrap();
+    ledger.close();
+    drop(ledger);
+    let mut cut = 0;
+    let mut acknowledged = 0;
+    loop {
+        let ledger = on_memory(&directory, &disk, &clock, &cut.to_string()).unwrap();
+        let before = ledger.state().size;
+        assert!(before >= acknowledged, "an acknowledged entry is gone after a cut at byte {cut}");
+        disk.inject(Fault::Write { kept: cut });
+        let call = contact("C-1", "E-101", clock.now());
+        match runtime.block_on(ledger.submit(&principal("E-101"), &[call])) {
+            Err(SubmitError::Unwritable) => {}
+            other => panic!("a torn write was answered with {other:?}"),
+        }
+        // Then nothing can be read either.
+        let mut asked = dossier::ledger::Asked::new(dossier::projection::view("archive").unwrap());
+        asked.subject = Some("C-1".into());
+        assert!(matches!(runtime.block_on(ledger.view(&principal("E-101"), &asked)), Err(ViewError::Unwritable)));
+        ledger.close();
+        drop(ledger);
+        let ledger = on_memory(&directory, &disk, &clock, &format!("again {cut}")).unwrap();
+        // A block that was written whole may have survived unacknowledged; part of one never does.
+        let survived = ledger.state().size;
+        assert!(survived == before || survived == before + 1);
+        runtime.block_on(ledger.submit(&principal("E-101"), &[contact("C-1", "E-101", clock.now())])).unwrap();
+        acknowledged = ledger.state().size;
+        ledger.close();
+        drop(ledger);
+        if survived > before {
+            break;
+        }
+        cut += 61;
+        assert!(cut < 20_000, "the block never became whole");
+    }
+}
+
+#[test]
+fn a_journal_cut_back_behind_its_signed_checkpoint_does_not_start() {
+    let test = TestLedger::new();
+    test.customer("C-1", "Works");
+    for _ in 0..30 {
+        test.admit("E-101", contact("C-1", "E-101", test.clock.now()));
+    }
+    test.ledger.settle();
+    test.ledger.close();
+    let home = test.home.clone();
+    let TestLedger { ledger, clock, .. } = &test;
+    let _ = ledger;
+    let segment = std::fs::read_dir(home.data.join("journal")).unwrap().map(|file| file.unwrap().path())
+        .filter(|path| !path.ends_with("segments")).max_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap();
+    let whole = std::fs::read(&segment).unwrap();
+    let copy = Directory::new();
+    let copied = Home { data: copy.path().join("data"), keys: home.keys.clone() };
+    let run = Command::new("cp").arg("-r").arg(&home.data).arg(&copied.data).status().unwrap();
+    assert!(run.success());
+    let target = copied.data.join("journal").join(segment.file_name().unwrap());
+    std::fs::write(&target, &whole[..whole.len() - 3000]).unwrap();
+    let opened = Ledger::open(&copied, Options::new(Arc::new(clock.clone()), Arc::new(SeededSource::new("x"))));
+    match opened {
+        Err(error) => assert!(error.integrity(), "{error}"),
+        Ok(_) => panic!("a ledger behind its checkpoint started"),
+    }
+    // Nothing was repaired away: put back, it is whole.
+    std::fs::write(&target, &whole).unwrap();
+    assert!(verify_data(&copied.data, |_| ()).is_ok());
+}
+
+#[test]
+fn a_flipped_byte_anywhere_in_the_journal_is_named_or_harmless() {
+    let test = TestLedger::new();
+    test.customer("C-1", "Works");
+    test.admit("E-101", contact("C-1", "E-101", test.clock.now()));
+    test.ledger.settle();
+    test.ledger.close();
+    let segment = std::fs::read_dir(test.home.data.join("journal")).unwrap().map(|file| file.unwrap().path())
+        .filter(|path| !path.ends_with("segments")).max_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap();
+    let whole = std::fs::read(&segment).unwrap();
+    for place in (0..whole.len()).step_by(97) {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 0x10;
+        std::fs::write(&segment, &bytes).unwrap();
+        assert!(verify_data(&test.home.data, |_| ()).is_err(), "byte {place} flipped unseen");
+    }
+    std::fs::write(&segment, &whole).unwrap();
+    verify_data(&test.home.data, |_| ()).unwrap();
+}
+
+#[test]
+fn two_processes_do_not_share_a_directory_and_other_versions_are_not_opened() {
+    let test = TestLedger::new();
+    let clock: Arc<dyn Clock> = Arc::new(test.clock.clone());
+    let options = Options::new(clock, Arc::new(SeededSource::new("second")));
+    assert!(matches!(Ledger::open(&test.home, options.clone()), Err(OpenError::InUse(_))));
+    let directory = Directory::new();
+    let home = Home::beside(&directory.path().join("data"));
+    assert!(matches!(Ledger::open(&home, options.clone()), Err(OpenError::Missing(_))));
+    Ledger::create(&home, "other.example.com", &SeededSource::new("o")).unwrap();
+    let path = home.data.join("ledger.json");
+    let text = std::fs::read_to_string(&path).unwrap().replace("\"format\": 1", "\"format\": 2");
+    std::fs::write(&path, text).unwrap();
+    assert!(matches!(Ledger::open(&home, options), Err(OpenError::Format(_))));
+}

@@ -1,0 +1,362 @@
+//! The acceptance scenarios through the HTTP API, the clock under the test's control.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::TestLedger;
+use crate::support::http::{Client, Served};
+
+fn registration(id: &str, name: &str) -> Value {
+    json!({ "type": "customer.registered", "data": {
+        "customer_id": id, "name": name, "party": "end_user", "direct": true, "region": "north", "source": "visit",
+        "first_contact_at": "2026-03-02T09:00:00+08:00", "owner": "E-101", "address": "1 Station Road", "phone": "0531 8000 0001",
+        "registration_no": format!("91X00000000000{id}"),
+    } })
+}
+
+fn sale(customer: &str, day: &str, yuan: i64, kind: &str) -> Value {
+    json!({ "type": "sale.recorded", "latereason": "taken over", "data": {
+        "customer_id": customer, "invoice_name": "Invoice", "kind": kind, "product": "Relay", "product_category": "Relays",
+        "region": "north", "amount": yuan * 100, "sold_on": day,
+    } })
+}
+
+fn contact(served: &Served, customer: &str, who: &str) -> Value {
+    use dossier::clock::Clock as _;
+    json!({ "type": "contact.recorded", "subject": format!("contact/{customer}"), "data": {
+        "direction": "outbound", "channel": "phone", "at": served.test.clock.now().to_string(), "our_people": [who],
+        "purpose": "care_bond", "summary": "Paid the second instalment as agreed.", "major": false, "class": "C2",
+    } })
+}
+
+fn proposal(customer: &str, id: &str, from: Option<&str>, to: &str, evidence: &str) -> Value {
+    let mut data = json!({
+        "customer_id": customer, "proposal_id": id, "to": to, "trigger": "change", "evidence": [evidence],
+        "reason": "two instalments paid before they were due",
+    });
+    if let Some(from) = from {
+        data["from"] = json!(from);
+    }
+    json!({ "type": "credit_grade.proposed", "data": data })
+}
+
+fn refusal(status: u16, code: &str, rule: &str) -> (u16, String, String) {
+    (status, code.into(), rule.into())
+}
+
+/// Gives a customer of the north the grade B, by E-101 and E-301.
+fn graded(served: &Served, customer: &str) -> String {
+    let evidence = served.admit("E-101", &contact(served, customer, "E-101"))["id"].as_str().unwrap().to_owned();
+    served.admit("E-101", &proposal(customer, &format!("{customer}-first"), None, "B", &evidence));
+    served.admit("E-301", &json!({ "type": "credit_grade.approved", "data": { "proposal_id": format!("{customer}-first"), "to": "B" } }));
+    evidence
+}
+
+#[test]
+fn sc_01_an_archive_is_opened_once() {
+    let served = Served::new();
+    served.admit("E-101", &registration("C-02", "Heyuan Alloy Works"));
+    let archive = served.get("E-101", "/v1/customers/C-02").json();
+    let missing = archive["completeness"]["missing"].as_array().unwrap();
+    assert!(missing.contains(&json!("registered_capital")), "{missing:?}");
+    let card = served.get("E-101", "/v1/views/card?subject=C-02").json();
+    assert_eq!(card["purchase_count"], 0);
+    for (dimension, value) in [("nature", "steel_plant"), ("weight", "general")] {
+        served.admit("E-101", &json!({ "type": "customer.classified", "subject": "customer/C-02",
+            "data": { "dimension": dimension, "value": value, "basis": "seen on the first visit" } }));
+    }
+    let bank = json!({ "type": "customer.registered", "data": {
+        "customer_id": "C-03", "name": "Anping Bank", "party": "professional_service", "direct": false, "region": "north",
+        "source": "other", "first_contact_at": "2026-03-02T09:00:00+08:00", "owner": "E-101",
+    } });
+    served.admit("E-101", &bank);
+    let before = served.test.version("customer/C-02");
+    let mut twin = registration("C-09", "Ｈeyuan  ALLOY works");
+    twin["data"]["registration_no"] = json!("91X000000000000099");
+    twin["data"]["owner"] = json!("E-102");
+    let answer = served.post("E-102", &twin);
+    assert_eq!(answer.problem(), refusal(409, "E_CONFLICT", "R-031"));
+    assert!(answer.json()["detail"].as_str().unwrap().contains("C-02"));
+    assert_eq!(served.test.version("customer/C-02"), before);
+    let listed = served.get("E-501", "/v1/customers?limit=10").json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+
+    served.admit("E-101", &registration("C-08", "Another Name"));
+    served.admit("E-501", &json!({ "type": "customer.marked_duplicate", "subject": "customer/C-08",
+        "data": { "duplicate_of": "C-02", "reason": "the same works under its old name" } }));
+    let history = served.get("E-901", "/v1/customers/C-08/timeline").json();
+    assert_eq!(history["items"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn sc_02_customer_forms_are_computed_from_sales() {
+    let served = Served::new();
+    served.admit("E-101", &registration("C-02", "Heyuan Alloy Works"));
+    served.admit("E-101", &registration("C-04", "Tongting Paper"));
+    let first = served.admit("E-401", &sale("C-02", "2026-01-05", 300_000, "sale"));
+    served.admit("E-401", &sale("C-02", "2026-02-10", 200_000, "sale"));
+    served.admit("E-401", &sale("C-02", "2025-12-20", 10_000, "sample"));
+    let mut back = sale("C-02", "2026-02-20", 50_000, "return");
+    back["data"]["returns"] = json!(first["subject"].as_str().unwrap().split('/').nth(1).unwrap());
+    served.admit("E-401", &back);
+    served.admit("E-401", &sale("C-04", "2026-02-01", 450_000, "sale"));
+    let card = served.get("E-101", "/v1/views/card?subject=C-02").json();
+    assert_eq!(card["first_purchase_on"], "2026-01-05");
+    assert_eq!(card["purchase_count"], 2);
+    assert_eq!(card["cumulative_amount"], 45_000_000);
+    let stats = served.get("E-301", "/v1/views/stats?year=2026").json();
+    assert_eq!(stats["total"]["customer_count"], 2);
+    assert_eq!(stats["total"]["sales"], 90_000_000);
+    assert_eq!(stats["total"]["average_per_customer"], 45_000_000);
+    let top: Vec<&str> = stats["total"]["top3"].as_array().unwrap().iter().map(|row| row["customer_id"].as_str().unwrap()).collect();
+    assert_eq!(top, ["C-02", "C-04"]);
+    let typed = json!({ "type": "customer.profile_updated", "subject": "customer/C-02", "data": {
+        "section": "basic", "changes": { "purchase_count": 7 }, "learned_at": "2026-03-02T09:00:00+08:00", "major": false } });
+    assert_eq!(served.refuse("E-101", &typed), refusal(422, "E_RULE", "R-042"));
+    // More than was sold cannot come back.
+    back["data"]["amount"] = json!(26_000_000);
+    assert_eq!(served.refuse("E-401", &back).0, 422);
+}
+
+#[test]
+fn sc_03_a_key_customers_grade_changes_along_its_whole_chain_and_is_traced() {
+    let served = Served::new();
+    served.admit("E-101", &registration("C-01", "Xingqiao Line-17 Metro"));
+    let evidence = graded(&served, "C-01");
+    served.admit("E-101", &json!({ "type": "customer.classified", "subject": "customer/C-01",
+        "data": { "dimension": "weight", "value": "main", "basis": "a third of the region's sales" } }));
+    served.admit("E-101", &proposal("C-01", "P-2", Some("B"), "A", &evidence));
+    let approval = json!({ "type": "credit_grade.approved", "data": { "proposal_id": "P-2", "to": "A" } });
+    // The review comes first, and the regional manager does not decide on a key customer.
+    assert_eq!(served.refuse("E-402", &approval).1, "E_STATE");
+    assert_eq!(served.refuse("E-301", &approval).0, 403);
+    let review = json!({ "type": "credit_grade.reviewed", "data": {
+        "proposal_id": "P-2", "step": 1, "verdict": "endorse", "opinion": "agreed: the customer pays early" } });
+    assert_eq!(served.refuse("E-302", &review).0, 403);
+    served.admit("E-301", &review);
+    assert_eq!(served.refuse("E-401", &approval).0, 403, "accounting, but not its head");
+    served.admit("E-402", &approval);
+
+    served.test.ledger.settle();
+    let grades = served.get("E-901", "/v1/views/grades?subject=C-01").json();
+    assert_eq!(grades["items"][0]["credit_grade"], "A");
+    let trace = served.get("E-901", "/v1/customers/C-01/grades").json();
+    let lines: Vec<&Value> = trace["items"].as_array().unwrap().iter().filter(|line| line["proposal"] == "P-2").collect();
+    assert_eq!(lines.iter().map(|line| line["step"].as_str().unwrap()).collect::<Vec<_>>(), ["proposed", "reviewed", "approved"]);
+    let checkpoint = &trace["checkpoint"];
+    let root = dossier::proof::merkle::decode_hash(checkpoint["root"].as_str().unwrap()).unwrap();
+    for line in &lines {
+        assert_eq!((line["from"].as_str(), line["to"].as_str()), (Some("B"), Some("A")));
+        assert_eq!(line["policy_version"], 1);
+        let index = line["index"].as_u64().unwrap();
+        let evidence = served.get("E-901", "/v1/evidence?stream=grade/C-01/credit").json();
+        let entry = evidence["entries"].as_array().unwrap().iter().find(|entry| entry["index"] == index).unwrap().clone();
+        let leaf = dossier::proof::merkle::leaf_hash(entry["entry"].as_str().unwrap().as_bytes());
+        let path: Vec<_> = line["proof"]["path"].as_array().unwrap().iter()
+            .map(|hash| dossier::proof::merkle::decode_hash(hash.as_str().unwrap()).unwrap()).collect();
+        assert!(dossier::proof::merkle::verify_inclusion(&leaf, index, line["proof"]["size"].as_u64().unwrap(), &path, &root));
+    }
+    assert_eq!(served.get("E-902", "/v1/views/sod").json()["items"], json!([]));
+}
+
+#[test]
+fn an_undecided_proposal_lapses_and_grades_are_not_proposed_carelessly() {
+    let served = Served::new();
+    served.admit("E-101", &registration("C-04", "Tongting Paper"));
+    let evidence = graded(&served, "C-04");
+    let mut bare = proposal("C-04", "P-1", Some("B"), "A", &evidence);
+    bare["data"]["evidence"] = json!([]);
+    assert_eq!(served.refuse("E-101", &bare).0, 400);
+    assert_eq!(served.refuse("E-101", &proposal("C-04", "P-1", Some("D"), "A", &evidence)), refusal(409, "E_CONFLICT", "R-103"));
+    assert_eq!(served.refuse("E-102", &proposal("C-04", "P-1", Some("B"), "A", &evidence)).0, 403);
+    assert_eq!(served.refuse("E-101", &proposal("C-04", "P-1", Some("B"), "B", &evidence)), refusal(422, "E_RULE", "R-103"));
+    assert_eq!(served.refuse("E-101", &proposal("C-04", "P-1", Some("B"), "A", "no-such-entry")).0, 404);
+    served.admit("E-101", &proposal("C-04", "P-1", Some("B"), "A", &evidence));
+    served.test.pass(31);
+    let trace = served.get("E-901", "/v1/customers/C-04/grades").json();
+    let last = trace["items"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((last["step"].as_str(), last["cause"].as_str(), last["actor"].as_str()), (Some("withdrawn"), Some("lapsed"), Some("system")));
+    // The chain is free again.
+    served.admit("E-101", &proposal("C-04", "P-2", Some("B"), "A", &evidence));
+    served.admit("E-301", &json!({ "type": "credit_grade.rejected", "data": { "proposal_id": "P-2", "reason": "too early" } }));
+}
+
+#[test]
+fn sc_08_a_denied_reading_is_entered_and_tells_nothing() {
+    let served = Served::new();
+    served.admit("E-101", &registration("C-01", "Xingqiao Line-17 Metro"));
+    let denied = served.get("E-102", "/v1/customers/C-01/grades");
+    assert_eq!(denied.status, 403);
+    assert!(!String::from_utf8_lossy(&denied.body).contains("Xingqiao"));
+    let log = served.get("E-902", "/v1/customers/C-01/reads").json();
+    assert_eq!(log["items"][0]["denied_rule"], "R-052");
+    assert_eq!(log["items"][0]["reader"], "E-102");
+    // Who may not even see the list learns nothing of what exists.
+    assert_eq!(served.get("E-703", "/v1/customers/C-01").status, 404);
+    assert_eq!(served.get("E-703", "/v1/customers/C-99").status, 404);
+    // Credit needs a purpose.
+    let without = served.request("E-301", "GET", "/v1/customers/C-01/grades", &[], b"");
+    assert!(matches!(without.status, 403 | 422), "{}", without.status);
+    // Off-site there is no credit.
+    let away = served.request("E-301", "GET", "/v1/customers/C-01/grades",
+        &[("Dossier-Purpose", "management"), ("Dossier-Place", "offsite")], b"");
+    assert_eq!(away.status, 403);
+}
+
+#[test]
+fn sc_09_the_auditor_sees_who_read_what_and_by_what_right() {
+    let served = Served::new();
+    served.admit("E-101", &registration("C-01", "Xingqiao Line-17 Metro"));
+    for who in ["E-101", "E-301", "E-501"] {
+        assert_eq!(served.get(who, "/v1/customers/C-01").status, 200);
+    }
+    let log = served.get("E-901", "/v1/customers/C-01/reads").json();
+    let seen: Vec<(&str, &str)> = log["items"].as_array().unwrap().iter()
+        .map(|line| (line["reader"].as_str().unwrap(), line["authority"].as_str().unwrap())).collect();
+    assert_eq!(seen, [("E-501", "duty"), ("E-301", "region"), ("E-101", "own")]);
+    let first = log["items"][2].clone();
+    for field in ["view", "classes", "purpose", "as_of", "content_hash", "policies"] {
+        assert!(!first[field].is_null(), "{field}");
+    }
+    // Its own reading shows from the next opening on (R-061).
+    let again = served.get("E-901", "/v1/customers/C-01/reads").json();
+    assert_eq!(again["items"][0]["reader"], "E-901");
+
+    // The content regenerated at that position has the hash that was entered.
+    let index = first["index"].as_u64().unwrap();
+    let entry = served.get("E-901", &format!("/v1/entries/{index}")).json();
+    let salt = entry["entry"]["salt"].as_str().unwrap().to_owned();
+    let mut regenerated = served.get("E-101", &format!("/v1/customers/C-01?as_of={}", first["as_of"])).json();
+    regenerated.as_object_mut().unwrap().remove("position");
+    regenerated.sort_all_objects();
+    use base64::Engine as _;
+    let salt = base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(salt).unwrap();
+    let hash = blake3::Hasher::new().update(&salt).update(regenerated.to_string().as_bytes()).finalize();
+    assert_eq!(first["content_hash"].as_str().unwrap(), hash.to_hex().as_str());
+}
+
+#[test]
+fn sc_16_one_of_two_wins_and_a_repeat_gets_the_first_answer() {
+    let served = Served::new();
+    served.admit("E-101", &registration("C-02", "Heyuan Alloy Works"));
+    let classified = |value: &str| json!({ "type": "customer.classified", "subject": "customer/C-02",
+        "expected": [{ "stream": "customer/C-02", "version": 1 }],
+        "data": { "dimension": "time", "value": value, "basis": "as the contract says" } });
+    served.admit("E-101", &classified("new"));
+    assert_eq!(served.refuse("E-201", &classified("old")), refusal(409, "E_CONFLICT", "R-009"));
+    let mut again = contact(&served, "C-02", "E-101");
+    again["id"] = json!("call-0001");
+    let first = served.post("E-101", &again);
+    let second = served.post("E-101", &again);
+    assert_eq!((first.status, &first.body), (201, &second.body));
+    again["data"]["summary"] = json!("something else altogether");
+    assert_eq!(served.refuse("E-101", &again), refusal(409, "E_CONFLICT", "R-010"));
+    again["data"]["our_people"] = json!(["E-102"]);
+    assert_eq!(served.refuse("E-102", &again), refusal(409, "E_CONFLICT", "R-010"));
+}
+
+#[test]
+fn sc_17_an_altered_byte_is_found_and_stops_the_writing() {
+    let mut test = TestLedger::new();
+    test.customer("C-01", "Xingqiao Line-17 Metro");
+    for _ in 0..20 {
+        test.admit("E-101", crate::support::contact("C-01", "E-101", "2026-03-02T09:30:00+08:00".parse().unwrap()));
+    }
+    test.ledger.settle();
+    let victim = test.ledger.state().size - 5;
+    let served = Served::of(test);
+    let asked = json!({ "type": "ledger.verified", "data": { "from_position": 0, "to_position": victim + 2 } });
+    served.admit("E-901", &asked);
+
+    // Flip a byte of the block that holds the victim, on disk.
+    let journal = served.test.home.data.join("journal");
+    let segment = std::fs::read_dir(&journal).unwrap().map(|file| file.unwrap().path())
+        .find(|path| std::fs::metadata(path).unwrap().len() > 4096 && !path.ends_with("segments")).unwrap();
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let length = bytes.len();
+    bytes[length - 2000] ^= 1;
+    std::fs::write(&segment, &bytes).unwrap();
+    let answer = served.post("E-901", &asked);
+    assert_eq!((answer.status, answer.json()["code"].as_str()), (500, Some("E_INTEGRITY")));
+    assert_ne!(served.get("E-101", "/readyz").status, 200);
+    assert_ne!(served.post("E-101", &contact(&served, "C-01", "E-101")).status, 201);
+
+    bytes[length - 2000] ^= 1;
+    std::fs::write(&segment, &bytes).unwrap();
+}
+
+#[test]
+fn sc_40_roles_are_given_by_another_and_auditors_audit_only() {
+    let served = Served::new();
+    let change = |who: &str, role: &str| json!({ "type": "employee.roles_changed", "subject": format!("employee/{who}"),
+        "data": { "added": [{ "role": role, "unit": "hq" }], "removed": [], "reason": "asked for by the department" } });
+    assert_eq!(served.refuse("E-002", &change("E-901", "salesperson")), refusal(422, "E_RULE", "R-063"));
+    // A role is not taken: it waits until the head of the unit approves.
+    let waiting = served.admit("E-002", &change("E-701", "hse"));
+    assert_eq!(waiting["type"], "approval.requested");
+    let request = waiting["subject"].as_str().unwrap().split('/').nth(1).unwrap().to_owned();
+    let given = json!({ "type": "approval.given", "data": { "request_id": request } });
+    assert_eq!(served.refuse("E-002", &given).0, 403);
+    assert_eq!(served.refuse("E-501", &given).0, 403);
+    let answer = served.post("E-801", &given).json();
+    assert_eq!(answer["entries"][1]["type"], "employee.roles_changed");
+    assert_eq!(served.refuse("E-801", &given).0, 409);
+    // A unit that owns customers is not closed.
+    served.admit("E-101", &registration("C-01", "Xingqiao Line-17 Metro"));
+    let closed = json!({ "type": "org_unit.defined", "data": { "unit_id": "north", "name": "north", "kind": "region", "status": "closed" } });
+    assert_eq!(served.refuse("E-002", &closed).0, 422);
+}
+
+#[test]
+fn a_refusal_is_entered_with_its_rule() {
+    let served = Served::new();
+    served.admit("E-101", &registration("C-01", "Xingqiao Line-17 Metro"));
+    let mut alien = contact(&served, "C-01", "E-102");
+    alien["data"]["our_people"] = json!(["E-103"]);
+    let (status, ..) = served.refuse("E-102", &alien);
+    assert!(matches!(status, 403 | 422), "{status}");
+    let acts = served.get("E-902", "/v1/streams/acts/E-102").json();
+    assert_eq!(acts["items"][0]["type"], "command.refused");
+}
+
+#[test]
+fn bad_input_gets_a_clear_problem_and_changes_nothing() {
+    let served = Served::new();
+    served.admit("E-101", &registration("C-01", "Xingqiao Line-17 Metro"));
+    let before = served.test.ledger.state().size;
+    let status = |body: &[u8]| served.request("E-101", "POST", "/v1/events", &[], body).status;
+    assert_eq!(status(b"{"), 400);
+    assert_eq!(status(b"\xff\xfe"), 400);
+    assert_eq!(status(b"[]"), 400);
+    assert_eq!(status(br#"{"type":"no.such_type","data":{}}"#), 400);
+    assert_eq!(status(br#"{"type":"contact.recorded","subject":"contact/C-77","data":{}}"#), 400);
+    assert_eq!(status(&vec![b' '; 3 << 20]), 413);
+    let mut nul = contact(&served, "C-01", "E-101");
+    nul["data"]["summary"] = json!("a\0b");
+    assert_eq!(served.refuse("E-101", &nul).0, 400);
+    let mut huge = contact(&served, "C-01", "E-101");
+    huge["data"]["promises"] = Value::Array((0..400).map(|n| json!({ "promise_id": format!("P-{n}"), "text": "x".repeat(390),
+        "due": "2026-04-01", "responsible": "E-101" })).collect());
+    assert_eq!(served.refuse("E-101", &huge), refusal(400, "E_SCHEMA", "R-003"));
+    for method in ["PUT", "PATCH", "DELETE"] {
+        assert_eq!(served.request("E-101", method, "/v1/entries/3", &[], b"").problem(), refusal(405, "E_METHOD", "R-001"));
+    }
+    let stranger = Client::connect(served.address()).unwrap().send("GET", "/v1/customers", &[], b"").unwrap();
+    assert_eq!(stranger.status, 401);
+    assert_eq!(served.test.ledger.state().size, before);
+}
+
+#[test]
+fn the_clock_going_wrong_stops_everything_until_an_operator_accepts_it() {
+    use dossier::clock::Clock as _;
+    let served = Served::new();
+    served.admit("E-101", &registration("C-01", "Xingqiao Line-17 Metro"));
+    let leapt = served.test.clock.now().plus(Duration::from_secs(7200));
+    served.test.clock.leap_to(leapt);
+    let call = contact(&served, "C-01", "E-101");
+    assert_eq!(served.refuse("E-101", &call).1, "E_STATE");
+    assert_ne!(served.get("E-101", "/v1/customers/C-01").status, 200);
+    served.admit("E-002", &json!({ "type": "clock.accepted", "data": { "reason": "the time server was wrong before" } }));
+    served.admit("E-101", &call);
+}

@@ -1,0 +1,168 @@
+//! A served ledger and a client that speaks just enough HTTP/1.1.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use dossier::accounts::Accounts;
+use dossier::ids::SeededSource;
+use serde_json::Value;
+
+use crate::support::TestLedger;
+
+/// An answer: status, headers as text, body.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    /// The code and the rule of a problem.
+    pub(crate) fn problem(&self) -> (u16, String, String) {
+        let problem = self.json();
+        let text = |field: &str| problem[field].as_str().unwrap_or_default().to_owned();
+        (self.status, text("code"), text("rule"))
+    }
+}
+
+/// One connection, kept open.
+pub(crate) struct Client(TcpStream);
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        stream.set_nodelay(true)?;
+        Ok(Self(stream))
+    }
+
+    pub(crate) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n", body.len());
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str("\r\n");
+        let mut bytes = request.into_bytes();
+        bytes.extend_from_slice(body);
+        self.0.write_all(&bytes)?;
+        self.receive()
+    }
+
+    fn receive(&mut self) -> std::io::Result<Answer> {
+        let mut bytes = Vec::new();
+        let mut buffer = [0; 16 * 1024];
+        let end = loop {
+            if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
+            }
+            let read = self.0.read(&mut buffer)?;
+            if read == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+            bytes.extend_from_slice(&buffer[..read]);
+        };
+        let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+        let length = head
+            .lines()
+            .find_map(|line| line.to_lowercase().strip_prefix("content-length:").map(|length| length.trim().parse::<usize>().unwrap()))
+            .unwrap_or(0);
+        let mut body = bytes.split_off(end);
+        while body.len() < length {
+            let read = self.0.read(&mut buffer)?;
+            if read == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+            body.extend_from_slice(&buffer[..read]);
+        }
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        Ok(Answer { status, head, body })
+    }
+}
+
+/// A test ledger behind its HTTP door.
+pub(crate) struct Served {
+    pub(crate) test: TestLedger,
+    address: SocketAddr,
+    accounts: Accounts,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Served {
+    pub(crate) fn new() -> Self {
+        Self::of(TestLedger::new())
+    }
+
+    pub(crate) fn of(test: TestLedger) -> Self {
+        let accounts = Accounts::open(&test.home.data).unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (told, address) = std::sync::mpsc::channel();
+        let ledger = test.ledger.clone();
+        let served = Accounts::open(&test.home.data).unwrap();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                told.send(listener.local_addr().unwrap()).unwrap();
+                dossier::http::serve(ledger, served, listener, async { drop(stopped.await) }).await.unwrap();
+            });
+        });
+        let address = address.recv().unwrap();
+        Self { test, address, accounts, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// A new token of an employee.
+    pub(crate) fn token(&self, who: &str) -> String {
+        let source = SeededSource::new(who);
+        let token = self.accounts.issue_token(&who.parse().unwrap(), &source, "test", None);
+        token.unwrap()
+    }
+
+    pub(crate) fn request(&self, who: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let authorization = format!("Bearer {}", self.token(who));
+        let mut all = vec![("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+        all.extend_from_slice(headers);
+        // The accounts are looked at again once a second of the ledger's clock.
+        self.test.clock.advance(Duration::from_secs(2));
+        Client::connect(self.address).unwrap().send(method, path, &all, body).unwrap()
+    }
+
+    pub(crate) fn get(&self, who: &str, path: &str) -> Answer {
+        self.request(who, "GET", path, &[("Dossier-Purpose", "management")], b"")
+    }
+
+    pub(crate) fn post(&self, who: &str, proposal: &Value) -> Answer {
+        self.request(who, "POST", "/v1/events", &[], proposal.to_string().as_bytes())
+    }
+
+    /// Posts what must be admitted, and returns its first entry.
+    pub(crate) fn admit(&self, who: &str, proposal: &Value) -> Value {
+        let answer = self.post(who, proposal);
+        assert_eq!(answer.status, 201, "{} by {who}: {}", proposal["type"], String::from_utf8_lossy(&answer.body));
+        answer.json()["entries"][0].clone()
+    }
+
+    /// Posts what must be refused, and returns status, code and rule.
+    pub(crate) fn refuse(&self, who: &str, proposal: &Value) -> (u16, String, String) {
+        self.post(who, proposal).problem()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        drop(self.stop.take().map(|stop| stop.send(())));
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
