@@ -172,9 +172,8 @@ impl Zone {
     pub fn start_of(self, date: Date) -> Timestamp {
         let midnight = date.0.and_time(chrono::NaiveTime::MIN);
         // Where a clock change swallows midnight the day begins at the first instant after it.
-        let local = (0..4).find_map(|hour| {
-            self.0.from_local_datetime(&(midnight + chrono::Duration::hours(hour))).earliest()
-        });
+        let local =
+            (0..4).find_map(|hour| self.0.from_local_datetime(&(midnight + chrono::Duration::hours(hour))).earliest());
         local.map_or(Timestamp(0), |at| Timestamp(at.timestamp_micros()))
     }
 
@@ -271,10 +270,7 @@ pub struct ManualClock {
 impl ManualClock {
     /// Stands still at `now`.
     pub fn at(now: Timestamp) -> Self {
-        Self {
-            wall: Arc::new(AtomicI64::new(now.0)),
-            monotonic: Arc::new(AtomicI64::new(0)),
-        }
+        Self { wall: Arc::new(AtomicI64::new(now.0)), monotonic: Arc::new(AtomicI64::new(0)) }
     }
 
     /// Lets time pass.

@@ -199,9 +199,7 @@ mod streams {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Link>, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        text.split(' ')
-            .map(|part| link(part).ok_or_else(|| serde::de::Error::custom("malformed streams")))
-            .collect()
+        text.split(' ').map(|part| link(part).ok_or_else(|| serde::de::Error::custom("malformed streams"))).collect()
     }
 
     fn link(part: &str) -> Option<Link> {

@@ -39,7 +39,8 @@ impl Server {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().rsplit('/').next().unwrap().parse().unwrap_or_else(|_| panic!("no address in {line:?}"));
+        let address =
+            line.trim().rsplit('/').next().unwrap().parse().unwrap_or_else(|_| panic!("no address in {line:?}"));
         Self { child, address }
     }
 }
@@ -65,7 +66,12 @@ fn founded(directory: &Directory) -> (Home, String) {
         runtime.block_on(ledger.submit(&principal("E-101"), &[proposal])).unwrap();
     }
     ledger.close();
-    let token = Accounts::open(&home.data).unwrap().issue_token(&"E-101".parse().unwrap(), &SeededSource::new("t"), "test", None);
+    let token = Accounts::open(&home.data).unwrap().issue_token(
+        &"E-101".parse().unwrap(),
+        &SeededSource::new("t"),
+        "test",
+        None,
+    );
     (home, token.unwrap())
 }
 
@@ -151,7 +157,8 @@ fn nothing_personal_stands_in_clear_in_any_file() {
     test.ledger.close();
     let mut searched = 0;
     let mut decompressed = Vec::new();
-    dossier::journal::verify(&test.home.data.join("journal"), 0, |frame| decompressed.extend_from_slice(frame.body())).unwrap();
+    dossier::journal::verify(&test.home.data.join("journal"), 0, |frame| decompressed.extend_from_slice(frame.body()))
+        .unwrap();
     let size = test.ledger.state().size;
     assert!(size > 100);
     let mut files = vec![decompressed];
@@ -199,7 +206,8 @@ fn a_write_cut_at_any_byte_of_a_block_loses_nothing_acknowledged() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let directory = Directory::new();
     let disk = MemoryDisk::new();
-    Ledger::create(&Home::beside(&directory.path().join("data")), "test.example.com/ledger", &SeededSource::new("cut")).unwrap();
+    Ledger::create(&Home::beside(&directory.path().join("data")), "test.example.com/ledger", &SeededSource::new("cut"))
+        .unwrap();
     let ledger = on_memory(&directory, &disk, &clock, "0").unwrap();
     runtime.block_on(ledger.found(founding(clock.now()))).unwrap();
     runtime.block_on(ledger.adopt_policies()).unwrap();
@@ -252,8 +260,12 @@ fn a_journal_cut_back_behind_its_signed_checkpoint_does_not_start() {
     let home = test.home.clone();
     let TestLedger { ledger, clock, .. } = &test;
     let _ = ledger;
-    let segment = std::fs::read_dir(home.data.join("journal")).unwrap().map(|file| file.unwrap().path())
-        .filter(|path| !path.ends_with("segments")).max_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap();
+    let segment = std::fs::read_dir(home.data.join("journal"))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|path| !path.ends_with("segments"))
+        .max_by_key(|path| std::fs::metadata(path).unwrap().len())
+        .unwrap();
     let whole = std::fs::read(&segment).unwrap();
     let copy = Directory::new();
     let copied = Home { data: copy.path().join("data"), keys: home.keys.clone() };
@@ -278,8 +290,12 @@ fn a_flipped_byte_anywhere_in_the_journal_is_named_or_harmless() {
     test.admit("E-101", contact("C-1", "E-101", test.clock.now()));
     test.ledger.settle();
     test.ledger.close();
-    let segment = std::fs::read_dir(test.home.data.join("journal")).unwrap().map(|file| file.unwrap().path())
-        .filter(|path| !path.ends_with("segments")).max_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap();
+    let segment = std::fs::read_dir(test.home.data.join("journal"))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|path| !path.ends_with("segments"))
+        .max_by_key(|path| std::fs::metadata(path).unwrap().len())
+        .unwrap();
     let whole = std::fs::read(&segment).unwrap();
     for place in (0..whole.len()).step_by(97) {
         let mut bytes = whole.clone();

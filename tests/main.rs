@@ -3,8 +3,8 @@
 
 mod crash; // kills, cuts, flips and thieves of the disk
 mod policy; // the access matrix and the append rights, cell by cell
-mod schemas; // every stored shape has a frozen example that reads back as itself
 mod scenarios; // the acceptance scenarios through the API
+mod schemas; // every stored shape has a frozen example that reads back as itself
 mod spine; // propose, admit, prove, read, recover
 mod support;
 mod tidy; // the map, the first sentences, the rules

@@ -6,9 +6,9 @@ use std::str::FromStr;
 use std::sync::LazyLock;
 
 use cedar_policy::{Authorizer, Context, Entities, EntityUid, PolicyId, PolicySet, Request, RestrictedExpression};
-use dossier::access::matter::Matter;
 use dossier::access::decide::{Action, Authority, BUILTIN, Decision, Policies, Resource, schema};
 use dossier::access::facts::Facts;
+use dossier::access::matter::Matter;
 use dossier::domain::role::Role;
 use proptest::prelude::*;
 

@@ -49,7 +49,10 @@ fn refusal(status: u16, code: &str, rule: &str) -> (u16, String, String) {
 fn graded(served: &Served, customer: &str) -> String {
     let evidence = served.admit("E-101", &contact(served, customer, "E-101"))["id"].as_str().unwrap().to_owned();
     served.admit("E-101", &proposal(customer, &format!("{customer}-first"), None, "B", &evidence));
-    served.admit("E-301", &json!({ "type": "credit_grade.approved", "data": { "proposal_id": format!("{customer}-first"), "to": "B" } }));
+    served.admit(
+        "E-301",
+        &json!({ "type": "credit_grade.approved", "data": { "proposal_id": format!("{customer}-first"), "to": "B" } }),
+    );
     evidence
 }
 
@@ -63,8 +66,11 @@ fn sc_01_an_archive_is_opened_once() {
     let card = served.get("E-101", "/v1/views/card?subject=C-02").json();
     assert_eq!(card["purchase_count"], 0);
     for (dimension, value) in [("nature", "steel_plant"), ("weight", "general")] {
-        served.admit("E-101", &json!({ "type": "customer.classified", "subject": "customer/C-02",
-            "data": { "dimension": dimension, "value": value, "basis": "seen on the first visit" } }));
+        served.admit(
+            "E-101",
+            &json!({ "type": "customer.classified", "subject": "customer/C-02",
+            "data": { "dimension": dimension, "value": value, "basis": "seen on the first visit" } }),
+        );
     }
     let bank = json!({ "type": "customer.registered", "data": {
         "customer_id": "C-03", "name": "Anping Bank", "party": "professional_service", "direct": false, "region": "north",
@@ -83,8 +89,11 @@ fn sc_01_an_archive_is_opened_once() {
     assert_eq!(listed["items"].as_array().unwrap().len(), 2);
 
     served.admit("E-101", &registration("C-08", "Another Name"));
-    served.admit("E-501", &json!({ "type": "customer.marked_duplicate", "subject": "customer/C-08",
-        "data": { "duplicate_of": "C-02", "reason": "the same works under its old name" } }));
+    served.admit(
+        "E-501",
+        &json!({ "type": "customer.marked_duplicate", "subject": "customer/C-08",
+        "data": { "duplicate_of": "C-02", "reason": "the same works under its old name" } }),
+    );
     let history = served.get("E-901", "/v1/customers/C-08/timeline").json();
     assert_eq!(history["items"].as_array().unwrap().len(), 2);
 }
@@ -109,7 +118,8 @@ fn sc_02_customer_forms_are_computed_from_sales() {
     assert_eq!(stats["total"]["customer_count"], 2);
     assert_eq!(stats["total"]["sales"], 90_000_000);
     assert_eq!(stats["total"]["average_per_customer"], 45_000_000);
-    let top: Vec<&str> = stats["total"]["top3"].as_array().unwrap().iter().map(|row| row["customer_id"].as_str().unwrap()).collect();
+    let top: Vec<&str> =
+        stats["total"]["top3"].as_array().unwrap().iter().map(|row| row["customer_id"].as_str().unwrap()).collect();
     assert_eq!(top, ["C-02", "C-04"]);
     let typed = json!({ "type": "customer.profile_updated", "subject": "customer/C-02", "data": {
         "section": "basic", "changes": { "purchase_count": 7 }, "learned_at": "2026-03-02T09:00:00+08:00", "major": false } });
@@ -124,8 +134,11 @@ fn sc_03_a_key_customers_grade_changes_along_its_whole_chain_and_is_traced() {
     let served = Served::new();
     served.admit("E-101", &registration("C-01", "Xingqiao Line-17 Metro"));
     let evidence = graded(&served, "C-01");
-    served.admit("E-101", &json!({ "type": "customer.classified", "subject": "customer/C-01",
-        "data": { "dimension": "weight", "value": "main", "basis": "a third of the region's sales" } }));
+    served.admit(
+        "E-101",
+        &json!({ "type": "customer.classified", "subject": "customer/C-01",
+        "data": { "dimension": "weight", "value": "main", "basis": "a third of the region's sales" } }),
+    );
     served.admit("E-101", &proposal("C-01", "P-2", Some("B"), "A", &evidence));
     let approval = json!({ "type": "credit_grade.approved", "data": { "proposal_id": "P-2", "to": "A" } });
     // The review comes first, and the regional manager does not decide on a key customer.
@@ -142,8 +155,12 @@ fn sc_03_a_key_customers_grade_changes_along_its_whole_chain_and_is_traced() {
     let grades = served.get("E-901", "/v1/views/grades?subject=C-01").json();
     assert_eq!(grades["items"][0]["credit_grade"], "A");
     let trace = served.get("E-901", "/v1/customers/C-01/grades").json();
-    let lines: Vec<&Value> = trace["items"].as_array().unwrap().iter().filter(|line| line["proposal"] == "P-2").collect();
-    assert_eq!(lines.iter().map(|line| line["step"].as_str().unwrap()).collect::<Vec<_>>(), ["proposed", "reviewed", "approved"]);
+    let lines: Vec<&Value> =
+        trace["items"].as_array().unwrap().iter().filter(|line| line["proposal"] == "P-2").collect();
+    assert_eq!(
+        lines.iter().map(|line| line["step"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["proposed", "reviewed", "approved"]
+    );
     let checkpoint = &trace["checkpoint"];
     let root = dossier::proof::merkle::decode_hash(checkpoint["root"].as_str().unwrap()).unwrap();
     for line in &lines {
@@ -151,11 +168,22 @@ fn sc_03_a_key_customers_grade_changes_along_its_whole_chain_and_is_traced() {
         assert_eq!(line["policy_version"], 1);
         let index = line["index"].as_u64().unwrap();
         let evidence = served.get("E-901", "/v1/evidence?stream=grade/C-01/credit").json();
-        let entry = evidence["entries"].as_array().unwrap().iter().find(|entry| entry["index"] == index).unwrap().clone();
+        let entry =
+            evidence["entries"].as_array().unwrap().iter().find(|entry| entry["index"] == index).unwrap().clone();
         let leaf = dossier::proof::merkle::leaf_hash(entry["entry"].as_str().unwrap().as_bytes());
-        let path: Vec<_> = line["proof"]["path"].as_array().unwrap().iter()
-            .map(|hash| dossier::proof::merkle::decode_hash(hash.as_str().unwrap()).unwrap()).collect();
-        assert!(dossier::proof::merkle::verify_inclusion(&leaf, index, line["proof"]["size"].as_u64().unwrap(), &path, &root));
+        let path: Vec<_> = line["proof"]["path"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|hash| dossier::proof::merkle::decode_hash(hash.as_str().unwrap()).unwrap())
+            .collect();
+        assert!(dossier::proof::merkle::verify_inclusion(
+            &leaf,
+            index,
+            line["proof"]["size"].as_u64().unwrap(),
+            &path,
+            &root
+        ));
     }
     assert_eq!(served.get("E-902", "/v1/views/sod").json()["items"], json!([]));
 }
@@ -168,18 +196,30 @@ fn an_undecided_proposal_lapses_and_grades_are_not_proposed_carelessly() {
     let mut bare = proposal("C-04", "P-1", Some("B"), "A", &evidence);
     bare["data"]["evidence"] = json!([]);
     assert_eq!(served.refuse("E-101", &bare).0, 400);
-    assert_eq!(served.refuse("E-101", &proposal("C-04", "P-1", Some("D"), "A", &evidence)), refusal(409, "E_CONFLICT", "R-103"));
+    assert_eq!(
+        served.refuse("E-101", &proposal("C-04", "P-1", Some("D"), "A", &evidence)),
+        refusal(409, "E_CONFLICT", "R-103")
+    );
     assert_eq!(served.refuse("E-102", &proposal("C-04", "P-1", Some("B"), "A", &evidence)).0, 403);
-    assert_eq!(served.refuse("E-101", &proposal("C-04", "P-1", Some("B"), "B", &evidence)), refusal(422, "E_RULE", "R-103"));
+    assert_eq!(
+        served.refuse("E-101", &proposal("C-04", "P-1", Some("B"), "B", &evidence)),
+        refusal(422, "E_RULE", "R-103")
+    );
     assert_eq!(served.refuse("E-101", &proposal("C-04", "P-1", Some("B"), "A", "no-such-entry")).0, 404);
     served.admit("E-101", &proposal("C-04", "P-1", Some("B"), "A", &evidence));
     served.test.pass(31);
     let trace = served.get("E-901", "/v1/customers/C-04/grades").json();
     let last = trace["items"].as_array().unwrap().last().unwrap().clone();
-    assert_eq!((last["step"].as_str(), last["cause"].as_str(), last["actor"].as_str()), (Some("withdrawn"), Some("lapsed"), Some("system")));
+    assert_eq!(
+        (last["step"].as_str(), last["cause"].as_str(), last["actor"].as_str()),
+        (Some("withdrawn"), Some("lapsed"), Some("system"))
+    );
     // The chain is free again.
     served.admit("E-101", &proposal("C-04", "P-2", Some("B"), "A", &evidence));
-    served.admit("E-301", &json!({ "type": "credit_grade.rejected", "data": { "proposal_id": "P-2", "reason": "too early" } }));
+    served.admit(
+        "E-301",
+        &json!({ "type": "credit_grade.rejected", "data": { "proposal_id": "P-2", "reason": "too early" } }),
+    );
 }
 
 #[test]
@@ -199,8 +239,13 @@ fn sc_08_a_denied_reading_is_entered_and_tells_nothing() {
     let without = served.request("E-301", "GET", "/v1/customers/C-01/grades", &[], b"");
     assert!(matches!(without.status, 403 | 422), "{}", without.status);
     // Off-site there is no credit.
-    let away = served.request("E-301", "GET", "/v1/customers/C-01/grades",
-        &[("Dossier-Purpose", "management"), ("Dossier-Place", "offsite")], b"");
+    let away = served.request(
+        "E-301",
+        "GET",
+        "/v1/customers/C-01/grades",
+        &[("Dossier-Purpose", "management"), ("Dossier-Place", "offsite")],
+        b"",
+    );
     assert_eq!(away.status, 403);
 }
 
@@ -212,8 +257,12 @@ fn sc_09_the_auditor_sees_who_read_what_and_by_what_right() {
         assert_eq!(served.get(who, "/v1/customers/C-01").status, 200);
     }
     let log = served.get("E-901", "/v1/customers/C-01/reads").json();
-    let seen: Vec<(&str, &str)> = log["items"].as_array().unwrap().iter()
-        .map(|line| (line["reader"].as_str().unwrap(), line["authority"].as_str().unwrap())).collect();
+    let seen: Vec<(&str, &str)> = log["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| (line["reader"].as_str().unwrap(), line["authority"].as_str().unwrap()))
+        .collect();
     assert_eq!(seen, [("E-501", "duty"), ("E-301", "region"), ("E-101", "own")]);
     let first = log["items"][2].clone();
     for field in ["view", "classes", "purpose", "as_of", "content_hash", "policies"] {
@@ -240,9 +289,11 @@ fn sc_09_the_auditor_sees_who_read_what_and_by_what_right() {
 fn sc_16_one_of_two_wins_and_a_repeat_gets_the_first_answer() {
     let served = Served::new();
     served.admit("E-101", &registration("C-02", "Heyuan Alloy Works"));
-    let classified = |value: &str| json!({ "type": "customer.classified", "subject": "customer/C-02",
+    let classified = |value: &str| {
+        json!({ "type": "customer.classified", "subject": "customer/C-02",
         "expected": [{ "stream": "customer/C-02", "version": 1 }],
-        "data": { "dimension": "time", "value": value, "basis": "as the contract says" } });
+        "data": { "dimension": "time", "value": value, "basis": "as the contract says" } })
+    };
     served.admit("E-101", &classified("new"));
     assert_eq!(served.refuse("E-201", &classified("old")), refusal(409, "E_CONFLICT", "R-009"));
     let mut again = contact(&served, "C-02", "E-101");
@@ -258,7 +309,7 @@ fn sc_16_one_of_two_wins_and_a_repeat_gets_the_first_answer() {
 
 #[test]
 fn sc_17_an_altered_byte_is_found_and_stops_the_writing() {
-    let mut test = TestLedger::new();
+    let test = TestLedger::new();
     test.customer("C-01", "Xingqiao Line-17 Metro");
     for _ in 0..20 {
         test.admit("E-101", crate::support::contact("C-01", "E-101", "2026-03-02T09:30:00+08:00".parse().unwrap()));
@@ -271,8 +322,11 @@ fn sc_17_an_altered_byte_is_found_and_stops_the_writing() {
 
     // Flip a byte of the block that holds the victim, on disk.
     let journal = served.test.home.data.join("journal");
-    let segment = std::fs::read_dir(&journal).unwrap().map(|file| file.unwrap().path())
-        .find(|path| std::fs::metadata(path).unwrap().len() > 4096 && !path.ends_with("segments")).unwrap();
+    let segment = std::fs::read_dir(&journal)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .find(|path| std::fs::metadata(path).unwrap().len() > 4096 && !path.ends_with("segments"))
+        .unwrap();
     let mut bytes = std::fs::read(&segment).unwrap();
     let length = bytes.len();
     bytes[length - 2000] ^= 1;
@@ -289,8 +343,10 @@ fn sc_17_an_altered_byte_is_found_and_stops_the_writing() {
 #[test]
 fn sc_40_roles_are_given_by_another_and_auditors_audit_only() {
     let served = Served::new();
-    let change = |who: &str, role: &str| json!({ "type": "employee.roles_changed", "subject": format!("employee/{who}"),
-        "data": { "added": [{ "role": role, "unit": "hq" }], "removed": [], "reason": "asked for by the department" } });
+    let change = |who: &str, role: &str| {
+        json!({ "type": "employee.roles_changed", "subject": format!("employee/{who}"),
+        "data": { "added": [{ "role": role, "unit": "hq" }], "removed": [], "reason": "asked for by the department" } })
+    };
     assert_eq!(served.refuse("E-002", &change("E-901", "salesperson")), refusal(422, "E_RULE", "R-063"));
     // A role is not taken: it waits until the head of the unit approves.
     let waiting = served.admit("E-002", &change("E-701", "hse"));
@@ -336,11 +392,20 @@ fn bad_input_gets_a_clear_problem_and_changes_nothing() {
     nul["data"]["summary"] = json!("a\0b");
     assert_eq!(served.refuse("E-101", &nul).0, 400);
     let mut huge = contact(&served, "C-01", "E-101");
-    huge["data"]["promises"] = Value::Array((0..400).map(|n| json!({ "promise_id": format!("P-{n}"), "text": "x".repeat(390),
-        "due": "2026-04-01", "responsible": "E-101" })).collect());
+    huge["data"]["promises"] = Value::Array(
+        (0..400)
+            .map(|n| {
+                json!({ "promise_id": format!("P-{n}"), "text": "x".repeat(390),
+        "due": "2026-04-01", "responsible": "E-101" })
+            })
+            .collect(),
+    );
     assert_eq!(served.refuse("E-101", &huge), refusal(400, "E_SCHEMA", "R-003"));
     for method in ["PUT", "PATCH", "DELETE"] {
-        assert_eq!(served.request("E-101", method, "/v1/entries/3", &[], b"").problem(), refusal(405, "E_METHOD", "R-001"));
+        assert_eq!(
+            served.request("E-101", method, "/v1/entries/3", &[], b"").problem(),
+            refusal(405, "E_METHOD", "R-001")
+        );
     }
     let stranger = Client::connect(served.address()).unwrap().send("GET", "/v1/customers", &[], b"").unwrap();
     assert_eq!(stranger.status, 401);
@@ -357,6 +422,7 @@ fn the_clock_going_wrong_stops_everything_until_an_operator_accepts_it() {
     let call = contact(&served, "C-01", "E-101");
     assert_eq!(served.refuse("E-101", &call).1, "E_STATE");
     assert_ne!(served.get("E-101", "/v1/customers/C-01").status, 200);
-    served.admit("E-002", &json!({ "type": "clock.accepted", "data": { "reason": "the time server was wrong before" } }));
+    served
+        .admit("E-002", &json!({ "type": "clock.accepted", "data": { "reason": "the time server was wrong before" } }));
     served.admit("E-101", &call);
 }

@@ -15,7 +15,8 @@ fn examples() -> BTreeMap<String, Value> {
     let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     files
         .map(|path| {
-            let name = path.file_name().unwrap().to_str().unwrap().strip_suffix(".json").expect("examples are JSON files");
+            let name =
+                path.file_name().unwrap().to_str().unwrap().strip_suffix(".json").expect("examples are JSON files");
             (name.to_owned(), serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap())
         })
         .collect()
@@ -23,7 +24,9 @@ fn examples() -> BTreeMap<String, Value> {
 
 fn typed() -> impl Iterator<Item = (&'static EventType, Value)> {
     let mut examples = examples();
-    catalog::types().iter().map(move |kind| (kind, examples.remove(kind.name).unwrap_or_else(|| panic!("{} has no example", kind.name))))
+    catalog::types()
+        .iter()
+        .map(move |kind| (kind, examples.remove(kind.name).unwrap_or_else(|| panic!("{} has no example", kind.name))))
 }
 
 fn canonical(value: &Value) -> String {
@@ -73,7 +76,9 @@ fn compare(at: &str, fields: &[Field], value: &Value) {
         match object.get(field.name) {
             Some(value) => compare_value(&at, field, value),
             // A profile update keeps to its section, which each field's documentation names.
-            None if at.starts_with("/customer.profile_updated/changes/") => assert!(!field.doc.contains("(basic)"), "{at} is not shown"),
+            None if at.starts_with("/customer.profile_updated/changes/") => {
+                assert!(!field.doc.contains("(basic)"), "{at} is not shown")
+            }
             None => assert!(ABSENT.iter().any(|(absent, _)| *absent == at), "{at} is not shown"),
         }
     }

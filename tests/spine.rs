@@ -53,7 +53,8 @@ fn nobody_approves_the_grade_they_proposed() {
     assert_eq!(test.refuse("E-302", approval()).0, Code::E_FORBIDDEN);
     test.admit("E-301", approval());
     let trace = test.view("E-901", "grade_audit", Some("C-02")).unwrap();
-    let steps: Vec<&str> = trace.body["items"].as_array().unwrap().iter().map(|line| line["step"].as_str().unwrap()).collect();
+    let steps: Vec<&str> =
+        trace.body["items"].as_array().unwrap().iter().map(|line| line["step"].as_str().unwrap()).collect();
     assert_eq!(steps, ["proposed", "refused", "refused", "approved"]);
     let four_eyes = test.view("E-902", "sod", None).unwrap();
     assert_eq!(four_eyes.body["items"], json!([]));

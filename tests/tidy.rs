@@ -172,7 +172,8 @@ const RULES: &[(&str, &str)] = &[
 
 #[test]
 fn every_rule_these_modules_carry_is_cited_by_a_refusal_or_shown_by_a_test() {
-    let cited: BTreeSet<&str> = Refusal::all().into_iter().map(|(_, _, _, rule)| rule).filter(|rule| rule.starts_with("R-")).collect();
+    let cited: BTreeSet<&str> =
+        Refusal::all().into_iter().map(|(_, _, _, rule)| rule).filter(|rule| rule.starts_with("R-")).collect();
     let listed: BTreeMap<&str, &str> = RULES.iter().copied().collect();
     for (rule, shown) in &listed {
         assert_eq!(*shown == "cited", cited.contains(rule), "{rule}: listed as {shown}");

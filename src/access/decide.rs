@@ -12,8 +12,8 @@ use cedar_policy::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::access::matter::Matter;
 use crate::access::facts::Facts;
+use crate::access::matter::Matter;
 use crate::domain::role::Role;
 
 /// What somebody wants to do.

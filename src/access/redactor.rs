@@ -176,7 +176,9 @@ impl<'a> Sight<'a> {
                 self.subject = facts;
                 let classes = std::mem::take(&mut self.seen.classes);
                 let value = self.node(inner, pointer, name);
-                if self.seen.classes.iter().any(|class| *class != Class::C0) && self.seen.customers.last() != Some(customer) {
+                if self.seen.classes.iter().any(|class| *class != Class::C0)
+                    && self.seen.customers.last() != Some(customer)
+                {
                     self.seen.customers.push(customer.clone());
                 }
                 self.seen.classes.extend(classes);

@@ -12,7 +12,13 @@ use crate::ids::{CustomerId, EmployeeId};
 ///
 /// `day` decides which roles still hold; what was the case at another time is not asked: time travel moves
 /// what is shown, never who may see it.
-pub fn facts(world: &World, principal: &Principal, member: &Member, held: &Held, customer: Option<&CustomerId>) -> Facts {
+pub fn facts(
+    world: &World,
+    principal: &Principal,
+    member: &Member,
+    held: &Held,
+    customer: Option<&CustomerId>,
+) -> Facts {
     let facts = Facts::NONE
         .with_if(member.status == Status::OnNotice, Facts::ON_NOTICE)
         .with_if(!member.works(), Facts::LEFT)
@@ -20,22 +26,28 @@ pub fn facts(world: &World, principal: &Principal, member: &Member, held: &Held,
         .with_if(heads(world, &principal.employee, held), Facts::UNIT_HEAD);
     let Some(archive) = customer.and_then(|id| world.customer.customers.get(id)) else { return facts };
     let own = archive.owner == principal.employee || archive.co_contacts.contains(&principal.employee);
-    facts
-        .with_if(own, Facts::OWN)
-        .with_if(world.organization.reaches(&held.unit, &archive.region), Facts::REGION)
+    facts.with_if(own, Facts::OWN).with_if(world.organization.reaches(&held.unit, &archive.region), Facts::REGION)
 }
 
 /// The facts of a proposal beyond those of its customer.
 pub fn facts_of_event(world: &World, principal: &Principal, held: &Held, event: &Event, at: Timestamp) -> Facts {
     match event {
         Event::Customer(customer::Event::Registered(registered)) => in_region(world, held, &registered.region.0),
-        Event::Customer(customer::Event::IndividualRegistered(registered)) => in_region(world, held, &registered.region.0),
-        Event::Contact(contact::Event::Recorded(recorded)) => Facts::NONE
-            .with_if(recorded.our_people.contains(&principal.employee), Facts::TOOK_PART)
-            .with_if(
-                matches!(recorded.channel, contact::Channel::Phone | contact::Channel::Letter | contact::Channel::Fax | contact::Channel::Email),
+        Event::Customer(customer::Event::IndividualRegistered(registered)) => {
+            in_region(world, held, &registered.region.0)
+        }
+        Event::Contact(contact::Event::Recorded(recorded)) => {
+            Facts::NONE.with_if(recorded.our_people.contains(&principal.employee), Facts::TOOK_PART).with_if(
+                matches!(
+                    recorded.channel,
+                    contact::Channel::Phone
+                        | contact::Channel::Letter
+                        | contact::Channel::Fax
+                        | contact::Channel::Email
+                ),
                 Facts::CALL_OR_LETTER,
-            ),
+            )
+        }
         // Whose promise it is the module decides, with a refusal that says so.
         Event::Contact(contact::Event::CommitmentClosed(_)) => Facts::RESPONSIBLE,
         Event::Grade(grade::Event::Proposed(proposed)) => {
@@ -77,7 +89,8 @@ pub fn facts_of_event(world: &World, principal: &Principal, held: &Held, event: 
 
 /// The facts between a holder of a role and another member of staff.
 pub fn facts_of_staff(world: &World, principal: &Principal, held: &Held, staff: &EmployeeId) -> Facts {
-    let region = world.employee.members.get(staff).is_some_and(|member| world.organization.within(&member.unit, &held.unit));
+    let region =
+        world.employee.members.get(staff).is_some_and(|member| world.organization.within(&member.unit, &held.unit));
     Facts::NONE.with_if(principal.employee == *staff, Facts::SELF).with_if(region, Facts::REGION)
 }
 

@@ -408,6 +408,8 @@ macro_rules! events {
 
         /// What can happen in this module.
         #[derive(Clone, Debug, PartialEq)]
+        #[expect(clippy::allow_attributes, reason = "only some modules have types of very different sizes")]
+        #[allow(clippy::large_enum_variant, reason = "an event is decided once and dropped; boxing it would cost more than it saves")]
         pub enum Event {
             $($(#[doc = $doc])* $name($name),)*
         }
@@ -616,6 +618,7 @@ impl Checker {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "JSON's own kinds are not this crate's to enumerate")]
     fn value(&mut self, kind: &Kind, value: &mut Value) {
         normalize(value);
         match kind {
@@ -661,6 +664,7 @@ impl Checker {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "JSON's own kinds are not this crate's to enumerate")]
     fn map(&mut self, map: &mut serde_json::Map<String, Value>) {
         for (key, value) in map.iter_mut() {
             let plain = key.bytes().all(|byte| byte.is_ascii_graphic()) && (1..=60).contains(&key.len());
@@ -681,10 +685,7 @@ impl Checker {
 
     fn integer(&mut self, value: &Value, min: i64, max: i64) {
         if !value.as_i64().is_some_and(|number| (min..=max).contains(&number)) {
-            self.problem(
-                format!("must be an integer from {min} to {max}"),
-                format!("须为{min}至{max}的整数"),
-            );
+            self.problem(format!("must be an integer from {min} to {max}"), format!("须为{min}至{max}的整数"));
         }
     }
 
@@ -734,7 +735,9 @@ pub fn expectation(kind: &Kind) -> (String, String) {
             let values: Vec<_> = choices.iter().map(|choice| choice.value).collect();
             return (format!("one of {}", values.join(", ")), format!("下列之一：{}", values.join("、")));
         }
-        Kind::Id | Kind::Reference(_) => ("an id of letters, digits, dot, underscore and hyphen", "由字母、数字、点、下划线、连字符组成的编号"),
+        Kind::Id | Kind::Reference(_) => {
+            ("an id of letters, digits, dot, underscore and hyphen", "由字母、数字、点、下划线、连字符组成的编号")
+        }
         Kind::EntryId => ("an entry id", "事件编号"),
         Kind::Text => ("1 to 4,000 characters", "1至4000个字符"),
         Kind::Date => ("a date such as 2026-03-05", "日期，如2026-03-05"),
@@ -770,12 +773,12 @@ fn is_quarter(text: &str) -> bool {
 }
 
 fn is_phone(text: &str) -> bool {
-    (5..=24).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_digit() || b"+-(). /".contains(&byte))
+    (5..=24).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit() || b"+-(). /".contains(&byte))
 }
 
 fn is_email(text: &str) -> bool {
-    let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@');
+    let plain =
+        |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@');
     text.len() <= 254
         && text.split_once('@').is_some_and(|(name, host)| plain(name) && plain(host) && host.contains('.'))
 }
@@ -877,15 +880,35 @@ mod tests {
     fn values_of_the_wrong_kind_are_refused_where_they_stand() {
         assert_eq!(wrong("major", json!(true)), [""; 0]);
         for (field, value) in [
-            ("major", json!("true")), ("major", json!(1)), ("major", Value::Null),
-            ("summary", json!(5)), ("summary", json!("")), ("summary", json!(" \n")), ("summary", json!("a\u{0}b")),
-            ("summary", json!("a\u{7f}")), ("summary", json!("a\rb")), ("summary", json!("x".repeat(4001))),
-            ("place", json!("two\nlines")), ("place", json!("")), ("place", json!("\u{3000}")), ("place", json!("x".repeat(121))),
-            ("direction", json!("sideways")), ("direction", json!("Outbound")), ("class", json!("C4")),
-            ("at", json!("2026-03-02")), ("at", json!("2026-03-02T10:00:00")), ("at", json!("2026-02-30T10:00:00Z")),
-            ("our_people", json!("E-101")), ("our_people", json!({})),
-            ("minutes", json!(-1)), ("minutes", json!(1441)), ("minutes", json!(30.0)), ("minutes", json!(30.5)), ("minutes", json!("30")),
-            ("replies_to", json!("short")), ("weather", json!("fine")),
+            ("major", json!("true")),
+            ("major", json!(1)),
+            ("major", Value::Null),
+            ("summary", json!(5)),
+            ("summary", json!("")),
+            ("summary", json!(" \n")),
+            ("summary", json!("a\u{0}b")),
+            ("summary", json!("a\u{7f}")),
+            ("summary", json!("a\rb")),
+            ("summary", json!("x".repeat(4001))),
+            ("place", json!("two\nlines")),
+            ("place", json!("")),
+            ("place", json!("\u{3000}")),
+            ("place", json!("x".repeat(121))),
+            ("direction", json!("sideways")),
+            ("direction", json!("Outbound")),
+            ("class", json!("C4")),
+            ("at", json!("2026-03-02")),
+            ("at", json!("2026-03-02T10:00:00")),
+            ("at", json!("2026-02-30T10:00:00Z")),
+            ("our_people", json!("E-101")),
+            ("our_people", json!({})),
+            ("minutes", json!(-1)),
+            ("minutes", json!(1441)),
+            ("minutes", json!(30.0)),
+            ("minutes", json!(30.5)),
+            ("minutes", json!("30")),
+            ("replies_to", json!("short")),
+            ("weather", json!("fine")),
         ] {
             assert_eq!(wrong(field, value.clone()), [format!("/{field}")], "{value}");
         }
@@ -896,15 +919,32 @@ mod tests {
     fn a_problem_points_into_lists_and_objects_and_at_strange_keys() {
         assert_eq!(wrong("our_people", json!(["E-101", "", 5])), ["/our_people/1", "/our_people/2"]);
         let promise = json!({ "promise_id": "PR-1", "text": "x", "due": "soon", "by~/": 1 });
-        assert_eq!(wrong("promises", json!([promise])), ["/promises/0/by~0~1", "/promises/0/due", "/promises/0/responsible"]);
+        assert_eq!(
+            wrong("promises", json!([promise])),
+            ["/promises/0/by~0~1", "/promises/0/due", "/promises/0/responsible"]
+        );
     }
 
     #[test]
     fn everything_wrong_is_told_at_once_but_not_endlessly() {
         let mut data = json!({});
-        let Err(Refusal::Schema(problems)) = check(find("sale.recorded").unwrap(), &mut data) else { panic!("admitted") };
+        let Err(Refusal::Schema(problems)) = check(find("sale.recorded").unwrap(), &mut data) else {
+            panic!("admitted")
+        };
         let pointers: Vec<&str> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
-        assert_eq!(pointers, ["/customer_id", "/invoice_name", "/kind", "/product", "/product_category", "/region", "/amount", "/sold_on"]);
+        assert_eq!(
+            pointers,
+            [
+                "/customer_id",
+                "/invoice_name",
+                "/kind",
+                "/product",
+                "/product_category",
+                "/region",
+                "/amount",
+                "/sold_on"
+            ]
+        );
         assert_eq!(wrong("our_people", json!(vec![5; 1000])).len(), 64);
         assert!(check(find("sale.recorded").unwrap(), &mut json!([])).is_err());
     }
@@ -934,7 +974,8 @@ mod tests {
     fn texts_are_brought_to_their_composed_form_everywhere() {
         let mut data = contact();
         data["summary"] = json!("cafe\u{301}");
-        data["promises"] = json!([{ "promise_id": "PR-1", "text": "e\u{301}", "due": "2026-03-02", "responsible": "E-101" }]);
+        data["promises"] =
+            json!([{ "promise_id": "PR-1", "text": "e\u{301}", "due": "2026-03-02", "responsible": "E-101" }]);
         check(find("contact.recorded").unwrap(), &mut data).unwrap();
         assert_eq!((&data["summary"], &data["promises"][0]["text"]), (&json!("caf\u{e9}"), &json!("\u{e9}")));
         let mut data = json!({
@@ -956,7 +997,15 @@ mod tests {
             check(find("policy.adopted").unwrap(), &mut data).is_ok()
         };
         assert!(check_map(json!({ "tier": "x", "number": 5 })));
-        for bad in [json!([]), json!({ "": 1 }), json!({ "two words": 1 }), json!({ "客": 1 }), json!({ "x": null }), json!({ "x": 0.5 }), json!({ "x": [] })] {
+        for bad in [
+            json!([]),
+            json!({ "": 1 }),
+            json!({ "two words": 1 }),
+            json!({ "客": 1 }),
+            json!({ "x": null }),
+            json!({ "x": 0.5 }),
+            json!({ "x": [] }),
+        ] {
             assert!(!check_map(bad.clone()), "{bad}");
         }
     }
@@ -969,7 +1018,11 @@ mod tests {
             checker.problems.is_empty()
         };
         for (kind, good, bad) in [
-            (Kind::Phone, ["0531 8000 0001", "+86 (531) 8000-0001", "12345"], ["1234", "0531x8000", "1234567890123456789012345"]),
+            (
+                Kind::Phone,
+                ["0531 8000 0001", "+86 (531) 8000-0001", "12345"],
+                ["1234", "0531x8000", "1234567890123456789012345"],
+            ),
             (Kind::Email, ["a@example.com", "客户@例.cn", "a.b+c@d.e"], ["a@b", "a b@c.d", "a@b@c.d"]),
             (Kind::Quarter, ["2026Q1", "2026Q4", "1999Q2"], ["2026Q5", "2026q1", "26Q1"]),
             (Kind::Date, ["2026-02-28", "2024-02-29", "2026-12-31"], ["2026-02-29", "2026-2-28", "28.02.2026"]),
@@ -997,7 +1050,8 @@ mod tests {
         for field in fields {
             let of = format!("{of}/{}", field.name);
             assert!(is_chinese(field.zh) && !field.en.is_empty() && !field.doc.is_empty(), "{of}");
-            let plain = field.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+            let plain =
+                field.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
             assert!(plain, "{of}");
             let personal = matches!(field.class, Class::C4 | Class::C5);
             let references = matches!(field.kind, Kind::List(_) | Kind::Reference(_));
@@ -1009,7 +1063,12 @@ mod tests {
                 check_fields(&of, fields);
             }
             if let Kind::Choice(choices) = inner {
-                assert!(choices.iter().all(|choice| !choice.zh.is_empty() && !choice.en.is_empty() && !choice.value.is_empty()), "{of}");
+                assert!(
+                    choices
+                        .iter()
+                        .all(|choice| !choice.zh.is_empty() && !choice.en.is_empty() && !choice.value.is_empty()),
+                    "{of}"
+                );
             }
         }
     }
@@ -1025,17 +1084,24 @@ mod tests {
         });
         let kind = find("employee.roles_changed").unwrap();
         let mut references = Vec::new();
-        for_each_reference(kind.fields, &data, &mut |pointer, referent, id| references.push((pointer.to_owned(), referent, id.to_owned())));
-        assert_eq!(references, [
-            ("/added/0/unit".to_owned(), Referent::Unit, "north".to_owned()),
-            ("/added/1/unit".to_owned(), Referent::Unit, "hq".to_owned()),
-        ]);
+        for_each_reference(kind.fields, &data, &mut |pointer, referent, id| {
+            references.push((pointer.to_owned(), referent, id.to_owned()))
+        });
+        assert_eq!(
+            references,
+            [
+                ("/added/0/unit".to_owned(), Referent::Unit, "north".to_owned()),
+                ("/added/1/unit".to_owned(), Referent::Unit, "hq".to_owned()),
+            ]
+        );
         let mut sealed = Vec::new();
         for_each_sealed(kind.fields, &mut data, &mut |pointer, _| sealed.push(pointer.to_owned()));
         assert_eq!(sealed, ["/reason"]);
         let mut data = json!({ "section": "basic", "changes": { "legal_representative": "x", "size": "y" } });
         let mut sealed = Vec::new();
-        for_each_sealed(find("customer.profile_updated").unwrap().fields, &mut data, &mut |pointer, _| sealed.push(pointer.to_owned()));
+        for_each_sealed(find("customer.profile_updated").unwrap().fields, &mut data, &mut |pointer, _| {
+            sealed.push(pointer.to_owned())
+        });
         assert_eq!(sealed, ["/changes/legal_representative"]);
     }
 }

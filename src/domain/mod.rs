@@ -33,6 +33,7 @@ macro_rules! modules {
 
         /// What can happen, over all modules.
         #[derive(Clone, Debug, PartialEq)]
+        #[expect(clippy::large_enum_variant, reason = "an event is decided once and dropped; boxing it would cost more than it saves")]
         pub enum Event {
             $(#[doc = concat!("An event of the module `", stringify!($module), "`.")] $variant($module::Event),)*
         }
@@ -477,7 +478,9 @@ impl World {
     /// Tells whether something of that kind and id exists; `None` if only the store can tell.
     pub fn knows(&self, referent: Referent, id: &str) -> Option<bool> {
         match referent {
-            Referent::Customer => Some(id.parse().is_ok_and(|id: CustomerId| self.customer.customers.contains_key(&id))),
+            Referent::Customer => {
+                Some(id.parse().is_ok_and(|id: CustomerId| self.customer.customers.contains_key(&id)))
+            }
             Referent::Employee => Some(id.parse().is_ok_and(|id: EmployeeId| self.employee.members.contains_key(&id))),
             Referent::Unit => Some(id.parse().is_ok_and(|id: UnitId| self.organization.units.contains_key(&id))),
             Referent::Sale | Referent::Record => None,
@@ -503,7 +506,8 @@ fn check_time(world: &World, context: &Context<'_>, name: &str) -> Result<(), Re
     let hours = policy::parameter(world, context.actor.unit(), context.at, "p.backdate.hours");
     let kind = catalog::find(name);
     // A date has no hour: a day counts as over only when it is.
-    let day = kind.and_then(|kind| kind.field(kind.occurred?)).is_some_and(|field| matches!(field.kind, catalog::Kind::Date));
+    let day =
+        kind.and_then(|kind| kind.field(kind.occurred?)).is_some_and(|field| matches!(field.kind, catalog::Kind::Date));
     let grace = std::time::Duration::from_secs(3600 * (u64::try_from(hours).unwrap_or(0) + if day { 24 } else { 0 }));
     if context.at.since(context.occurred_at) > grace && context.late_reason.is_none() {
         return Err(common::Refusal::Late { hours }.into());
@@ -512,7 +516,11 @@ fn check_time(world: &World, context: &Context<'_>, name: &str) -> Result<(), Re
 }
 
 /// Fills a computed field, or checks the value supplied for it.
-pub(crate) fn computed<T: PartialEq + Serialize>(field: &str, supplied: Option<T>, computed: Option<T>) -> Result<Option<T>, Refusal> {
+pub(crate) fn computed<T: PartialEq + Serialize>(
+    field: &str,
+    supplied: Option<T>,
+    computed: Option<T>,
+) -> Result<Option<T>, Refusal> {
     match supplied {
         Some(supplied) if Some(&supplied) != computed.as_ref() => {
             let computed = computed.and_then(|value| serde_json::to_value(value).ok()).unwrap_or(Value::Null);
@@ -538,7 +546,9 @@ mod tests {
         let ahead = |seconds, micros| given.at.plus(Duration::from_secs(seconds)).plus(Duration::from_micros(micros));
         for who in ["E-101", "system"] {
             given.when(who, contact("C-01", &["E-101"]).with("at", json!(ahead(300, 0)))).admitted();
-            given.when(who, contact("C-01", &["E-101"]).with("at", json!(ahead(300, 1)))).then_refused(Code::E_RULE, "R-011");
+            given
+                .when(who, contact("C-01", &["E-101"]).with("at", json!(ahead(300, 1))))
+                .then_refused(Code::E_RULE, "R-011");
             given.when(who, customer("C-02", "Linhai").occurred(ahead(300, 1))).then_refused(Code::E_RULE, "R-011");
         }
     }
@@ -553,7 +563,10 @@ mod tests {
         assert!(words.contains("24 hours"));
         late.when("E-101", contact("C-01", &["E-101"]).late("was ill")).then(["contact.recorded"]);
         late.when("system", contact("C-01", &["E-101"])).then(["contact.recorded"]);
-        let patient = late.and("system", adopted("north", json!({}), json!({ "p.backdate.hours": 48 })).with("effective_at", "2026-03-04T00:00:00Z"));
+        let patient = late.and(
+            "system",
+            adopted("north", json!({}), json!({ "p.backdate.hours": 48 })).with("effective_at", "2026-03-04T00:00:00Z"),
+        );
         patient.when("E-101", contact("C-01", &["E-101"])).then_refused(Code::E_LATE, "R-011");
         let patient = patient.at("2026-03-04T08:00:00+08:00");
         patient.when("E-101", contact("C-01", &["E-101"])).then(["contact.recorded"]);
@@ -562,7 +575,9 @@ mod tests {
 
     #[test]
     fn what_was_proposed_in_time_is_not_late_when_it_is_approved() {
-        let given = given([]).when("E-002", testing::role_given("E-101", "customer_manager", "north").id("ask-0001")).admitted();
+        let given = given([])
+            .when("E-002", testing::role_given("E-101", "customer_manager", "north").id("ask-0001"))
+            .admitted();
         let given = given.at("2026-03-12T10:00:00+08:00");
         let consent = testing::event("approval.given", json!({ "request_id": "ask-0001" }));
         given.when("E-201", consent).then(["approval.given", "employee.roles_changed"]);
@@ -572,7 +587,10 @@ mod tests {
     fn a_month_after_the_thirty_first_of_january_is_the_last_of_february() {
         let day = |text: &str| testing::day(text);
         for (from, months, to) in [
-            ("2026-01-31", 1, "2026-02-28"), ("2024-01-31", 1, "2024-02-29"), ("2026-03-31", 1, "2026-04-30"), ("2026-01-31", 2, "2026-03-31"),
+            ("2026-01-31", 1, "2026-02-28"),
+            ("2024-01-31", 1, "2024-02-29"),
+            ("2026-03-31", 1, "2026-04-30"),
+            ("2026-01-31", 2, "2026-03-31"),
         ] {
             assert_eq!(day(from).plus_months(months), day(to));
         }
@@ -601,7 +619,9 @@ mod tests {
     fn the_world_knows_what_there_is_and_leaves_the_rest_to_the_store() {
         let world = given([("E-101", customer("C-01", "Heyuan"))]).world;
         for (referent, there, not_there) in [
-            (Referent::Customer, "C-01", "C-02"), (Referent::Employee, "E-101", "E-999"), (Referent::Unit, "north", "west"),
+            (Referent::Customer, "C-01", "C-02"),
+            (Referent::Employee, "E-101", "E-999"),
+            (Referent::Unit, "north", "west"),
         ] {
             assert_eq!((world.knows(referent, there), world.knows(referent, not_there)), (Some(true), Some(false)));
             assert_eq!(world.knows(referent, "not an id"), Some(false));
@@ -624,7 +644,8 @@ mod tests {
     #[test]
     fn every_refusal_is_told_in_both_languages_with_the_same_particulars() {
         let holes = |text: &str| -> Vec<String> {
-            let mut holes: Vec<String> = text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0.to_owned())).collect();
+            let mut holes: Vec<String> =
+                text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0.to_owned())).collect();
             holes.sort();
             holes
         };

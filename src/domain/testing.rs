@@ -154,7 +154,13 @@ impl Given {
         When { given: self.clone(), actor, id, occurred_at, decision }
     }
 
-    fn decide(&self, proposed: &Proposed, actor: &Actor, id: &EntryId, at: Timestamp) -> Result<Vec<Admission>, Refusal> {
+    fn decide(
+        &self,
+        proposed: &Proposed,
+        actor: &Actor,
+        id: &EntryId,
+        at: Timestamp,
+    ) -> Result<Vec<Admission>, Refusal> {
         let kind = catalog::find(proposed.kind).unwrap();
         let mut data = proposed.data.clone();
         catalog::check(kind, &mut data)?;
@@ -183,7 +189,8 @@ impl Given {
         if who == "system" {
             return Actor::System;
         }
-        let (id, role) = who.split_once('/').map_or((who, None), |(id, role)| (id, Some(role.parse::<Role>().unwrap())));
+        let (id, role) =
+            who.split_once('/').map_or((who, None), |(id, role)| (id, Some(role.parse::<Role>().unwrap())));
         let id: EmployeeId = id.parse().unwrap();
         let held = self.world.employee.members[&id].roles.iter().find(|held| role.is_none_or(|role| role == held.role));
         let held = held.unwrap_or_else(|| panic!("{who} holds no such role")).clone();
@@ -287,16 +294,22 @@ pub(crate) fn staff_status(id: &str, status: &str) -> Proposed {
 }
 
 pub(crate) fn policy(unit: &str, presets: Value, parameters: Value) -> Proposed {
-    event("policy.adopted", json!({
-        "unit": unit, "presets": presets, "parameters": parameters, "effective_at": NOW, "reason": "tests",
-    }))
+    event(
+        "policy.adopted",
+        json!({
+            "unit": unit, "presets": presets, "parameters": parameters, "effective_at": NOW, "reason": "tests",
+        }),
+    )
 }
 
 pub(crate) fn customer(id: &str, name: &str) -> Proposed {
-    event("customer.registered", json!({
-        "customer_id": id, "name": name, "party": "end_user", "direct": true, "region": "north", "source": "visit",
-        "first_contact_at": "2026-03-01T10:00:00+08:00", "owner": "E-101",
-    }))
+    event(
+        "customer.registered",
+        json!({
+            "customer_id": id, "name": name, "party": "end_user", "direct": true, "region": "north", "source": "visit",
+            "first_contact_at": "2026-03-01T10:00:00+08:00", "owner": "E-101",
+        }),
+    )
 }
 
 pub(crate) fn customer_status(id: &str, status: &str) -> Proposed {
@@ -304,7 +317,8 @@ pub(crate) fn customer_status(id: &str, status: &str) -> Proposed {
 }
 
 pub(crate) fn duplicate(id: &str, main: &str) -> Proposed {
-    event("customer.marked_duplicate", json!({ "duplicate_of": main, "reason": "tests" })).about(format!("customer/{id}"))
+    event("customer.marked_duplicate", json!({ "duplicate_of": main, "reason": "tests" }))
+        .about(format!("customer/{id}"))
 }
 
 pub(crate) fn main_customer(id: &str) -> Proposed {
@@ -313,25 +327,34 @@ pub(crate) fn main_customer(id: &str) -> Proposed {
 }
 
 pub(crate) fn sold(id: &str, customer: &str, day: &str, fen: i64) -> Proposed {
-    event("sale.recorded", json!({
-        "sale_id": id, "customer_id": customer, "invoice_name": "Heyuan", "kind": "sale", "product": "Relay",
-        "product_category": "Protection", "region": "north", "amount": fen, "sold_on": day,
-    }))
+    event(
+        "sale.recorded",
+        json!({
+            "sale_id": id, "customer_id": customer, "invoice_name": "Heyuan", "kind": "sale", "product": "Relay",
+            "product_category": "Protection", "region": "north", "amount": fen, "sold_on": day,
+        }),
+    )
 }
 
 pub(crate) fn contact(customer: &str, who: &[&str]) -> Proposed {
-    event("contact.recorded", json!({
-        "direction": "outbound", "channel": "visit", "at": NOW, "our_people": who, "purpose": "care_bond",
-        "summary": "Talked about spare parts.", "major": false, "class": "C2",
-    }))
+    event(
+        "contact.recorded",
+        json!({
+            "direction": "outbound", "channel": "visit", "at": NOW, "our_people": who, "purpose": "care_bond",
+            "summary": "Talked about spare parts.", "major": false, "class": "C2",
+        }),
+    )
     .about(format!("contact/{customer}"))
 }
 
 pub(crate) fn grade_proposed(customer: &str, to: &str) -> Proposed {
-    event("credit_grade.proposed", json!({
-        "proposal_id": "P-1", "customer_id": customer, "to": to, "trigger": "initial", "evidence": ["entry-00001"],
-        "reason": "pays every invoice on time",
-    }))
+    event(
+        "credit_grade.proposed",
+        json!({
+            "proposal_id": "P-1", "customer_id": customer, "to": to, "trigger": "initial", "evidence": ["entry-00001"],
+            "reason": "pays every invoice on time",
+        }),
+    )
 }
 
 pub(crate) fn day(text: &str) -> Date {

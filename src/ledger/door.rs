@@ -3,15 +3,17 @@
 use serde_json::Value;
 
 use crate::access::decide::{Action, Decision, Resource};
-use crate::access::matter::Matter;
 use crate::access::facts::Facts;
+use crate::access::matter::Matter;
 use crate::access::principal::Principal;
 use crate::access::relation;
 use crate::clock::Timestamp;
 use crate::domain::catalog::{self, EventType, Kind, Referent};
 use crate::domain::class::Class;
 use crate::domain::role::Role;
-use crate::domain::{self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, customer, sale};
+use crate::domain::{
+    self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, customer, sale,
+};
 use crate::entry::{Entry, Hash};
 use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName};
 use crate::ledger::claims::term;
@@ -104,7 +106,13 @@ impl From<Refusal> for Refused {
 
 impl Shared {
     /// Prepares a proposal of a person on the state `ahead`, which its batch has led to from `base`.
-    pub(super) fn prepare(&self, principal: &Principal, base: &State, ahead: &State, proposal: &Proposal) -> Result<Outcome, SubmitError> {
+    pub(super) fn prepare(
+        &self,
+        principal: &Principal,
+        base: &State,
+        ahead: &State,
+        proposal: &Proposal,
+    ) -> Result<Outcome, SubmitError> {
         match self.try_prepare(principal, base, ahead, proposal) {
             Ok(outcome) => Ok(outcome),
             Err(Stop::Refused(refused)) => Ok(Outcome::Refused(refused)),
@@ -112,10 +120,17 @@ impl Shared {
         }
     }
 
-    fn try_prepare(&self, principal: &Principal, base: &State, state: &State, proposal: &Proposal) -> Result<Outcome, Stop> {
+    fn try_prepare(
+        &self,
+        principal: &Principal,
+        base: &State,
+        state: &State,
+        proposal: &Proposal,
+    ) -> Result<Outcome, Stop> {
         let world = &state.world;
-        let kind = catalog::find(&proposal.kind)
-            .ok_or_else(|| Refusal::from(common::Refusal::UnknownType { name: proposal.kind.chars().take(60).collect() }))?;
+        let kind = catalog::find(&proposal.kind).ok_or_else(|| {
+            Refusal::from(common::Refusal::UnknownType { name: proposal.kind.chars().take(60).collect() })
+        })?;
         let id = match &proposal.id {
             Some(id) => id.parse().map_err(|_| Refusal::from(common::Refusal::BadId))?,
             None => self.source.entry_id(self.clock.now()),
@@ -192,7 +207,10 @@ impl Shared {
             id,
             occurred_at,
             late_reason,
-            correlation: proposal.correlation.clone().map(|text| text.chars().filter(|c| !c.is_control()).take(80).collect()),
+            correlation: proposal
+                .correlation
+                .clone()
+                .map(|text| text.chars().filter(|c| !c.is_control()).take(80).collect()),
             expected,
             salt,
             fetched,
@@ -220,7 +238,14 @@ impl Shared {
         for admission in admissions {
             let actor = admission.actor.as_ref().unwrap_or(&before.actor);
             let id = admission.id.as_ref().unwrap_or(&before.id);
-            let fact = Fact { index: ahead.size, id, at, occurred_at: context.occurred_at, actor, subject: &admission.about.subject };
+            let fact = Fact {
+                index: ahead.size,
+                id,
+                at,
+                occurred_at: context.occurred_at,
+                actor,
+                subject: &admission.about.subject,
+            };
             ahead.world.apply(&fact, &admission.event);
             ahead.size += 1;
         }
@@ -244,7 +269,8 @@ impl Shared {
             }
             let decision = self.policies.decide(held.role, Action::Append, Resource::Event(event.name()), facts);
             if decision.allowed {
-                let actor = Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() };
+                let actor =
+                    Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() };
                 return (Some(actor), String::new());
             }
             if let Some(rule) = decision.rule {
@@ -257,7 +283,8 @@ impl Shared {
     /// The actor a refusal is entered for when no role permits: the first role held.
     pub(super) fn first_actor(&self, principal: &Principal, world: &World) -> Option<Actor> {
         let member = world.employee.members.get(&principal.employee)?;
-        let held = relation::roles(principal, member, world.date(self.clock.now())).next().or_else(|| member.roles.first())?;
+        let held =
+            relation::roles(principal, member, world.date(self.clock.now())).next().or_else(|| member.roles.first())?;
         Some(Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() })
     }
 
@@ -272,7 +299,13 @@ impl Shared {
         self.policies.decide(role, Action::Read, Resource::Matter(matter), facts)
     }
 
-    pub(super) fn check_references(&self, world: &World, kind: &EventType, data: &Value, fetched: &mut Fetched) -> Result<(), Stop> {
+    pub(super) fn check_references(
+        &self,
+        world: &World,
+        kind: &EventType,
+        data: &Value,
+        fetched: &mut Fetched,
+    ) -> Result<(), Stop> {
         let mut unsure = Vec::new();
         let mut unknown = None;
         catalog::for_each_reference(kind.fields, data, &mut |pointer, referent, id| match world.knows(referent, id) {
@@ -288,7 +321,12 @@ impl Shared {
         for (pointer, referent, id) in unsure {
             let found = match referent {
                 Referent::Sale => self.find_sale(&id)?.map(|sale| fetched.sales.insert(id.clone(), sale)).is_some(),
-                _ => self.recent.look_up(self.shelf.store(), term("id", &id)).map_err(|_| SubmitError::Store)?.0.is_some(),
+                _ => self
+                    .recent
+                    .look_up(self.shelf.store(), term("id", &id))
+                    .map_err(|_| SubmitError::Store)?
+                    .0
+                    .is_some(),
             };
             if !found {
                 return Err(unknown_reference(&pointer, referent, &id).into());
@@ -299,7 +337,8 @@ impl Shared {
 
     fn find_sale(&self, id: &str) -> Result<Option<sale::Recorded>, Stop> {
         for space in ["sale_id", "id"] {
-            let (index, _) = self.recent.look_up(self.shelf.store(), term(space, id)).map_err(|_| SubmitError::Store)?;
+            let (index, _) =
+                self.recent.look_up(self.shelf.store(), term(space, id)).map_err(|_| SubmitError::Store)?;
             let Some(index) = index else { continue };
             let Some(entry) = self.entry(index).map_err(|_| SubmitError::Store)? else { continue };
             if let Some(Ok(Event::Sale(sale::Event::Recorded(sale)))) = Event::decode(&entry.kind, entry.data.get())
@@ -331,14 +370,28 @@ impl Shared {
     }
 
     /// Seals what the catalog declares sealed and reads the event again as it will be stored.
-    fn seal_all(&self, kind: &EventType, data: Value, plain: Event, about: &About, id: &EntryId) -> Result<Event, Stop> {
+    fn seal_all(
+        &self,
+        kind: &EventType,
+        data: Value,
+        plain: Event,
+        about: &About,
+        id: &EntryId,
+    ) -> Result<Event, Stop> {
         // What waits for approval is entered under the id it will then have.
         let entered = if approval::gated(kind.name) { approval::approved_id(id) } else { id.clone() };
         self.seal_under(kind, data, plain, about, &entered)
     }
 
     /// Seals for the entry of this id.
-    pub(super) fn seal_under(&self, kind: &EventType, mut data: Value, plain: Event, about: &About, entered: &EntryId) -> Result<Event, Stop> {
+    pub(super) fn seal_under(
+        &self,
+        kind: &EventType,
+        mut data: Value,
+        plain: Event,
+        about: &About,
+        entered: &EntryId,
+    ) -> Result<Event, Stop> {
         let mut failed = false;
         let mut sealed = false;
         let holder = holder(about, entered);
@@ -368,7 +421,11 @@ impl Shared {
 
     /// What the proposal uses up, and the refusal if somebody has used it before.
     #[expect(clippy::type_complexity, reason = "claims and the conflict among them, read once by the caller")]
-    pub(super) fn claims(&self, event: &Event, id: &EntryId) -> Result<((Vec<(Term, common::Refusal)>, Option<common::Refusal>), u64), Stop> {
+    pub(super) fn claims(
+        &self,
+        event: &Event,
+        id: &EntryId,
+    ) -> Result<((Vec<(Term, common::Refusal)>, Option<common::Refusal>), u64), Stop> {
         let mut wanted = vec![(term("id", id.as_str()), common::Refusal::IdTaken)];
         if let Some((space, what, subject)) = begun(event).filter(|(_, _, subject)| **subject != ids::issued(id)) {
             let taken = common::Refusal::SubjectTaken { what: what.into(), id: subject.to_string() };
@@ -386,7 +443,14 @@ impl Shared {
         Ok(((wanted, None), checked_to))
     }
 
-    fn seen_or(&self, principal: &Principal, proposal: &Proposal, id: &EntryId, plain: &Event, otherwise: Refused) -> Result<Outcome, Stop> {
+    fn seen_or(
+        &self,
+        principal: &Principal,
+        proposal: &Proposal,
+        id: &EntryId,
+        plain: &Event,
+        otherwise: Refused,
+    ) -> Result<Outcome, Stop> {
         match self.seen(principal, proposal, id, plain)? {
             Some(receipts) => Ok(Outcome::Seen(receipts)),
             None => Err(Stop::Refused(otherwise)),
@@ -394,11 +458,18 @@ impl Shared {
     }
 
     /// Returns what became of the same proposal before, if its id is in use for it.
-    fn seen(&self, principal: &Principal, proposal: &Proposal, id: &EntryId, plain: &Event) -> Result<Option<Vec<Receipt>>, Stop> {
+    fn seen(
+        &self,
+        principal: &Principal,
+        proposal: &Proposal,
+        id: &EntryId,
+        plain: &Event,
+    ) -> Result<Option<Vec<Receipt>>, Stop> {
         if proposal.id.is_none() {
             return Ok(None);
         }
-        let (index, _) = self.recent.look_up(self.shelf.store(), term("id", id.as_str())).map_err(|_| SubmitError::Store)?;
+        let (index, _) =
+            self.recent.look_up(self.shelf.store(), term("id", id.as_str())).map_err(|_| SubmitError::Store)?;
         let Some(index) = index else { return Ok(None) };
         let taken = || Stop::from(Refusal::from(common::Refusal::IdTaken));
         let first = self.entry(index).map_err(|_| SubmitError::Store)?.ok_or_else(taken)?;
@@ -434,7 +505,9 @@ impl Shared {
         }
         let Some(declared) = catalog::find(&kind).filter(|_| kind == proposal.kind) else { return false };
         catalog::for_each_sealed(declared.fields, &mut stored, &mut |pointer, value| {
-            if let Some(opened) = value.as_str().and_then(|seal| self.open_seal(seal, &entered, &kind, &format!("/data{pointer}"))) {
+            if let Some(opened) =
+                value.as_str().and_then(|seal| self.open_seal(seal, &entered, &kind, &format!("/data{pointer}")))
+            {
                 *value = opened;
             }
         });
@@ -525,7 +598,11 @@ pub(super) fn named_subject(proposal: &Proposal) -> Result<Option<StreamName>, R
     let Some(subject) = &proposal.subject else { return Ok(None) };
     match subject.parse() {
         Ok(subject) => Ok(Some(subject)),
-        Err(_) => Err(Refusal::field("/subject", "must be a stream name such as customer/C-00042", "须为对象名，如customer/C-00042")),
+        Err(_) => Err(Refusal::field(
+            "/subject",
+            "must be a stream name such as customer/C-00042",
+            "须为对象名，如customer/C-00042",
+        )),
     }
 }
 
@@ -541,7 +618,9 @@ fn expected_versions(expected: &[Expected]) -> Result<Vec<(StreamName, u64)>, Re
 
 fn late_reason(proposal: &Proposal) -> Result<Option<String>, Refusal> {
     match &proposal.latereason {
-        Some(reason) if reason.trim().is_empty() || reason.chars().count() > 400 || reason.contains(char::is_control) => {
+        Some(reason)
+            if reason.trim().is_empty() || reason.chars().count() > 400 || reason.contains(char::is_control) =>
+        {
             Err(Refusal::field("/latereason", "must be 1 to 400 characters on one line", "须为1至400个字符的单行文本"))
         }
         reason => Ok(reason.clone()),
@@ -549,8 +628,19 @@ fn late_reason(proposal: &Proposal) -> Result<Option<String>, Refusal> {
 }
 
 /// The business time: the payload's own, which the envelope's must agree with.
-fn occurred_at(world: &World, kind: &EventType, proposal: &Proposal, data: &Value) -> Result<Option<Timestamp>, Refusal> {
-    let bad = || Refusal::field("/occurredat", "must be an instant such as 2026-03-05T09:30:00+08:00", "须为时间，如2026-03-05T09:30:00+08:00");
+fn occurred_at(
+    world: &World,
+    kind: &EventType,
+    proposal: &Proposal,
+    data: &Value,
+) -> Result<Option<Timestamp>, Refusal> {
+    let bad = || {
+        Refusal::field(
+            "/occurredat",
+            "must be an instant such as 2026-03-05T09:30:00+08:00",
+            "须为时间，如2026-03-05T09:30:00+08:00",
+        )
+    };
     let named: Option<Timestamp> = proposal.occurredat.as_ref().map(|at| at.parse().map_err(|_| bad())).transpose()?;
     let Some(field) = kind.occurred else { return Ok(named) };
     let own = data.get(field).and_then(Value::as_str).unwrap_or_default();

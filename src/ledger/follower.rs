@@ -1,22 +1,22 @@
 //! What follows behind the writer: the store, the tree, the signed checkpoint, the snapshot.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::catalog;
 use crate::entry::Entry;
 use crate::journal::{Frame, Reader, Recompressor};
-use crate::ledger::{Shared, Signal};
 use crate::ledger::door::{class_of, holder};
 use crate::ledger::snapshot;
 use crate::ledger::state::{State, data_of};
 use crate::ledger::tail::{claims, item, terms};
+use crate::ledger::{Shared, Signal};
 use crate::proof::tile::FullTile;
 use crate::proof::{merkle, tile};
-use crate::seal::ring::{self, Purpose};
 use crate::seal;
+use crate::seal::ring::{self, Purpose};
 
 /// The most blocks, and the longest time, the signed checkpoint stays behind (`design` §2).
 const CHECKPOINT_BLOCKS: u64 = 64;
@@ -102,7 +102,9 @@ impl Follower {
             if unsigned > 0 && (due || unsigned >= CHECKPOINT_BLOCKS || closing) {
                 self.sign()?;
                 unsigned = 0;
-                if let Some(state) = latest.take_if(|state| closing || state.size >= self.snapshot_size + SNAPSHOT_ENTRIES) {
+                if let Some(state) =
+                    latest.take_if(|state| closing || state.size >= self.snapshot_size + SNAPSHOT_ENTRIES)
+                {
                     self.snapshot(&state)?;
                 }
             }
@@ -180,7 +182,8 @@ impl Shared {
         }
         // A store that outlived a crash may have the first entries of this block already.
         let known = usize::try_from(stored.saturating_sub(first)).unwrap_or(usize::MAX).min(parsed.len());
-        let items: Vec<_> = parsed.iter().skip(known).map(|(bytes, terms, claims)| item(bytes, terms, claims)).collect();
+        let items: Vec<_> =
+            parsed.iter().skip(known).map(|(bytes, terms, claims)| item(bytes, terms, claims)).collect();
         if !items.is_empty() {
             self.shelf.store().append(stored.max(first), &items)?;
         }

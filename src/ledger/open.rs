@@ -157,14 +157,20 @@ impl Ledger {
     /// # Errors
     /// A ledger is there already, the origin is no origin, or a file cannot be written.
     pub fn create(home: &Home, origin: &str, source: &dyn Source) -> Result<(), OpenError> {
-        if origin.is_empty() || origin.len() > 200 || origin.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+') {
+        if origin.is_empty()
+            || origin.len() > 200
+            || origin.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
+        {
             return Err(OpenError::Origin(origin.into()));
         }
         let path = home.data.join(IDENTITY);
         if path.exists() || home.data.join("journal").exists() {
             return Err(OpenError::Exists(home.data.clone()));
         }
-        let failed = |path: &Path| { let path = path.to_owned(); move |source| OpenError::Io { path, source } };
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| OpenError::Io { path, source }
+        };
         fs::create_dir_all(&home.data).map_err(failed(&home.data))?;
         fs::create_dir_all(&home.keys).map_err(failed(&home.keys))?;
         let key_path = home.keys.join(SIGNING_KEY);
@@ -196,7 +202,11 @@ impl Ledger {
         let directory = home.data.join("journal");
         let opened = (options.journal)(&directory, covered).map_err(OpenError::Journal)?;
         if let Some(cut) = &opened.opened.cut {
-            tracing::warn!(file = cut.file, bytes = cut.bytes, "an incomplete last block was cut off; nobody had been told of it");
+            tracing::warn!(
+                file = cut.file,
+                bytes = cut.bytes,
+                "an incomplete last block was cut off; nobody had been told of it"
+            );
         }
         let journal = opened.journal;
         let head = journal.head();
@@ -216,7 +226,11 @@ impl Ledger {
         let (jobs, job_receiver) = channel();
         let (blocks, block_receiver) = channel();
         let signed = last.unwrap_or_else(|| Signed {
-            checkpoint: Checkpoint { origin: identity.origin.clone(), size: 0, root: crate::proof::merkle::empty_root() },
+            checkpoint: Checkpoint {
+                origin: identity.origin.clone(),
+                size: 0,
+                root: crate::proof::merkle::empty_root(),
+            },
             note: String::new(),
             assigned: 0,
         });
@@ -255,7 +269,8 @@ impl Ledger {
         shared.source.fill(&mut writer_id);
         let writer = Writer {
             shared: shared.clone(),
-            encoder: Encoder::new().map_err(|error| OpenError::Io { path: directory, source: io::Error::other(error) })?,
+            encoder: Encoder::new()
+                .map_err(|error| OpenError::Io { path: directory, source: io::Error::other(error) })?,
             seen: (shared.clock.now(), elapsed),
             state,
             jobs: job_receiver,
@@ -326,15 +341,13 @@ impl Shared {
         };
         for frame in self.journal.read(first.header().number) {
             let frame = frame.map_err(FollowError::from)?;
-            let mut index = frame.header().first_index;
-            for bytes in frame.entries() {
+            for (index, bytes) in (frame.header().first_index..).zip(frame.entries()) {
                 if index == state.size {
                     let entry = state.fold(bytes, &self.origin)?;
                     if index >= covered.size {
                         self.adopt(&entry).map_err(|error| OpenError::RingBehind(error.to_string()))?;
                     }
                 }
-                index += 1;
             }
             self.take_frame(&frame)?;
             // The root must be looked at exactly when the tree has the size the checkpoint speaks of.
@@ -457,7 +470,11 @@ fn lock(data: &Path) -> Result<File, OpenError> {
 }
 
 /// Runs a thread whose panic stops the ledger: a writer that is gone must not look alive.
-fn spawn(name: &str, shared: Arc<Shared>, run: impl FnOnce() + Send + 'static) -> io::Result<std::thread::JoinHandle<()>> {
+fn spawn(
+    name: &str,
+    shared: Arc<Shared>,
+    run: impl FnOnce() + Send + 'static,
+) -> io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name(name.into()).spawn(move || {
         let _guard = Guard(shared);
         run();

@@ -85,7 +85,11 @@ impl Ledger {
             entries.push(entry);
         }
         if shown.is_empty() {
-            return Err(if self.state().heads.keys().any(|name| name.as_str() == stream) { ProofError::NotCovered } else { ProofError::NotFound });
+            return Err(if self.state().heads.keys().any(|name| name.as_str() == stream) {
+                ProofError::NotCovered
+            } else {
+                ProofError::NotFound
+            });
         }
         Ok((Evidence::new(&checkpoint.origin, &note, stream, shown), entries))
     }
@@ -108,7 +112,9 @@ impl Shared {
         indexes
             .into_iter()
             .filter(|index| *index < size)
-            .filter_map(|index| Some((index, prover.inclusion(index, size).ok()?.iter().map(merkle::encode_hash).collect())))
+            .filter_map(|index| {
+                Some((index, prover.inclusion(index, size).ok()?.iter().map(merkle::encode_hash).collect()))
+            })
             .collect()
     }
 

@@ -297,10 +297,20 @@ impl Ledger {
         let seen = std::mem::take(&mut sight.seen);
         let position = end.saturating_sub(1);
         // A reading of the list alone, and of proofs, leaves no entry.
-        let quiet = seen.classes.iter().all(|class| *class == Class::C0) && seen.opened.is_empty() && asked.mode == Mode::View;
+        let quiet =
+            seen.classes.iter().all(|class| *class == Class::C0) && seen.opened.is_empty() && asked.mode == Mode::View;
         let recording = (!quiet).then(|| {
             let actor = Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() };
-            let read = Recorded { principal, actor: &actor, asked, subject, targets: &targets, seen: &seen, position, body: &body };
+            let read = Recorded {
+                principal,
+                actor: &actor,
+                asked,
+                subject,
+                targets: &targets,
+                seen: &seen,
+                position,
+                body: &body,
+            };
             let (accesses, customers) = shared.accesses(&read);
             let basis = Basis::of(&state.world, Some(&principal.employee), &customers);
             (accesses, basis, state.world.date(now))
@@ -358,7 +368,15 @@ impl Ledger {
         Err(ViewError::Denied(common::Refusal::Forbidden { rule: rule.to_owned() }.into()))
     }
 
-    fn build(&self, state: &State, end: u64, now: Timestamp, asked: &Asked, subject: &Subject, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
+    fn build(
+        &self,
+        state: &State,
+        end: u64,
+        now: Timestamp,
+        asked: &Asked,
+        subject: &Subject,
+        sight: &mut Sight<'_>,
+    ) -> Result<Built, ViewError> {
         let shared = &self.shared;
         let at = if asked.as_of == AsOf::Latest { now } else { shared.time_at(end)?.unwrap_or(now) };
         let of_customer = |node: Node| Ok(Built { node, next: None, targets: subject.targets.clone() });
@@ -494,7 +512,8 @@ impl Shared {
             }
             ("sale", Some(_)) => {
                 let first = self.shelf.postings(stream_term(stream.as_str()), 0, u64::MAX, Direction::Ascending, 1)?;
-                let entry = first.first().and_then(|index| self.entry(*index).ok().flatten()).ok_or(ViewError::NotFound)?;
+                let entry =
+                    first.first().and_then(|index| self.entry(*index).ok().flatten()).ok_or(ViewError::NotFound)?;
                 subject.customer = projection::customer_of(&entry);
                 subject.matter = Some(Matter::Commercial);
             }
@@ -506,7 +525,14 @@ impl Shared {
     }
 
     /// Finds the first role under which the question may be asked, or the rule that denies.
-    fn first_permitted<'a>(&self, principal: &'a Principal, world: &World, member: &'a Member, asked: &Asked, subject: &Subject) -> Result<&'a Held, String> {
+    fn first_permitted<'a>(
+        &self,
+        principal: &'a Principal,
+        world: &World,
+        member: &'a Member,
+        asked: &Asked,
+        subject: &Subject,
+    ) -> Result<&'a Held, String> {
         let base = match asked.view.key {
             // Whose entry, stream or evidence it is decides, not the proofs around it.
             "timeline" => subject.matter.unwrap_or(asked.view.base),
@@ -514,7 +540,8 @@ impl Shared {
         };
         let mut denied = "R-050".to_owned();
         for held in relation::roles(principal, member, world.date(self.clock.now())) {
-            let mut facts = relation::facts(world, principal, member, held, subject.customer.as_ref()).with(request_facts(asked));
+            let mut facts =
+                relation::facts(world, principal, member, held, subject.customer.as_ref()).with(request_facts(asked));
             if let Some(staff) = &subject.staff {
                 facts = facts.with(relation::facts_of_staff(world, principal, held, staff));
             }
@@ -592,7 +619,8 @@ impl Shared {
     fn archive(&self, state: &State, id: &CustomerId, end: u64) -> Result<Arc<Archive>, ViewError> {
         let latest = end == state.size;
         let head = state.heads.get(&id.stream()).copied();
-        if latest && let Some(kept) = self.kept_archive(id)
+        if latest
+            && let Some(kept) = self.kept_archive(id)
             && head.is_some_and(|head| head.version == kept.version)
         {
             return Ok(kept);
@@ -720,7 +748,9 @@ impl Shared {
         let mut next = None;
         self.with_register(end, latest, |register| {
             for (id, listed) in &register.customers {
-                if asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str()) || listed.duplicate_of.is_some() {
+                if asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str())
+                    || listed.duplicate_of.is_some()
+                {
                     continue;
                 }
                 let status = customer::status(world, id, day, at);
@@ -728,7 +758,8 @@ impl Shared {
                     && region.as_ref().is_none_or(|region| listed.region.to_lowercase() == *region)
                     && wanted.as_ref().is_none_or(|wanted| status.is_some_and(|status| status.as_str() == wanted))
                     && query.as_ref().is_none_or(|query| {
-                        (listed.sealed.is_none() && listed.name.to_lowercase().contains(query.as_str())) || id.as_str().to_lowercase().contains(query.as_str())
+                        (listed.sealed.is_none() && listed.name.to_lowercase().contains(query.as_str()))
+                            || id.as_str().to_lowercase().contains(query.as_str())
                     });
                 if !matches {
                     continue;
@@ -782,10 +813,21 @@ impl Shared {
         let (rows, total) = (rows.into_iter().map(declassify).collect(), declassify(total));
         sight.seen.classes.insert(Class::C2);
         sight.seen.customers = Vec::new();
-        Ok(Built { node: Node::Row(vec![("items", Node::List(rows)), ("total", total)]), next: None, targets: Vec::new() })
+        Ok(Built {
+            node: Node::Row(vec![("items", Node::List(rows)), ("total", total)]),
+            next: None,
+            targets: Vec::new(),
+        })
     }
 
-    fn grades(&self, state: &State, end: u64, at: Timestamp, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
+    fn grades(
+        &self,
+        state: &State,
+        end: u64,
+        at: Timestamp,
+        asked: &Asked,
+        subject: &Subject,
+    ) -> Result<Built, ViewError> {
         let mut rows: Vec<(CustomerId, Node)> = Vec::new();
         let mut next = None;
         self.with_register(end, asked.as_of == AsOf::Latest, |register| {
@@ -801,7 +843,12 @@ impl Shared {
                     break;
                 }
                 let class = if listed.sealed.is_some() { Class::C4 } else { Class::C0 };
-                let name = Node::Cell(projection::Cell { value: json!(listed.name), matter: class.matter(), class, sealed: listed.sealed.clone() });
+                let name = Node::Cell(projection::Cell {
+                    value: json!(listed.name),
+                    matter: class.matter(),
+                    class,
+                    sealed: listed.sealed.clone(),
+                });
                 rows.push((id.clone(), projection::grade::in_force(id, name, &listed.grades, at)));
             }
         })?;
@@ -828,7 +875,8 @@ impl Shared {
             None => self.folded_trace(end, &["credit_grade"])?,
             Some(customer) => {
                 let stream = format!("grade/{customer}/credit");
-                let mut indexes = self.shelf.postings(stream_term(&stream), 0, end, Direction::Ascending, usize::MAX)?;
+                let mut indexes =
+                    self.shelf.postings(stream_term(&stream), 0, end, Direction::Ascending, usize::MAX)?;
                 let refused = crate::ledger::claims::term("target", &stream);
                 indexes.extend(self.shelf.postings(refused, 0, end, Direction::Ascending, usize::MAX)?);
                 indexes.sort_unstable();
@@ -840,14 +888,23 @@ impl Shared {
             }
         };
         let after = index_after(asked)?;
-        let wanted: Vec<_> = trace.lines.iter().filter(|line| after.is_none_or(|after| line.index > after)).take(asked.limit + 1).collect();
-        let next = (wanted.len() > asked.limit).then(|| wanted.get(asked.limit.saturating_sub(1)).map(|line| line.index.to_string())).flatten();
+        let wanted: Vec<_> = trace
+            .lines
+            .iter()
+            .filter(|line| after.is_none_or(|after| line.index > after))
+            .take(asked.limit + 1)
+            .collect();
+        let next = (wanted.len() > asked.limit)
+            .then(|| wanted.get(asked.limit.saturating_sub(1)).map(|line| line.index.to_string()))
+            .flatten();
         let shown = wanted.into_iter().take(asked.limit);
         let checkpoint = self.checkpoint();
         let proofs = self.proofs(shown.clone().map(|line| line.index));
         let items = shown
             .map(|line| {
-                let proof = proofs.get(&line.index).map_or(Value::Null, |path| json!({ "size": checkpoint.size, "path": path }));
+                let proof = proofs
+                    .get(&line.index)
+                    .map_or(Value::Null, |path| json!({ "size": checkpoint.size, "path": path }));
                 line.row(proof)
             })
             .collect();
@@ -860,8 +917,12 @@ impl Shared {
     fn separation(&self, end: u64, asked: &Asked) -> Result<Built, ViewError> {
         let trace = self.folded_trace(end, &["credit_grade", "approval"])?;
         let all = asked.filters.get("all").is_some_and(|all| all == "true");
-        let rows = trace.processes.values().filter(|process| all || process.repeated()).map(projection::grade::Process::row);
-        let node = Node::Row(vec![("items", Node::List(rows.take(asked.limit).collect())), ("examined", Node::plain(trace.processes.len()))]);
+        let rows =
+            trace.processes.values().filter(|process| all || process.repeated()).map(projection::grade::Process::row);
+        let node = Node::Row(vec![
+            ("items", Node::List(rows.take(asked.limit).collect())),
+            ("examined", Node::plain(trace.processes.len())),
+        ]);
         Ok(Built { node, next: None, targets: Vec::new() })
     }
 
@@ -876,7 +937,8 @@ impl Shared {
     }
 
     fn timeline(&self, end: u64, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
-        let stream: StreamName = asked.subject.as_deref().unwrap_or_default().parse().map_err(|_| ViewError::NotFound)?;
+        let stream: StreamName =
+            asked.subject.as_deref().unwrap_or_default().parse().map_err(|_| ViewError::NotFound)?;
         let kind = asked.filters.get("type").cloned();
         self.page(&stream, end, asked, subject, &mut |read| {
             kind.as_ref().is_none_or(|kind| *kind == read.entry.kind).then(|| projection::audit::line(read))
@@ -884,7 +946,14 @@ impl Shared {
     }
 
     /// A page of a stream, newest first.
-    fn page(&self, stream: &StreamName, end: u64, asked: &Asked, subject: &Subject, row: &mut dyn FnMut(&Read<'_>) -> Option<Node>) -> Result<Built, ViewError> {
+    fn page(
+        &self,
+        stream: &StreamName,
+        end: u64,
+        asked: &Asked,
+        subject: &Subject,
+        row: &mut dyn FnMut(&Read<'_>) -> Option<Node>,
+    ) -> Result<Built, ViewError> {
         let term = stream_term(stream.as_str());
         let mut before = index_after(asked)?.unwrap_or(end).min(end);
         let mut rows: Vec<(u64, Node)> = Vec::new();
@@ -944,7 +1013,12 @@ impl Shared {
                     .flat_map(|member| &member.roles)
                     .map(|held| json!({ "role": held.role, "unit": held.unit }))
                     .collect();
-                let name = Node::Cell(projection::Cell { value: json!(name), matter: Matter::Staff, class: Class::C7, sealed: Some(sealed.clone()) });
+                let name = Node::Cell(projection::Cell {
+                    value: json!(name),
+                    matter: Matter::Staff,
+                    class: Class::C7,
+                    sealed: Some(sealed.clone()),
+                });
                 let row = Node::Row(vec![
                     ("employee_id", Node::plain(id.as_str())),
                     ("name", name),
@@ -963,11 +1037,23 @@ impl Shared {
     fn one_entry(&self, asked: &Asked, subject: &Subject, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
         let index: u64 = asked.subject.as_deref().unwrap_or_default().parse().map_err(|_| ViewError::NotFound)?;
         let (entry, hash) = self.hashed(index).ok_or(ViewError::NotFound)?;
-        let streams = |name: &str| entry.streams.iter().filter(|link| name.is_empty() || link.name.kind() == name).map(|link| format!("{}@{}", link.name, link.version)).collect::<Vec<_>>();
+        let streams = |name: &str| {
+            entry
+                .streams
+                .iter()
+                .filter(|link| name.is_empty() || link.name.kind() == name)
+                .map(|link| format!("{}@{}", link.name, link.version))
+                .collect::<Vec<_>>()
+        };
         let node = if self.raw(sight) {
             sight.seen.classes.insert(Class::C8);
             let whole: Value = serde_json::to_value(&entry).map_err(|_| ViewError::Store)?;
-            Node::Row(vec![("index", Node::plain(index)), ("hash", Node::plain(json!(hash))), ("redacted", Node::plain(false)), ("entry", Node::plain(whole))])
+            Node::Row(vec![
+                ("index", Node::plain(index)),
+                ("hash", Node::plain(json!(hash))),
+                ("redacted", Node::plain(false)),
+                ("entry", Node::plain(whole)),
+            ])
         } else {
             let mut row = vec![("redacted", Node::plain(true)), ("streams", Node::plain(json!(streams(""))))];
             let read_row = {
@@ -1001,12 +1087,14 @@ impl Shared {
         let text = hashed.unwrap_or_else(|| body.to_string());
         let query: Vec<String> = asked.filters.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let cut = |text: &str, most: usize| text.chars().filter(|c| !c.is_control()).take(most).collect::<String>();
-        let groups: Vec<&[CustomerId]> = if customers.is_empty() { vec![&[]] } else { customers.chunks(CUSTOMERS_PER_ENTRY).collect() };
+        let groups: Vec<&[CustomerId]> =
+            if customers.is_empty() { vec![&[]] } else { customers.chunks(CUSTOMERS_PER_ENTRY).collect() };
         let accesses = groups
             .into_iter()
             .map(|group| {
                 let salt = self.source.salt();
-                let shown: Vec<String> = if group.is_empty() { targets.to_vec() } else { group.iter().map(ToString::to_string).collect() };
+                let shown: Vec<String> =
+                    if group.is_empty() { targets.to_vec() } else { group.iter().map(ToString::to_string).collect() };
                 let accessed = audit::Accessed {
                     view: Str(asked.view.key.into()),
                     targets: shown.iter().map(|target| Str(cut(target, 80))).collect(),
@@ -1018,13 +1106,19 @@ impl Shared {
                     policies: seen.policies.iter().take(64).map(|policy| Str(cut(policy, 60))).collect(),
                     policy_set: Hash(self.policies.full_hash()),
                     // Filters may hold words of customers; their hash under the salt tells the same to who knows them.
-                    query: (!query.is_empty()).then(|| Text(cut(&salted(&salt, query.join("&").as_bytes()).to_string(), 4000))),
+                    query: (!query.is_empty())
+                        .then(|| Text(cut(&salted(&salt, query.join("&").as_bytes()).to_string(), 4000))),
                     purpose: asked.purpose.as_ref().map(|purpose| Text(purpose.text())),
                     as_of: Int(i64::try_from(position).unwrap_or(i64::MAX)),
                     content_hash: salted(&salt, text.as_bytes()),
                     place: principal.place,
                 };
-                Access { event: accessed.into(), actor: actor.clone(), reads: group.iter().map(CustomerId::reads).collect(), salt }
+                Access {
+                    event: accessed.into(),
+                    actor: actor.clone(),
+                    reads: group.iter().map(CustomerId::reads).collect(),
+                    salt,
+                }
             })
             .collect();
         (accesses, customers)
@@ -1057,7 +1151,8 @@ fn action(mode: Mode) -> Action {
 }
 
 fn request_facts(asked: &Asked) -> Facts {
-    let bulk = matches!(asked.view.scope, Scope::Company) || (asked.view.scope == Scope::Customers && asked.subject.is_none());
+    let bulk =
+        matches!(asked.view.scope, Scope::Company) || (asked.view.scope == Scope::Customers && asked.subject.is_none());
     Facts::NONE.with_if(asked.purpose.is_some(), Facts::PURPOSE).with_if(bulk, Facts::BULK)
 }
 

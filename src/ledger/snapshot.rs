@@ -50,7 +50,9 @@ pub(super) fn read_checkpoint(data: &Path, vkey: &Vkey) -> io::Result<Option<Sig
             Err(error) => return Err(error),
         };
         let Some((note, ring)) = text.rsplit_once("\nring ") else { continue };
-        let (Ok(checkpoint), Ok(assigned)) = (checkpoint::verify(note, vkey), ring.trim_end().parse()) else { continue };
+        let (Ok(checkpoint), Ok(assigned)) = (checkpoint::verify(note, vkey), ring.trim_end().parse()) else {
+            continue;
+        };
         if newest.as_ref().is_none_or(|newest| newest.checkpoint.size <= checkpoint.size) {
             newest = Some(Signed { checkpoint, note: note.to_owned(), assigned });
         }

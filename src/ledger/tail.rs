@@ -72,7 +72,14 @@ impl Shelf {
     }
 
     /// Returns up to `limit` indexes below `end`, and from `from` on, of entries found by the term.
-    pub(crate) fn postings(&self, term: Term, from: u64, end: u64, direction: Direction, limit: usize) -> Result<Vec<u64>, ReadError> {
+    pub(crate) fn postings(
+        &self,
+        term: Term,
+        from: u64,
+        end: u64,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<u64>, ReadError> {
         // The tail first: whatever leaves it meanwhile is in the store by then.
         let (first, mut recent) = self.recent(term, from, end);
         let mut stored = self.store.postings(term, from..end.min(first), direction, limit)?;
@@ -136,10 +143,12 @@ pub(crate) fn family_term(family: &str) -> Term {
 /// Returns what an entry uses up: its id, and the id of a subject it begins.
 pub(crate) fn claims(entry: &Entry) -> Vec<Term> {
     match entry.kind.as_str() {
-        "sale.recorded" | "contact.recorded" | "credit_grade.proposed" => match Event::decode(&entry.kind, entry.data.get()) {
-            Some(Ok(event)) => claims_of(&event, &entry.id),
-            Some(Err(_)) | None => vec![term("id", entry.id.as_str())],
-        },
+        "sale.recorded" | "contact.recorded" | "credit_grade.proposed" => {
+            match Event::decode(&entry.kind, entry.data.get()) {
+                Some(Ok(event)) => claims_of(&event, &entry.id),
+                Some(Err(_)) | None => vec![term("id", entry.id.as_str())],
+            }
+        }
         _ => vec![term("id", entry.id.as_str())],
     }
 }
@@ -158,8 +167,12 @@ pub(crate) fn claims_of(event: &Event, id: &EntryId) -> Vec<Term> {
 pub(crate) fn begun(event: &Event) -> Option<(&'static str, &'static str, &SubjectId)> {
     match event {
         Event::Sale(sale::Event::Recorded(sale)) => sale.sale_id.as_ref().map(|id| ("sale_id", "sale", id)),
-        Event::Contact(contact::Event::Recorded(contact)) => contact.contact_id.as_ref().map(|id| ("contact_id", "contact", id)),
-        Event::Grade(grade::Event::Proposed(proposed)) => proposed.proposal_id.as_ref().map(|id| ("proposal_id", "proposal", id)),
+        Event::Contact(contact::Event::Recorded(contact)) => {
+            contact.contact_id.as_ref().map(|id| ("contact_id", "contact", id))
+        }
+        Event::Grade(grade::Event::Proposed(proposed)) => {
+            proposed.proposal_id.as_ref().map(|id| ("proposal_id", "proposal", id))
+        }
         _ => None,
     }
 }

@@ -185,7 +185,9 @@ impl Shared {
                         break;
                     };
                     let start = frame.header().first_index;
-                    for (index, bytes) in (start..).zip(frame.entries()).filter(|(index, _)| (from..=to).contains(index)) {
+                    for (index, bytes) in
+                        (start..).zip(frame.entries()).filter(|(index, _)| (from..=to).contains(index))
+                    {
                         if !self.leaf_agrees(index, bytes) {
                             bad = Some(index);
                             break;

@@ -223,7 +223,8 @@ impl Writer {
         if let Some(refusal) = self.refuse_for_clock(&proposal.event) {
             return Err(Halt::Refused(refusal));
         }
-        let about = domain::about(&self.state.world, &proposal.event, proposal.named.as_ref()).map_err(Halt::Refused)?;
+        let about =
+            domain::about(&self.state.world, &proposal.event, proposal.named.as_ref()).map_err(Halt::Refused)?;
         if about != proposal.about {
             return Err(Halt::Moved);
         }
@@ -261,8 +262,16 @@ impl Writer {
         Ok(receipts)
     }
 
-    fn enter(&mut self, admission: Admission, context: &Context<'_>, proposal: &Prepared, at: Timestamp, follows: bool) -> Result<Made, Halt> {
-        let (occurred_at, late_reason) = admission.times.unwrap_or_else(|| (context.occurred_at, proposal.late_reason.clone()));
+    fn enter(
+        &mut self,
+        admission: Admission,
+        context: &Context<'_>,
+        proposal: &Prepared,
+        at: Timestamp,
+        follows: bool,
+    ) -> Result<Made, Halt> {
+        let (occurred_at, late_reason) =
+            admission.times.unwrap_or_else(|| (context.occurred_at, proposal.late_reason.clone()));
         let actor = admission.actor.unwrap_or_else(|| proposal.actor.clone());
         let draft = Draft {
             event: admission.event,
@@ -386,8 +395,16 @@ impl Writer {
         let at = self.now();
         let fetched = Fetched::default();
         let actor = Actor::System;
-        let context =
-            Context { at, occurred_at: at, late_reason: None, actor: &actor, id, about: &about, approvals: &[], fetched: &fetched };
+        let context = Context {
+            at,
+            occurred_at: at,
+            late_reason: None,
+            actor: &actor,
+            id,
+            about: &about,
+            approvals: &[],
+            fetched: &fetched,
+        };
         let admissions = domain::admit(&self.state.world, &context, event).map_err(Halt::Refused)?;
         let mut first = None;
         for admission in admissions {
@@ -435,7 +452,8 @@ impl Writer {
 
     fn note_checkpoint(&mut self, now: Timestamp, open: &mut Open) {
         let ledger = &self.state.world.ledger;
-        let every = u64::try_from(policy::parameter(&self.state.world, None, now, "p.checkpoint.every")).unwrap_or(1000);
+        let every =
+            u64::try_from(policy::parameter(&self.state.world, None, now, "p.checkpoint.every")).unwrap_or(1000);
         let signed = self.shared.checkpoint();
         let new_day = self.state.world.date(now) != self.state.world.date(ledger.noted_at);
         let grown = signed.size.saturating_sub(ledger.noted_size);
@@ -459,6 +477,19 @@ impl Writer {
             let entries: Vec<&[u8]> = open.made.iter().map(|made| made.bytes.as_slice()).collect();
             let appended = match self.encoder.encode(&head, &self.writer, &entries) {
                 Ok(frame) => self.journal.append(head.next_block, frame).map_err(|error| error.to_string()),
+                Err(error @ crate::journal::EncodeError::TooLarge) => {
+                    // Nothing has happened yet: whoever filled the block hears that it is too much at once.
+                    tracing::info!(%error, "a block was too large and is refused");
+                    self.state = State::clone(&self.shared.state());
+                    for (reply, answer) in open.answers {
+                        let refused = match answer {
+                            Answer::Entered(_) => Answer::Refused(0, common::Refusal::TooLarge.into()),
+                            other => other,
+                        };
+                        drop(reply.send(refused));
+                    }
+                    return Ok(());
+                }
                 Err(error) => Err(error.to_string()),
             };
             if let Err(error) = appended {
@@ -521,7 +552,9 @@ impl Writer {
 
     fn refuse_for_clock(&self, event: &Event) -> Option<Refusal> {
         match (self.leapt, event) {
-            (false, Event::Ledger(domain::ledger::Event::ClockAccepted(_))) => Some(domain::ledger::Refusal::NoLeap.into()),
+            (false, Event::Ledger(domain::ledger::Event::ClockAccepted(_))) => {
+                Some(domain::ledger::Refusal::NoLeap.into())
+            }
             (true, Event::Ledger(domain::ledger::Event::ClockAccepted(_))) | (false, _) => None,
             (true, _) => Some(common::Refusal::ClockLeapt.into()),
         }
@@ -534,4 +567,3 @@ enum Halt {
 }
 
 struct Failed;
-

@@ -15,8 +15,12 @@ pub fn reading(read: &Read<'_>, of: Option<&str>) -> Option<Node> {
     let Event::Audit(event) = read.event else { return None };
     let cells: Vec<(&'static str, Value)> = match event {
         audit::Event::Accessed(accessed) => {
-            let targets: Vec<&str> =
-                accessed.targets.iter().map(|target| target.0.as_str()).filter(|target| of.is_none_or(|of| of == *target)).collect();
+            let targets: Vec<&str> = accessed
+                .targets
+                .iter()
+                .map(|target| target.0.as_str())
+                .filter(|target| of.is_none_or(|of| of == *target))
+                .collect();
             vec![
                 ("view", json!(accessed.view)),
                 ("targets", json!(targets)),

@@ -106,7 +106,10 @@ impl Archive {
                 self.grades.push((approved.effective_at.unwrap_or(read.entry.time), approved.to.0.clone(), read.index));
             }
             Event::Grade(
-                grade::Event::Proposed(_) | grade::Event::Reviewed(_) | grade::Event::Rejected(_) | grade::Event::Withdrawn(_),
+                grade::Event::Proposed(_)
+                | grade::Event::Reviewed(_)
+                | grade::Event::Rejected(_)
+                | grade::Event::Withdrawn(_),
             )
             | Event::Ledger(_)
             | Event::Policy(_)
@@ -127,7 +130,9 @@ impl Archive {
                 read.entry.actor.clone_into(&mut self.made_by);
                 self.take(read, "basic", customer::IndividualRegistered::fields(), "");
             }
-            customer::Event::ProfileUpdated(updated) => self.take(read, updated.section.as_str(), Profile::fields(), "/changes"),
+            customer::Event::ProfileUpdated(updated) => {
+                self.take(read, updated.section.as_str(), Profile::fields(), "/changes")
+            }
             customer::Event::Classified(classified) => {
                 let item = self.item(read, "classification", Class::C1, None, json!(classified.value.0));
                 self.classes.insert(classified.dimension.as_str().to_owned(), item);
@@ -204,20 +209,25 @@ impl Archive {
             self.contacts.remove(0);
         }
         for promise in contact.promises.iter().flatten() {
-            self.promises.insert(promise.promise_id.to_string(), Promise {
-                text: promise.text.0.clone(),
-                due: promise.due,
-                responsible: promise.responsible.to_string(),
-                outcome: None,
-                index: read.index,
-            });
+            self.promises.insert(
+                promise.promise_id.to_string(),
+                Promise {
+                    text: promise.text.0.clone(),
+                    due: promise.due,
+                    responsible: promise.responsible.to_string(),
+                    outcome: None,
+                    index: read.index,
+                },
+            );
         }
     }
 
     /// The card of paper form F1 (V-01).
     pub fn card(&self, id: &CustomerId) -> Node {
         let mut row = vec![("customer_id", Node::plain(id.as_str())), ("company_name", self.cell("name"))];
-        for name in ["phone", "fax", "address", "postcode", "company_type", "registered_capital", "legal_representative"] {
+        for name in
+            ["phone", "fax", "address", "postcode", "company_type", "registered_capital", "legal_representative"]
+        {
             row.push((name, self.cell(name)));
         }
         row.extend(self.trade.row());
@@ -252,9 +262,17 @@ impl Archive {
             ("duplicate_of", Node::of(Class::C1, self.duplicate_of.clone().map_or(Value::Null, Value::String))),
             ("version", Node::plain(self.version)),
             ("sections", Node::List(sections.collect())),
-            ("classes", Node::List(self.classes.iter().map(|(dimension, item)| {
-                Node::Row(vec![("dimension", Node::plain(dimension.as_str())), ("value", item.cell())])
-            }).collect())),
+            (
+                "classes",
+                Node::List(
+                    self.classes
+                        .iter()
+                        .map(|(dimension, item)| {
+                            Node::Row(vec![("dimension", Node::plain(dimension.as_str())), ("value", item.cell())])
+                        })
+                        .collect(),
+                ),
+            ),
             ("trade", Node::Row(self.trade.row())),
             ("credit_grade", Node::of(Class::C3, grade.map_or(Value::Null, |(_, grade, _)| json!(grade)))),
             ("contact_count", Node::within(Matter::ContactLog, Class::C1, self.contact_count)),
@@ -281,15 +299,25 @@ impl Archive {
     /// filled ÷ applicable, in basis points, and what is missing.
     fn completeness(&self) -> Value {
         const WANTED: &[&str] = &[
-            "name", "legal_representative", "address", "postcode", "phone", "fax", "business_scope", "registered_capital",
-            "company_type", "trading_since",
+            "name",
+            "legal_representative",
+            "address",
+            "postcode",
+            "phone",
+            "fax",
+            "business_scope",
+            "registered_capital",
+            "company_type",
+            "trading_since",
         ];
         let missing: Vec<&str> = WANTED.iter().copied().filter(|name| !self.items.contains_key(*name)).collect();
         json!({ "filled_bp": (WANTED.len() - missing.len()) * 10_000 / WANTED.len(), "missing": missing })
     }
 
     fn cell(&self, name: &str) -> Node {
-        let class = catalog::find("customer.registered").and_then(|kind| kind.field(name)).map_or(Class::C1, |field| field.class);
+        let class = catalog::find("customer.registered")
+            .and_then(|kind| kind.field(name))
+            .map_or(Class::C1, |field| field.class);
         self.items.get(name).map_or_else(|| Node::of(class, Value::Null), Item::cell)
     }
 }

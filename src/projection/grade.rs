@@ -50,9 +50,14 @@ impl Trace {
             Event::Grade(event) => self.fold_grade(read, event),
             Event::Approval(event) => self.fold_approval(read, event),
             Event::Audit(audit::Event::CommandRefused(refused)) => {
-                let refusal = format!("{} {}", refused.code.as_str(), refused.rule.as_ref().map_or("", |rule| rule.0.as_str()));
+                let refusal =
+                    format!("{} {}", refused.code.as_str(), refused.rule.as_ref().map_or("", |rule| rule.0.as_str()));
                 let customer = refused.target.0.split('/').nth(1).and_then(|id| id.parse().ok());
-                let cells = vec![("step", json!("refused")), ("refusal", json!(refusal.trim())), ("command", json!(refused.command))];
+                let cells = vec![
+                    ("step", json!("refused")),
+                    ("refusal", json!(refusal.trim())),
+                    ("command", json!(refused.command)),
+                ];
                 self.line(read, customer, cells);
             }
             Event::Audit(audit::Event::Accessed(_) | audit::Event::Denied(_))

@@ -10,10 +10,9 @@
 use serde_json::Value;
 
 use crate::access::matter::Matter;
-use crate::clock::Timestamp;
+use crate::domain::Event;
 use crate::domain::catalog::{EventType, Field, Kind};
 use crate::domain::class::Class;
-use crate::domain::{Actor, Event};
 use crate::entry::{Entry, Hash};
 use crate::ids::{CustomerId, EmployeeId, EntryId};
 
@@ -80,7 +79,12 @@ macro_rules! columns {
 /// Every view there is.
 pub const VIEWS: &[View] = &[
     View {
-        key: "list", number: "V-12", zh: "客户一览表", en: "Customer list", scope: Scope::Company, base: Matter::List,
+        key: "list",
+        number: "V-12",
+        zh: "客户一览表",
+        en: "Customer list",
+        scope: Scope::Company,
+        base: Matter::List,
         columns: columns! {
             "customer_id" "客户编号" "Customer", "code" "客户代码" "Code", "name" "客户名称" "Name", "industry" "行业" "Industry",
             "party" "客户界定" "Party", "phone" "联系方式" "Telephone", "region" "区域" "Region", "owner" "责任业务员" "Owner",
@@ -88,29 +92,54 @@ pub const VIEWS: &[View] = &[
         },
     },
     View {
-        key: "card", number: "V-01", zh: "客户资料管理卡", en: "Customer card", scope: Scope::Customer, base: Matter::Basic,
+        key: "card",
+        number: "V-01",
+        zh: "客户资料管理卡",
+        en: "Customer card",
+        scope: Scope::Customer,
+        base: Matter::Basic,
         columns: &[],
     },
     View {
-        key: "archive", number: "V-11", zh: "客户档案", en: "Customer archive", scope: Scope::Customer, base: Matter::Basic,
+        key: "archive",
+        number: "V-11",
+        zh: "客户档案",
+        en: "Customer archive",
+        scope: Scope::Customer,
+        base: Matter::Basic,
         columns: &[],
     },
     View {
-        key: "stats", number: "V-04", zh: "客户统计表", en: "Customer statistics", scope: Scope::Company, base: Matter::List,
+        key: "stats",
+        number: "V-04",
+        zh: "客户统计表",
+        en: "Customer statistics",
+        scope: Scope::Company,
+        base: Matter::List,
         columns: columns! {
             "product" "产品名称" "Product", "region" "地址" "Region", "customer_count" "客户数" "Customers", "sales" "销售额" "Sales",
             "average_per_customer" "平均每家年销售额" "Average per customer", "top3" "前三名客户" "Top three",
         },
     },
     View {
-        key: "grades", number: "V-32", zh: "等级与信用现状", en: "Grades in force", scope: Scope::Customers, base: Matter::Credit,
+        key: "grades",
+        number: "V-32",
+        zh: "等级与信用现状",
+        en: "Grades in force",
+        scope: Scope::Customers,
+        base: Matter::Credit,
         columns: columns! {
             "customer_id" "客户编号" "Customer", "customer" "客户" "Name", "credit_grade" "信用等级" "Credit grade", "since" "生效" "Since",
             "source_event" "来源事件" "Entry",
         },
     },
     View {
-        key: "grade_audit", number: "V-33", zh: "信用等级变更审计", en: "Credit-grade trace", scope: Scope::Customers, base: Matter::Credit,
+        key: "grade_audit",
+        number: "V-33",
+        zh: "信用等级变更审计",
+        en: "Credit-grade trace",
+        scope: Scope::Customers,
+        base: Matter::Credit,
         columns: columns! {
             "at" "时间" "At", "proposal" "评定编号" "Proposal", "customer" "客户" "Customer", "step" "步骤" "Step", "actor" "操作人" "Actor",
             "actor_role" "角色" "Role", "from" "现等级" "From", "to" "拟/新等级" "To", "reason" "理由/意见" "Reason",
@@ -119,7 +148,12 @@ pub const VIEWS: &[View] = &[
         },
     },
     View {
-        key: "access_log", number: "V-84", zh: "查阅记录", en: "Readings", scope: Scope::Person, base: Matter::AccessLog,
+        key: "access_log",
+        number: "V-84",
+        zh: "查阅记录",
+        en: "Readings",
+        scope: Scope::Person,
+        base: Matter::AccessLog,
         columns: columns! {
             "at" "时间" "At", "reader" "读者" "Reader", "reader_role" "角色" "Role", "view" "视图/资料" "View", "targets" "对象" "Targets",
             "classes" "密级" "Classes", "masked" "遮蔽字段" "Masked", "mode" "方式" "Mode", "authority" "依据" "Authority",
@@ -128,44 +162,79 @@ pub const VIEWS: &[View] = &[
         },
     },
     View {
-        key: "sod", number: "V-87", zh: "职责分离检查", en: "Separation of duties", scope: Scope::Company, base: Matter::AccessLog,
+        key: "sod",
+        number: "V-87",
+        zh: "职责分离检查",
+        en: "Separation of duties",
+        scope: Scope::Company,
+        base: Matter::AccessLog,
         columns: columns! {
             "process" "流程" "Process", "proposer" "提出人" "Proposer", "reviewers" "审核人" "Reviewers", "approver" "批准人" "Approver",
             "substitution" "替代" "Substitution", "repeated" "重复" "Repeated",
         },
     },
     View {
-        key: "timeline", number: "V-90", zh: "对象时间线", en: "Timeline", scope: Scope::Stream, base: Matter::Basic,
+        key: "timeline",
+        number: "V-90",
+        zh: "对象时间线",
+        en: "Timeline",
+        scope: Scope::Stream,
+        base: Matter::Basic,
         columns: columns! {
             "index" "账本序号" "Index", "at" "时间" "At", "type" "类型" "Type", "actor" "操作人" "Actor", "payload" "内容" "Payload",
             "hash" "哈希" "Hash",
         },
     },
     View {
-        key: "policy", number: "V-93", zh: "现行制度与历史", en: "Policy in force and history", scope: Scope::Company, base: Matter::List,
+        key: "policy",
+        number: "V-93",
+        zh: "现行制度与历史",
+        en: "Policy in force and history",
+        scope: Scope::Company,
+        base: Matter::List,
         columns: columns! {
             "version" "版本" "Version", "unit" "部门" "Unit", "presets" "预设" "Presets", "parameters" "参数" "Parameters",
             "effective_at" "生效" "Effective", "drafted_by" "起草" "Drafted by", "approved_by" "批准" "Approved by",
         },
     },
     View {
-        key: "promises", number: "V-26", zh: "承诺跟踪表", en: "Promises", scope: Scope::Customer, base: Matter::ContactLog,
+        key: "promises",
+        number: "V-26",
+        zh: "承诺跟踪表",
+        en: "Promises",
+        scope: Scope::Customer,
+        base: Matter::ContactLog,
         columns: columns! {
             "promise" "承诺" "Promise", "text" "内容" "Text", "due" "期限" "Due", "responsible" "责任人" "Responsible", "outcome" "结果" "Outcome",
         },
     },
     View {
-        key: "staff", number: "V-80", zh: "员工、角色与部门", en: "Staff, roles and units", scope: Scope::Company, base: Matter::Staff,
+        key: "staff",
+        number: "V-80",
+        zh: "员工、角色与部门",
+        en: "Staff, roles and units",
+        scope: Scope::Company,
+        base: Matter::Staff,
         columns: columns! {
             "employee_id" "工号" "Employee", "name" "姓名" "Name", "unit" "部门" "Unit", "roles" "角色" "Roles", "status" "状态" "Status",
         },
     },
     View {
-        key: "entry", number: "V-92", zh: "账本条目", en: "Ledger entry", scope: Scope::Entry, base: Matter::Proofs,
+        key: "entry",
+        number: "V-92",
+        zh: "账本条目",
+        en: "Ledger entry",
+        scope: Scope::Entry,
+        base: Matter::Proofs,
         columns: &[],
     },
     View {
-        key: "evidence", number: "V-92", zh: "证据包", en: "Evidence bundle", scope: Scope::Stream, base: Matter::Proofs,
+        key: "evidence",
+        number: "V-92",
+        zh: "证据包",
+        en: "Evidence bundle",
+        scope: Scope::Stream,
+        base: Matter::Proofs,
         columns: &[],
     },
 ];
@@ -181,13 +250,13 @@ pub enum Node {
     /// One value.
     Cell(Cell),
     /// Named pieces.
-    Row(Vec<(&'static str, Node)>),
+    Row(Vec<(&'static str, Self)>),
     /// Pieces in order.
-    List(Vec<Node>),
+    List(Vec<Self>),
     /// A piece about one customer: its cells are judged by the rights on that customer.
-    About(CustomerId, Box<Node>),
+    About(CustomerId, Box<Self>),
     /// A piece about one member of staff.
-    AboutStaff(EmployeeId, Box<Node>),
+    AboutStaff(EmployeeId, Box<Self>),
 }
 
 /// One value with what decides whether it is shown.
@@ -285,7 +354,12 @@ pub fn payload(kind: &EventType, entry: &Entry, data: &Value) -> Node {
         _ => None,
     });
     let matter = matter_of(kind.name);
-    fields(kind.fields, data, &Source { entry, matter, floor: floor.filter(|_| kind.name == "contact.recorded") }, "/data")
+    fields(
+        kind.fields,
+        data,
+        &Source { entry, matter, floor: floor.filter(|_| kind.name == "contact.recorded") },
+        "/data",
+    )
 }
 
 struct Source<'a> {
@@ -305,7 +379,9 @@ fn fields(declared: &'static [Field], data: &Value, source: &Source<'_>, pointer
             (Kind::List(item), Value::Array(values)) if matches!(item.as_ref(), Kind::Object(_)) => {
                 let Kind::Object(inner) = item.as_ref() else { continue };
                 let items = values.iter().enumerate();
-                Node::List(items.map(|(place, value)| fields(inner, value, source, &format!("{pointer}/{place}"))).collect())
+                Node::List(
+                    items.map(|(place, value)| fields(inner, value, source, &format!("{pointer}/{place}"))).collect(),
+                )
             }
             (_, value) => cell(field, value, source, pointer),
         };
@@ -320,21 +396,12 @@ fn cell(field: &Field, value: &Value, source: &Source<'_>, pointer: String) -> N
         _ => field.class,
     };
     let matter = source.matter.unwrap_or_else(|| class.matter());
-    let sealed = field.sealed.then(|| SealedAt { id: source.entry.id.clone(), kind: source.entry.kind.clone(), pointer });
+    let sealed =
+        field.sealed.then(|| SealedAt { id: source.entry.id.clone(), kind: source.entry.kind.clone(), pointer });
     Node::Cell(Cell { value: value.clone(), matter, class, sealed })
 }
 
 /// Who acted, as views name them.
 pub fn actor(entry: &Entry) -> Node {
     Node::plain(entry.actor.as_str())
-}
-
-/// Formats an instant for an answer.
-pub fn instant(at: Timestamp) -> Value {
-    Value::String(at.to_string())
-}
-
-/// Tells whether the entry was made by the system itself.
-pub fn by_system(actor: &Actor) -> bool {
-    *actor == Actor::System
 }

@@ -56,18 +56,26 @@ impl Register {
             Event::Sale(sale::Event::Recorded(sale)) => self.sales.fold(sale),
             Event::Grade(grade::Event::Approved(approved)) => {
                 if let Some(listed) = read.customer().and_then(|id| self.customers.get_mut(&id)) {
-                    listed.grades.push((approved.effective_at.unwrap_or(read.entry.time), approved.to.0.clone(), read.index));
+                    listed.grades.push((
+                        approved.effective_at.unwrap_or(read.entry.time),
+                        approved.to.0.clone(),
+                        read.index,
+                    ));
                 }
             }
             Event::Employee(employee::Event::Registered(registered)) => {
-                let sealed = SealedAt { id: read.entry.id.clone(), kind: read.entry.kind.clone(), pointer: "/data/name".into() };
+                let sealed =
+                    SealedAt { id: read.entry.id.clone(), kind: read.entry.kind.clone(), pointer: "/data/name".into() };
                 if let Ok(id) = registered.employee_id.as_str().parse() {
                     self.staff.insert(id, (registered.name.0.clone(), sealed));
                 }
             }
             Event::Employee(employee::Event::RolesChanged(_) | employee::Event::StatusChanged(_))
             | Event::Grade(
-                grade::Event::Proposed(_) | grade::Event::Reviewed(_) | grade::Event::Rejected(_) | grade::Event::Withdrawn(_),
+                grade::Event::Proposed(_)
+                | grade::Event::Reviewed(_)
+                | grade::Event::Rejected(_)
+                | grade::Event::Withdrawn(_),
             )
             | Event::Contact(_)
             | Event::Ledger(_)
@@ -92,7 +100,8 @@ impl Register {
             }
             customer::Event::IndividualRegistered(registered) => {
                 listed.name.clone_from(&registered.name.0);
-                let sealed = SealedAt { id: read.entry.id.clone(), kind: read.entry.kind.clone(), pointer: "/data/name".into() };
+                let sealed =
+                    SealedAt { id: read.entry.id.clone(), kind: read.entry.kind.clone(), pointer: "/data/name".into() };
                 listed.sealed = Some(sealed);
                 customer::Party::Individual.as_str().clone_into(&mut listed.party);
                 listed.region.clone_from(&registered.region.0);

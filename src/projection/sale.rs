@@ -13,10 +13,13 @@ use crate::projection::Node;
 /// A customer's trade in one product and region in a year: sales minus returns in fen, and whether anything was sold.
 type Sold = (i64, bool);
 
+/// What each customer bought of one product in one region in a year.
+type ByCustomer = BTreeMap<CustomerId, Sold>;
+
 /// Sales by year, product and region, and by customer.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Sales {
-    years: BTreeMap<i32, BTreeMap<(String, String), BTreeMap<CustomerId, Sold>>>,
+    years: BTreeMap<i32, BTreeMap<(String, String), ByCustomer>>,
 }
 
 impl Sales {

@@ -10,17 +10,17 @@ use serde_json::Value;
 
 use crate::support::TestLedger;
 
-/// An answer: status, headers as text, body.
+/// An answer: status and body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) head: String,
     pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(&self.body)))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(&self.body)))
     }
 
     /// The code and the rule of a problem.
@@ -42,7 +42,13 @@ impl Client {
         Ok(Self(stream))
     }
 
-    pub(crate) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
+    pub(crate) fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> std::io::Result<Answer> {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n", body.len());
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
@@ -70,7 +76,11 @@ impl Client {
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
         let length = head
             .lines()
-            .find_map(|line| line.to_lowercase().strip_prefix("content-length:").map(|length| length.trim().parse::<usize>().unwrap()))
+            .find_map(|line| {
+                line.to_lowercase()
+                    .strip_prefix("content-length:")
+                    .map(|length| length.trim().parse::<usize>().unwrap())
+            })
             .unwrap_or(0);
         let mut body = bytes.split_off(end);
         while body.len() < length {
@@ -81,7 +91,7 @@ impl Client {
             body.extend_from_slice(&buffer[..read]);
         }
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-        Ok(Answer { status, head, body })
+        Ok(Answer { status, body })
     }
 }
 
@@ -160,7 +170,9 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        drop(self.stop.take().map(|stop| stop.send(())));
+        if let Some(stop) = self.stop.take() {
+            stop.send(()).ok();
+        }
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
         }

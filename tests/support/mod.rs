@@ -177,18 +177,26 @@ pub(crate) fn proposal(kind: &str, subject: Option<&str>, data: Value) -> Propos
 }
 
 pub(crate) fn registration(id: &str, name: &str, region: &str, owner: &str) -> Proposal {
-    proposal("customer.registered", None, json!({
-        "customer_id": id, "name": name, "party": "end_user", "direct": true, "region": region, "source": "visit",
-        "first_contact_at": "2026-03-01T10:00:00+08:00", "owner": owner, "address": "1 Station Road", "phone": "0531 8000 0001",
-        "legal_representative": "Planted Person",
-    }))
+    proposal(
+        "customer.registered",
+        None,
+        json!({
+            "customer_id": id, "name": name, "party": "end_user", "direct": true, "region": region, "source": "visit",
+            "first_contact_at": "2026-03-01T10:00:00+08:00", "owner": owner, "address": "1 Station Road", "phone": "0531 8000 0001",
+            "legal_representative": "Planted Person",
+        }),
+    )
 }
 
 pub(crate) fn contact(customer: &str, who: &str, at: Timestamp) -> Proposal {
-    proposal("contact.recorded", Some(&format!("contact/{customer}")), json!({
-        "direction": "outbound", "channel": "phone", "at": at, "our_people": [who], "purpose": "care_bond",
-        "summary": "Talked about the spare parts for the summer.", "major": false, "class": "C2",
-    }))
+    proposal(
+        "contact.recorded",
+        Some(&format!("contact/{customer}")),
+        json!({
+            "direction": "outbound", "channel": "phone", "at": at, "our_people": [who], "purpose": "care_bond",
+            "summary": "Talked about the spare parts for the summer.", "major": false, "class": "C2",
+        }),
+    )
 }
 
 pub(crate) fn founding(now: Timestamp) -> Vec<Proposal> {
@@ -203,14 +211,19 @@ pub(crate) fn founding(now: Timestamp) -> Vec<Proposal> {
         proposal("org_unit.defined", None, data)
     };
     let mut proposals = vec![
-        proposal("ledger.initialized", None, json!({ "ledger_id": "test", "company": "Invented Works", "zone": "Asia/Shanghai" })),
+        proposal(
+            "ledger.initialized",
+            None,
+            json!({ "ledger_id": "test", "company": "Invented Works", "zone": "Asia/Shanghai" }),
+        ),
         unit("hq", "headquarters", None, None, &[]),
         unit("north", "region", Some("hq"), None, &["north"]),
         unit("south", "region", Some("hq"), None, &["south"]),
         unit("accounting", "department", Some("hq"), None, &[]),
     ];
     for (id, unit, _) in STAFF {
-        let data = json!({ "employee_id": id, "name": format!("Person {id}"), "unit": unit, "joined_on": "2020-01-01" });
+        let data =
+            json!({ "employee_id": id, "name": format!("Person {id}"), "unit": unit, "joined_on": "2020-01-01" });
         proposals.push(proposal("employee.registered", None, data));
     }
     proposals.push(unit("hq", "headquarters", None, Some("E-801"), &[]));

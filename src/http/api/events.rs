@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn a_body_announced_as_too_large_is_not_waited_for() {
         assert!(matches!(take(Body::empty(), Some("1048577")), Err(Problem::BodyTooLarge)));
-        assert!(matches!(take(Body::empty(), Some("99999999999999999999")), Ok(_)), "no length at all");
+        assert!(take(Body::empty(), Some("99999999999999999999")).is_ok(), "no length at all");
         assert_eq!(take(Body::from("abc"), Some("3")).unwrap(), "abc");
     }
 }

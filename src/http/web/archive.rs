@@ -66,7 +66,11 @@ fn moment(text: &str) -> Result<AsOf, Problem> {
     }
     let instant: Result<Timestamp, _> = text.replace(' ', "+").parse();
     instant.map(AsOf::Instant).map_err(|_| {
-        Problem::value("/as_of", "must be an index or an instant such as 2026-03-01T08:00:00+08:00", "须为账本序号或时间，如2026-03-01T08:00:00+08:00")
+        Problem::value(
+            "/as_of",
+            "must be an index or an instant such as 2026-03-01T08:00:00+08:00",
+            "须为账本序号或时间，如2026-03-01T08:00:00+08:00",
+        )
     })
 }
 
@@ -198,7 +202,9 @@ fn contacts(frame: &Frame, door: &Door, body: &Value) -> Markup {
     let contacts = array(body, "contacts");
     let count = body.get("contact_count").and_then(Value::as_u64).unwrap_or_default();
     let cell = |item: &Value, name: &str| shown(frame, door, name, item.get(name).unwrap_or(&Value::Null));
-    let choice = |item: &Value, name: &str| chosen(frame, door, "contact.recorded", name, item.get(name).unwrap_or(&Value::Null));
+    let choice = |item: &Value, name: &str| {
+        chosen(frame, door, "contact.recorded", name, item.get(name).unwrap_or(&Value::Null))
+    };
     html! {
         section { h2 { (frame.say("contacts")) }
             @if contacts.is_empty() { p { (frame.say("none-recorded")) } } @else {

@@ -26,7 +26,10 @@ pub(crate) async fn page(State(door): State<Arc<Door>>, visitor: Visitor, Path(i
     let redacted = body.get("redacted").and_then(Value::as_bool).unwrap_or(true);
     let content = entry.get("payload").or_else(|| entry.get("data")).unwrap_or(&Value::Null);
     let at = [text(entry, "at"), text(entry, "time")].into_iter().find(|at| !at.is_empty()).unwrap_or_default();
-    let role = [text(entry, "actor_role"), text(entry, "actorrole")].into_iter().find(|role| !role.is_empty()).unwrap_or_default();
+    let role = [text(entry, "actor_role"), text(entry, "actorrole")]
+        .into_iter()
+        .find(|role| !role.is_empty())
+        .unwrap_or_default();
     let markup = html! {
         p { (frame.say(if redacted { "redacted" } else { "whole" })) }
         dl.facts {

@@ -46,7 +46,9 @@ fn input(frame: &Frame, field: &Field, name: &str, value: &str, required: bool) 
             small id={ (name) "-hint" } { (frame.say("evidence-hint")) }
         },
         Kind::Date => html! { input id=(name) name=(name) type="date" value=(value) required[required]; },
-        Kind::Money | Kind::SignedMoney => html! { input id=(name) name=(name) inputmode="decimal" value=(value) required[required]; },
+        Kind::Money | Kind::SignedMoney => {
+            html! { input id=(name) name=(name) inputmode="decimal" value=(value) required[required]; }
+        }
         Kind::Int(..) => html! { input id=(name) name=(name) inputmode="numeric" value=(value) required[required]; },
         Kind::Str(_, most) => html! { input id=(name) name=(name) maxlength=(most) value=(value) required[required]; },
         _ => html! { input id=(name) name=(name) value=(value) required[required]; },

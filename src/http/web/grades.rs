@@ -26,12 +26,18 @@ pub(crate) async fn page(State(door): State<Arc<Door>>, visitor: Visitor, Path(i
 /// `POST /customers/{id}/grades`: proposes, reviews, approves, rejects or withdraws.
 ///
 /// What is refused is shown beside the form with everything typed.
-pub(crate) async fn propose(State(door): State<Arc<Door>>, visitor: Visitor, Path(id): Path<String>, fields: Fields) -> Response {
+pub(crate) async fn propose(
+    State(door): State<Arc<Door>>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    fields: Fields,
+) -> Response {
     if !visitor.sent(&fields) {
         return written(&door, &visitor, &id, Some((fields, Problem::CrossSite))).await;
     }
     let Some(proposal) = proposal(&id, &fields) else {
-        return written(&door, &visitor, &id, Some((fields, Problem::value("/action", "is unknown", "无此操作")))).await;
+        return written(&door, &visitor, &id, Some((fields, Problem::value("/action", "is unknown", "无此操作"))))
+            .await;
     };
     match door.ledger.submit(&visitor.asker.principal, &[proposal]).await {
         Ok(_) => Redirect::to(&format!("/customers/{}/grades", encode(&id))).into_response(),
@@ -79,7 +85,8 @@ fn add(data: &mut Value, name: &str, value: Option<String>) {
 
 async fn written(door: &Door, visitor: &Visitor, id: &str, refused: Option<(Fields, Problem)>) -> Response {
     let frame = &visitor.frame;
-    let answered = match visitor.read(door, "grade_audit", Some(id.to_owned()), |asked| asked.limit = STEPS_SHOWN).await {
+    let answered = match visitor.read(door, "grade_audit", Some(id.to_owned()), |asked| asked.limit = STEPS_SHOWN).await
+    {
         Ok(answered) => answered,
         // Who may propose but not read the trace must still learn what became of the proposal.
         Err(problem) => return layout::problem(frame, refused.map_or(problem, |(_, problem)| problem)),
@@ -156,7 +163,11 @@ fn open(lines: &[Value]) -> Option<Open> {
                     open.last = open.step >= *seats;
                 }
             }
-            "approved" | "rejected" | "withdrawn" if open.as_ref().is_some_and(|(open, _)| open.proposal == proposal) => open = None,
+            "approved" | "rejected" | "withdrawn"
+                if open.as_ref().is_some_and(|(open, _)| open.proposal == proposal) =>
+            {
+                open = None
+            }
             _ => {}
         }
     }
@@ -164,7 +175,8 @@ fn open(lines: &[Value]) -> Option<Open> {
 }
 
 fn table(door: &Door, frame: &Frame, lines: &[Value], answered: &Answered) -> Markup {
-    let indexes: BTreeMap<&str, u64> = lines.iter().filter_map(|line| Some((text(line, "id"), line.get("index")?.as_u64()?))).collect();
+    let indexes: BTreeMap<&str, u64> =
+        lines.iter().filter_map(|line| Some((text(line, "id"), line.get("index")?.as_u64()?))).collect();
     let heads = ["step", "who", "when", "change", "reason", "evidence", "policy-version", "entry", "hash", "proof"];
     html! {
         div.wide tabindex="0" role="region" aria-label=(frame.say("grade-trace")) { table.stack.trace {
@@ -251,13 +263,19 @@ fn chart(door: &Door, frame: &Frame, steps: &[Step]) -> Markup {
     let (first, last) = (steps.first().map_or(now, |step| step.at), steps.last().map_or(now, |step| step.at.max(now)));
     let span = last.micros().saturating_sub(first.micros()).max(1);
     let x = |at: Timestamp| LEFT + at.micros().saturating_sub(first.micros()).saturating_mul(RIGHT - LEFT) / span;
-    let row = |grade: &str| scale.iter().position(|other| other == grade).and_then(|row| i64::try_from(row).ok()).unwrap_or(0);
+    let row = |grade: &str| {
+        scale.iter().position(|other| other == grade).and_then(|row| i64::try_from(row).ok()).unwrap_or(0)
+    };
     let y = |grade: &str| TOP + row(grade) * ROW;
     let bottom = TOP + i64::try_from(scale.len()).unwrap_or(1) * ROW;
     let zone = door.ledger.state().world.ledger.zone;
     let mut path = String::new();
     for step in steps {
-        path.push_str(&if path.is_empty() { format!("M{} {}", x(step.at), y(&step.grade)) } else { format!("H{}V{}", x(step.at), y(&step.grade)) });
+        path.push_str(&if path.is_empty() {
+            format!("M{} {}", x(step.at), y(&step.grade))
+        } else {
+            format!("H{}V{}", x(step.at), y(&step.grade))
+        });
     }
     path.push_str(&format!("H{RIGHT}"));
     html! {
@@ -282,7 +300,8 @@ fn chart(door: &Door, frame: &Frame, steps: &[Step]) -> Markup {
 fn scale(door: &Door, now: Timestamp, steps: &[Step]) -> Vec<String> {
     let state = door.ledger.state();
     let set = policy::text_parameter(&state.world, None, now, "p.grade.credit_scale");
-    let mut scale: Vec<String> = set.split(',').map(|grade| grade.trim().to_owned()).filter(|grade| !grade.is_empty()).collect();
+    let mut scale: Vec<String> =
+        set.split(',').map(|grade| grade.trim().to_owned()).filter(|grade| !grade.is_empty()).collect();
     for step in steps {
         if !scale.contains(&step.grade) {
             scale.push(step.grade.clone());
@@ -364,10 +383,17 @@ mod tests {
         let proposed = line("proposed", json!({ "seats": ["regional", "general_manager"] }));
         let reviewed = line("reviewed", json!({ "verdict": "endorse" }));
         let of = |lines: &[Value]| open(lines).map(|open| (open.step, open.last));
-        assert_eq!(of(&[proposed.clone()]), Some((1, false)));
+        assert_eq!(of(std::slice::from_ref(&proposed)), Some((1, false)));
         assert_eq!(of(&[proposed.clone(), reviewed.clone()]), Some((2, true)));
-        assert_eq!(of(&[proposed.clone(), line("refused", json!({})), reviewed.clone(), line("approved", json!({}))]), None);
-        assert_eq!(of(&[proposed, line("withdrawn", json!({ "proposal": "P-0" }))]), Some((1, false)), "another proposal");
+        assert_eq!(
+            of(&[proposed.clone(), line("refused", json!({})), reviewed.clone(), line("approved", json!({}))]),
+            None
+        );
+        assert_eq!(
+            of(&[proposed, line("withdrawn", json!({ "proposal": "P-0" }))]),
+            Some((1, false)),
+            "another proposal"
+        );
     }
 
     #[test]
@@ -384,14 +410,30 @@ mod tests {
     #[test]
     fn a_form_becomes_the_event_its_button_names() {
         let fields = |action: &str| {
-            let pairs = [("action", action), ("proposal_id", "P-1"), ("step", "1"), ("to", "A"), ("opinion", " fine \r\n so ")];
+            let pairs =
+                [("action", action), ("proposal_id", "P-1"), ("step", "1"), ("to", "A"), ("opinion", " fine \r\n so ")];
             Fields(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
         };
         let made = |action: &str| proposal("C-1", &fields(action)).map(|proposal| (proposal.kind, proposal.data));
         let said = "fine \n so";
-        assert_eq!(made("endorse"), Some(("credit_grade.reviewed".into(), json!({ "proposal_id": "P-1", "step": 1, "verdict": "endorse", "opinion": said }))));
-        assert_eq!(made("approve"), Some(("credit_grade.approved".into(), json!({ "proposal_id": "P-1", "to": "A", "opinion": said }))));
-        assert_eq!(made("withdraw"), Some(("credit_grade.withdrawn".into(), json!({ "proposal_id": "P-1", "cause": "withdrawn", "note": said }))));
+        assert_eq!(
+            made("endorse"),
+            Some((
+                "credit_grade.reviewed".into(),
+                json!({ "proposal_id": "P-1", "step": 1, "verdict": "endorse", "opinion": said })
+            ))
+        );
+        assert_eq!(
+            made("approve"),
+            Some(("credit_grade.approved".into(), json!({ "proposal_id": "P-1", "to": "A", "opinion": said })))
+        );
+        assert_eq!(
+            made("withdraw"),
+            Some((
+                "credit_grade.withdrawn".into(),
+                json!({ "proposal_id": "P-1", "cause": "withdrawn", "note": said })
+            ))
+        );
         assert_eq!(made("delete"), None);
     }
 

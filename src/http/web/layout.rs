@@ -164,11 +164,15 @@ fn shown_as(frame: &Frame, door: &Door, name: &str, kind: Option<&Kind>, value: 
         Value::Bool(yes) => html! { (frame.language.choose(if *yes { ("yes", "是") } else { ("no", "否") })) },
         Value::Number(number) => match (inner, number.as_i64()) {
             (Some(Kind::Money | Kind::SignedMoney), Some(fen)) => html! { span.number { (yuan(fen)) } },
-            _ if name == "cumulative_amount" => html! { span.number { (number.as_i64().map(yuan).unwrap_or_default()) } },
+            _ if name == "cumulative_amount" => {
+                html! { span.number { (number.as_i64().map(yuan).unwrap_or_default()) } }
+            }
             _ => html! { span.number { (number) } },
         },
         Value::Array(values) if values.is_empty() => html! { span.none { (frame.say("no-value")) } },
-        Value::Array(values) => html! { ul.plain { @for value in values { li { (shown_as(frame, door, name, inner, value)) } } } },
+        Value::Array(values) => {
+            html! { ul.plain { @for value in values { li { (shown_as(frame, door, name, inner, value)) } } } }
+        }
         Value::Object(values) => html! {
             dl.inner { @for (name, value) in values {
                 div { dt { (words::label(frame.language, name)) } dd { (shown(frame, door, name, value)) } }

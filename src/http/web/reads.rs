@@ -23,10 +23,11 @@ pub(crate) async fn page(
 ) -> Response {
     let frame = &visitor.frame;
     let after = query.get("after").filter(|after| !after.is_empty()).cloned();
-    let answered = match visitor.read(&door, "access_log", Some(format!("customer/{id}")), |asked| asked.after = after).await {
-        Ok(answered) => answered,
-        Err(problem) => return layout::problem(frame, problem),
-    };
+    let answered =
+        match visitor.read(&door, "access_log", Some(format!("customer/{id}")), |asked| asked.after = after).await {
+            Ok(answered) => answered,
+            Err(problem) => return layout::problem(frame, problem),
+        };
     let empty = Vec::new();
     let items = answered.body.get("items").and_then(Value::as_array).unwrap_or(&empty);
     let cell = |item: &Value, name: &str| shown(frame, &door, name, item.get(name).unwrap_or(&Value::Null));
@@ -89,10 +90,11 @@ pub(crate) async fn timeline(
 ) -> Response {
     let frame = &visitor.frame;
     let after = query.get("after").filter(|after| !after.is_empty()).cloned();
-    let answered = match visitor.read(&door, "timeline", Some(format!("customer/{id}")), |asked| asked.after = after).await {
-        Ok(answered) => answered,
-        Err(problem) => return layout::problem(frame, problem),
-    };
+    let answered =
+        match visitor.read(&door, "timeline", Some(format!("customer/{id}")), |asked| asked.after = after).await {
+            Ok(answered) => answered,
+            Err(problem) => return layout::problem(frame, problem),
+        };
     let empty = Vec::new();
     let items = answered.body.get("items").and_then(Value::as_array).unwrap_or(&empty);
     let body = html! {

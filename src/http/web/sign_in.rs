@@ -18,7 +18,11 @@ use crate::http::web::layout;
 use crate::http::web::visitor::{Fields, Frame, Visitor, cookie, home, same, set_cookie};
 
 /// `GET /sign-in`: asks who it is.
-pub(crate) async fn page(State(door): State<Arc<Door>>, Ok(frame): Result<Frame, std::convert::Infallible>, query: Query<BTreeMap<String, String>>) -> Response {
+pub(crate) async fn page(
+    State(door): State<Arc<Door>>,
+    Ok(frame): Result<Frame, std::convert::Infallible>,
+    query: Query<BTreeMap<String, String>>,
+) -> Response {
     let back = home(query.get("back").map(String::as_str).unwrap_or_default());
     asked(&door, &frame, &back, &Fields::default(), None)
 }
@@ -45,7 +49,12 @@ pub(crate) async fn enter(
 }
 
 /// `POST /sign-out`: ends the session.
-pub(crate) async fn leave(State(door): State<Arc<Door>>, headers: HeaderMap, visitor: Visitor, fields: Fields) -> Response {
+pub(crate) async fn leave(
+    State(door): State<Arc<Door>>,
+    headers: HeaderMap,
+    visitor: Visitor,
+    fields: Fields,
+) -> Response {
     let Some(session) = visitor.asker.session.as_ref().filter(|_| visitor.sent(&fields)) else {
         return layout::problem(&visitor.frame, Problem::CrossSite);
     };

@@ -168,7 +168,9 @@ pub(crate) async fn purpose(State(_): State<Arc<Door>>, visitor: Visitor, fields
 
 /// Returns an address of this site, whatever was asked for.
 pub(crate) fn home(back: &str) -> String {
-    let own = back.starts_with('/') && !back.starts_with("//") && back.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let own = back.starts_with('/')
+        && !back.starts_with("//")
+        && back.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     if own { back.to_owned() } else { "/".to_owned() }
 }
 
