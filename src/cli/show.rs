@@ -1,6 +1,7 @@
 //! `dossier show`: reads a view with the rights of the token's holder; the reading is entered like any other.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
@@ -117,7 +118,7 @@ async fn read(
         asked.after.clone_from(&answer.next);
         let page = ledger.view(&principal, &asked).await?;
         let more = rows(&page.body);
-        if let Some(Value::Array(items)) = answer.body.get_mut("items") {
+        if let Some(Value::Array(items)) = Arc::make_mut(&mut answer.body).get_mut("items") {
             items.extend(more);
         }
         (answer.next, answer.position) = (page.next, page.position);
@@ -131,7 +132,7 @@ fn rows(body: &Value) -> Vec<Value> {
 
 /// The answer with where it stands, as the HTTP interface gives it.
 fn whole(answer: Answered) -> Value {
-    let mut fields = match answer.body {
+    let mut fields = match Arc::unwrap_or_clone(answer.body) {
         Value::Object(fields) => fields,
         other => Map::from_iter([("body".to_owned(), other)]),
     };

@@ -1,6 +1,6 @@
 //! The one read path: authorize, fold, redact, enter that it was read, and only then answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
@@ -87,7 +87,9 @@ pub enum AsOf {
 #[derive(Clone, Debug)]
 pub struct Answered {
     /// What is shown.
-    pub body: Value,
+    pub body: Arc<Value>,
+    /// The same as canonical JSON.
+    pub text: Arc<str>,
     /// The last index it reflects.
     pub position: u64,
     /// Where the next page begins.
@@ -161,6 +163,28 @@ impl From<ProofError> for ViewError {
 pub(crate) struct Views {
     register: Mutex<Register>,
     archives: Mutex<Archives>,
+    shown: Mutex<HashMap<Sameness, Arc<Rendered>>>,
+}
+
+/// All that what is shown of one customer's latest archive depends on, besides the policies this process runs with.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Sameness {
+    view: &'static str,
+    customer: CustomerId,
+    version: u64,
+    role: Role,
+    facts: Facts,
+    day: crate::clock::Date,
+    policies: usize,
+}
+
+/// What is shown, ready to leave, with what the redactor found out on the way.
+struct Rendered {
+    body: Arc<Value>,
+    text: Arc<str>,
+    seen: Seen,
+    next: Option<String>,
+    targets: Vec<String>,
 }
 
 /// The archives read last, bounded in number.
@@ -172,6 +196,8 @@ struct Archives {
 
 /// Archives kept in memory: some 10 KB each at most.
 const ARCHIVES_KEPT: usize = 4096;
+/// Redacted answers kept in memory; they are as large as archives.
+const SHOWN_KEPT: usize = 2048;
 /// Customers one access entry names at most (`design` §2).
 const CUSTOMERS_PER_ENTRY: usize = 64;
 const ATTEMPTS: usize = 32;
@@ -201,6 +227,7 @@ struct Recorded<'a> {
     seen: &'a Seen,
     position: u64,
     body: &'a Value,
+    text: &'a str,
 }
 
 /// What the subject of a question is.
@@ -283,8 +310,56 @@ impl Ledger {
             action: action(asked.mode),
             extra: request_facts(asked),
         };
+        let same = self.sameness(state, &reader, asked, subject, now);
+        let kept = same.as_ref().and_then(|same| shared.views.shown(same));
+        let rendered = match kept {
+            Some(kept) => kept,
+            None => {
+                let rendered = Arc::new(self.render(&reader, state, end, now, asked, subject)?);
+                if let Some(same) = same {
+                    shared.views.keep_shown(same, &rendered);
+                }
+                rendered
+            }
+        };
+        let Rendered { body, text, seen, next, targets } = rendered.as_ref();
+        let position = end.saturating_sub(1);
+        // A reading of the list alone, and of proofs, leaves no entry.
+        let quiet =
+            seen.classes.iter().all(|class| *class == Class::C0) && seen.opened.is_empty() && asked.mode == Mode::View;
+        let recording = (!quiet).then(|| {
+            let actor = Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() };
+            let read = Recorded { principal, actor: &actor, asked, subject, targets, seen, position, body, text };
+            let (accesses, customers) = shared.accesses(&read);
+            let basis = Basis::of(&state.world, Some(&principal.employee), &customers);
+            (accesses, basis, state.world.date(now))
+        });
+        let masked = seen.masked.iter().cloned().collect();
+        let answered = Answered {
+            body: body.clone(),
+            text: text.clone(),
+            position,
+            next: next.clone(),
+            role: held.role,
+            masked,
+            recorded: Vec::new(),
+        };
+        Ok(Composed { answered, recording })
+    }
+
+    /// Folds and redacts.
+    fn render(
+        &self,
+        reader: &Reader<'_>,
+        state: &State,
+        end: u64,
+        now: Timestamp,
+        asked: &Asked,
+        subject: &Subject,
+    ) -> Result<Rendered, ViewError> {
+        let shared = &self.shared;
         let open = |seal: &str, at: &projection::SealedAt| shared.open_seal(seal, &at.id, &at.kind, &at.pointer);
-        let mut sight = Sight::new(&reader, &open, asked.reveal);
+        let mut sight = Sight::new(reader, &open, asked.reveal);
         sight.turn_to(subject.customer.as_ref());
         let Built { node, next, targets } = self.build(state, end, now, asked, subject, &mut sight)?;
         let node = match &subject.customer {
@@ -294,30 +369,37 @@ impl Ledger {
         let mut body = sight.show(&node);
         // What is hashed is canonical, and so is what is sent.
         body.sort_all_objects();
-        let seen = std::mem::take(&mut sight.seen);
-        let position = end.saturating_sub(1);
-        // A reading of the list alone, and of proofs, leaves no entry.
-        let quiet =
-            seen.classes.iter().all(|class| *class == Class::C0) && seen.opened.is_empty() && asked.mode == Mode::View;
-        let recording = (!quiet).then(|| {
-            let actor = Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() };
-            let read = Recorded {
-                principal,
-                actor: &actor,
-                asked,
-                subject,
-                targets: &targets,
-                seen: &seen,
-                position,
-                body: &body,
-            };
-            let (accesses, customers) = shared.accesses(&read);
-            let basis = Basis::of(&state.world, Some(&principal.employee), &customers);
-            (accesses, basis, state.world.date(now))
-        });
-        let masked = seen.masked.iter().cloned().collect();
-        let answered = Answered { body, position, next, role: held.role, masked, recorded: Vec::new() };
-        Ok(Composed { answered, recording })
+        let text = body.to_string().into();
+        Ok(Rendered { body: Arc::new(body), text, seen: std::mem::take(&mut sight.seen), next, targets })
+    }
+
+    /// What an answer depends on, where it is one that may be kept: a customer's latest card or archive, masked.
+    fn sameness(
+        &self,
+        state: &State,
+        reader: &Reader<'_>,
+        asked: &Asked,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Option<Sameness> {
+        let customer = subject.customer.as_ref()?;
+        if !matches!(asked.view.key, "archive" | "card")
+            || asked.reveal
+            || asked.as_of != AsOf::Latest
+            || asked.mode != Mode::View
+        {
+            return None;
+        }
+        let facts = relation::facts(reader.world, reader.principal, reader.member, reader.held, Some(customer));
+        Some(Sameness {
+            view: asked.view.key,
+            customer: customer.clone(),
+            version: state.heads.get(&customer.stream())?.version,
+            role: reader.held.role,
+            facts: facts.with(reader.extra),
+            day: state.world.date(now),
+            policies: state.world.policy.adopted.len(),
+        })
     }
 
     async fn deny(
@@ -445,6 +527,21 @@ impl Ledger {
         shared.save_register(size);
         shared.shelf.store().flush().map_err(|_| ViewError::Store)?;
         Ok(size)
+    }
+}
+
+impl Views {
+    fn shown(&self, same: &Sameness) -> Option<Arc<Rendered>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).get(same).cloned()
+    }
+
+    fn keep_shown(&self, same: Sameness, rendered: &Arc<Rendered>) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        // Starting over when full costs each answer one more rendering and needs no bookkeeping on the way.
+        if shown.len() >= SHOWN_KEPT {
+            shown.clear();
+        }
+        shown.insert(same, rendered.clone());
     }
 }
 
@@ -1068,7 +1165,7 @@ impl Shared {
 
     /// The access entries of an answer, at most 64 customers each, and the customers the decision rests on.
     fn accesses(&self, read: &Recorded<'_>) -> (Vec<Access>, Vec<CustomerId>) {
-        let Recorded { principal, actor, asked, subject, targets, seen, position, body } = *read;
+        let Recorded { principal, actor, asked, subject, targets, seen, position, body, text } = *read;
         let mut customers: Vec<CustomerId> = seen.customers.clone();
         customers.extend(subject.customer.clone());
         customers.sort();
@@ -1084,7 +1181,7 @@ impl Shared {
             }
             hashed = Some(sealed.to_string());
         }
-        let text = hashed.unwrap_or_else(|| body.to_string());
+        let text = hashed.as_deref().unwrap_or(text);
         let query: Vec<String> = asked.filters.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let cut = |text: &str, most: usize| text.chars().filter(|c| !c.is_control()).take(most).collect::<String>();
         let groups: Vec<&[CustomerId]> =

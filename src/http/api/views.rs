@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::clock::Timestamp;
 use crate::domain::audit::Mode;
@@ -59,7 +59,7 @@ pub(crate) async fn answer(
     let headers = headers(&answered);
     let mut response = match format {
         Format::Whole => api::json(&answered.body),
-        Format::Json => api::json(&with_place(answered)),
+        Format::Json => ([(CONTENT_TYPE, "application/json")], with_place(&answered)).into_response(),
         Format::Csv => table(view, answered)?,
     };
     response.headers_mut().extend(headers);
@@ -163,19 +163,20 @@ fn limit(text: &str) -> Result<usize, Problem> {
 /// Adds to an answer where in the ledger it stands and where it goes on.
 ///
 /// What the access entry's content hash is of is the answer without these three.
-fn with_place(answered: Answered) -> Value {
-    let mut body = match answered.body {
-        Value::Object(body) => body,
-        other => Map::from_iter([("items".to_owned(), other)]),
-    };
-    body.insert("position".into(), answered.position.into());
-    if let Some(next) = answered.next {
-        body.insert("next".into(), next.into());
+fn with_place(answered: &Answered) -> String {
+    let mut place = json!({ "position": answered.position });
+    if let Some(next) = &answered.next {
+        place["next"] = json!(next);
     }
     if !answered.masked.is_empty() {
-        body.insert("masked".into(), answered.masked.into());
+        place["masked"] = json!(answered.masked);
     }
-    Value::Object(body)
+    let place = place.to_string();
+    // Two objects written as one: the answer as it was hashed, then its place.
+    match answered.text.strip_suffix('}') {
+        Some("{") | None => place,
+        Some(text) => format!("{text},{}", place.strip_prefix('{').unwrap_or_default()),
+    }
 }
 
 /// Says under which role it was read and which entries record that.
@@ -299,7 +300,8 @@ mod tests {
 
     fn answered(body: Value) -> Answered {
         Answered {
-            body,
+            text: body.to_string().into(),
+            body: Arc::new(body),
             position: 41,
             next: Some("C-2".into()),
             role: Role::Auditor,
@@ -310,7 +312,8 @@ mod tests {
 
     #[test]
     fn an_answer_says_where_it_stands_and_where_it_goes_on() {
-        let body = with_place(answered(json!({ "items": [] })));
+        let body = with_place(&answered(json!({ "items": [] })));
+        let body: Value = serde_json::from_str(&body).unwrap();
         assert_eq!(body, json!({ "items": [], "position": 41, "next": "C-2", "masked": ["phone"] }));
         let headers = headers(&answered(json!({})));
         assert_eq!(

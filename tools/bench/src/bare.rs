@@ -27,27 +27,22 @@ pub fn serve(file: &Path) -> anyhow::Result<()> {
         .open(file)
         .with_context(|| format!("cannot create {}", file.display()))?;
     let (sender, waiting) = mpsc::channel();
-    std::thread::Builder::new()
-        .name("writer".to_owned())
-        .spawn(move || {
-            // Answering on without the disk would measure something else, so a failed write ends the whole process.
-            if write_groups(file, &waiting).is_err() {
-                std::process::exit(1);
-            }
-        })?;
+    std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
+        // Answering on without the disk would measure something else, so a failed write ends the whole process.
+        if write_groups(file, &waiting).is_err() {
+            std::process::exit(1);
+        }
+    })?;
     let router = Router::new()
         .route("/readyz", get(async || StatusCode::OK))
         .fallback(keep)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(sender);
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(async {
-            let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-            announce(listener.local_addr()?);
-            Ok(axum::serve(listener, router).await?)
-        })
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        announce(listener.local_addr()?);
+        Ok(axum::serve(listener, router).await?)
+    })
 }
 
 /// A body that waits for its group, and the place to answer once it is durable.
@@ -56,14 +51,9 @@ struct Waiting {
     durable: oneshot::Sender<u64>,
 }
 
-async fn keep(
-    State(writer): State<mpsc::Sender<Waiting>>,
-    body: Bytes,
-) -> Result<(StatusCode, String), StatusCode> {
+async fn keep(State(writer): State<mpsc::Sender<Waiting>>, body: Bytes) -> Result<(StatusCode, String), StatusCode> {
     let (durable, answer) = oneshot::channel();
-    writer
-        .send(Waiting { body, durable })
-        .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    writer.send(Waiting { body, durable }).map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     let number = answer.await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     Ok((StatusCode::CREATED, format!("{{\"index\":{number}}}")))
 }
@@ -93,10 +83,7 @@ fn write_groups(mut file: File, waiting: &mpsc::Receiver<Waiting>) -> std::io::R
     Ok(())
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "the parent learns the port from this line"
-)]
+#[expect(clippy::print_stdout, reason = "the parent learns the port from this line")]
 fn announce(address: std::net::SocketAddr) {
     println!("listening on http://{address}");
 }
@@ -128,10 +115,7 @@ mod tests {
         drop(sender);
         write_groups(File::create_new(&path).unwrap(), &waiting).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"one two three");
-        let numbers: Vec<_> = answers
-            .into_iter()
-            .map(|a| a.blocking_recv().unwrap())
-            .collect();
+        let numbers: Vec<_> = answers.into_iter().map(|a| a.blocking_recv().unwrap()).collect();
         assert_eq!(numbers, [0, 1, 2]);
     }
 }

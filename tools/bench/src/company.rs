@@ -36,40 +36,21 @@ impl Company {
     /// When the file or an answer is not as documented, or nobody in it is a salesperson with customers.
     pub fn meet(data: &Path, address: SocketAddr, purpose: &str) -> anyhow::Result<Self> {
         let path = data.join("demo-users.json");
-        let users =
-            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let users: Vec<User> = serde_json::from_slice(&users)
-            .with_context(|| format!("{} is not a list of sign-ins", path.display()))?;
-        let auditor_token = users
-            .iter()
-            .find(|user| user.role.contains("audit"))
-            .map(|user| user.token.clone());
+        let users = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let users: Vec<User> =
+            serde_json::from_slice(&users).with_context(|| format!("{} is not a list of sign-ins", path.display()))?;
+        let auditor_token = users.iter().find(|user| user.role.contains("audit")).map(|user| user.token.clone());
         let mut sellers = Vec::new();
         for user in users.into_iter().filter(|user| user.role == "salesperson") {
             let target = format!("/v1/customers?owner={}&limit=200", user.employee);
             let list: CustomerList = get(address, &target, &user.token, purpose)?;
-            let customers: Vec<_> = list
-                .items
-                .into_iter()
-                .map(|item| item.customer_id)
-                .collect();
+            let customers: Vec<_> = list.items.into_iter().map(|item| item.customer_id).collect();
             if !customers.is_empty() {
-                sellers.push(Seller {
-                    employee: user.employee,
-                    token: user.token,
-                    customers,
-                });
+                sellers.push(Seller { employee: user.employee, token: user.token, customers });
             }
         }
-        anyhow::ensure!(
-            !sellers.is_empty(),
-            "no salesperson with customers in {}",
-            path.display()
-        );
-        Ok(Self {
-            sellers,
-            auditor_token,
-        })
+        anyhow::ensure!(!sellers.is_empty(), "no salesperson with customers in {}", path.display());
+        Ok(Self { sellers, auditor_token })
     }
 
     /// Returns a company that no server knows, for driving the bare limit alone with requests of the same size.
@@ -78,15 +59,10 @@ impl Company {
             .map(|seller| Seller {
                 employee: format!("E-{}", 101 + seller),
                 token: format!("{seller:0>43}"),
-                customers: (0..100)
-                    .map(|customer| format!("C-{:05}", seller * 100 + customer))
-                    .collect(),
+                customers: (0..100).map(|customer| format!("C-{:05}", seller * 100 + customer)).collect(),
             })
             .collect();
-        Self {
-            sellers,
-            auditor_token: None,
-        }
+        Self { sellers, auditor_token: None }
     }
 
     /// Returns `clients` connections that record one contact per request, no two the same within a round of theirs.
@@ -94,9 +70,7 @@ impl Company {
         self.shape(clients, 201, |seller, customers, words| {
             (0..REQUESTS_PER_CLIENT)
                 .zip(customers.iter().cycle())
-                .map(|(_, customer)| {
-                    post(seller, &contact(seller, customer, now, words).to_string())
-                })
+                .map(|(_, customer)| post(seller, &contact(seller, customer, now, words).to_string()))
                 .collect()
         })
     }
@@ -107,11 +81,8 @@ impl Company {
             let mut customers = customers.iter().cycle();
             (0..BATCHES_PER_CLIENT)
                 .map(|_| {
-                    let events: Vec<_> = customers
-                        .by_ref()
-                        .take(batch)
-                        .map(|customer| contact(seller, customer, now, words))
-                        .collect();
+                    let events: Vec<_> =
+                        customers.by_ref().take(batch).map(|customer| contact(seller, customer, now, words)).collect();
                     post(seller, &serde_json::Value::from(events).to_string())
                 })
                 .collect()
@@ -146,25 +117,13 @@ impl Company {
             .zip(self.sellers.iter().cycle())
             .map(|(client, seller)| {
                 let round = client / self.sellers.len();
-                let rounds = clients
-                    .div_ceil(self.sellers.len())
-                    .min(seller.customers.len());
-                let own: Vec<_> = seller
-                    .customers
-                    .iter()
-                    .skip(round % rounds)
-                    .step_by(rounds)
-                    .collect();
-                let mut words = Words {
-                    state: client as u64,
-                };
+                let rounds = clients.div_ceil(self.sellers.len()).min(seller.customers.len());
+                let own: Vec<_> = seller.customers.iter().skip(round % rounds).step_by(rounds).collect();
+                let mut words = Words { state: client as u64 };
                 Arc::from(requests(seller, &own, &mut words))
             })
             .collect();
-        Shape {
-            connections,
-            expected,
-        }
+        Shape { connections, expected }
     }
 }
 
@@ -178,11 +137,9 @@ pub fn get<T: serde::de::DeserializeOwned>(
     token: &str,
     purpose: &str,
 ) -> anyhow::Result<T> {
-    let headers = format!(
-        "Authorization: Bearer {token}\r\nDossier-Purpose: {purpose}\r\nAccept: application/json\r\n"
-    );
-    let (status, body) =
-        load::fetch(address, target, &headers).with_context(|| format!("cannot get {target}"))?;
+    let headers =
+        format!("Authorization: Bearer {token}\r\nDossier-Purpose: {purpose}\r\nAccept: application/json\r\n");
+    let (status, body) = load::fetch(address, target, &headers).with_context(|| format!("cannot get {target}"))?;
     let shown = || String::from_utf8_lossy(body.get(..600).unwrap_or(&body)).into_owned();
     anyhow::ensure!(status == 200, "GET {target} answered {status}: {}", shown());
     serde_json::from_slice(&body).with_context(|| format!("GET {target} answered {}", shown()))
@@ -221,11 +178,7 @@ impl Words {
 
     fn pick(&mut self, from: &[&'static str]) -> &'static str {
         let index = self.next() % from.len() as u64;
-        usize::try_from(index)
-            .ok()
-            .and_then(|index| from.get(index))
-            .copied()
-            .unwrap_or_default()
+        usize::try_from(index).ok().and_then(|index| from.get(index)).copied().unwrap_or_default()
     }
 
     /// A report of some forty Chinese characters and figures, three bytes each.
@@ -240,12 +193,7 @@ impl Words {
     }
 }
 
-fn contact(
-    seller: &Seller,
-    customer: &str,
-    now: DateTime<Utc>,
-    words: &mut Words,
-) -> serde_json::Value {
+fn contact(seller: &Seller, customer: &str, now: DateTime<Utc>, words: &mut Words) -> serde_json::Value {
     json!({
         "type": "contact.recorded",
         "subject": format!("contact/{customer}"),
@@ -272,38 +220,9 @@ fn post(seller: &Seller, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-const WHO: &[&str] = &[
-    "采购部",
-    "财务部",
-    "仓库",
-    "工程部",
-    "总经理办公室",
-    "项目部",
-    "质检部",
-    "销售部",
-];
-const WHAT: &[&str] = &[
-    "询问",
-    "确认",
-    "要求调整",
-    "退回",
-    "同意",
-    "推迟",
-    "催促",
-    "核对",
-    "补充说明",
-];
-const OF: &[&str] = &[
-    "订单",
-    "报价单",
-    "对账单",
-    "到货数量",
-    "付款计划",
-    "样品",
-    "合同附件",
-    "检验报告",
-    "发票",
-];
+const WHO: &[&str] = &["采购部", "财务部", "仓库", "工程部", "总经理办公室", "项目部", "质检部", "销售部"];
+const WHAT: &[&str] = &["询问", "确认", "要求调整", "退回", "同意", "推迟", "催促", "核对", "补充说明"];
+const OF: &[&str] = &["订单", "报价单", "对账单", "到货数量", "付款计划", "样品", "合同附件", "检验报告", "发票"];
 
 /// How many different requests a connection sends before it starts again.
 const REQUESTS_PER_CLIENT: usize = 64;
@@ -320,11 +239,7 @@ mod tests {
         let mut company = Company::invented();
         company.sellers.truncate(2);
         let shape = company.readings(4, "p");
-        let mut targets: Vec<_> = shape
-            .connections
-            .iter()
-            .flat_map(|list| list.iter())
-            .collect();
+        let mut targets: Vec<_> = shape.connections.iter().flat_map(|list| list.iter()).collect();
         assert_eq!(targets.len(), 200);
         targets.sort();
         targets.dedup();
@@ -337,12 +252,7 @@ mod tests {
         company.sellers.truncate(1);
         company.sellers[0].customers.truncate(3);
         let shape = company.proposals(64, DateTime::UNIX_EPOCH);
-        assert!(
-            shape
-                .connections
-                .iter()
-                .all(|requests| requests.len() == REQUESTS_PER_CLIENT)
-        );
+        assert!(shape.connections.iter().all(|requests| requests.len() == REQUESTS_PER_CLIENT));
     }
 
     #[test]

@@ -18,10 +18,7 @@ pub struct Figure {
 
 impl Figure {
     /// Prints the figure as one line on standard output.
-    #[expect(
-        clippy::print_stdout,
-        reason = "the figures are what this program is for"
-    )]
+    #[expect(clippy::print_stdout, reason = "the figures are what this program is for")]
     pub fn print(mut self) -> anyhow::Result<()> {
         self.value = rounded(self.value);
         round_all(&mut self.of);
@@ -31,10 +28,7 @@ impl Figure {
 }
 
 /// Tells whoever waits what is being done.
-#[expect(
-    clippy::print_stderr,
-    reason = "progress; standard output is for figures alone"
-)]
+#[expect(clippy::print_stderr, reason = "progress; standard output is for figures alone")]
 pub fn progress(words: &str) {
     eprintln!("{words}");
 }
@@ -53,14 +47,8 @@ pub fn slope(points: &[(f64, f64)]) -> f64 {
     let count = points.len() as f64;
     let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;
     let mean_y = points.iter().map(|(_, y)| y).sum::<f64>() / count;
-    let across = points
-        .iter()
-        .map(|(x, y)| (x - mean_x) * (y - mean_y))
-        .sum::<f64>();
-    let along = points
-        .iter()
-        .map(|(x, _)| (x - mean_x).powi(2))
-        .sum::<f64>();
+    let across = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum::<f64>();
+    let along = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum::<f64>();
     if along > 0.0 { across / along } else { 0.0 }
 }
 
@@ -72,9 +60,7 @@ fn rounded(value: f64) -> f64 {
 fn round_all(value: &mut Value) {
     match value {
         Value::Number(number) if number.is_f64() => {
-            *value = number
-                .as_f64()
-                .map_or(Value::Null, |number| rounded(number).into());
+            *value = number.as_f64().map_or(Value::Null, |number| rounded(number).into());
         }
         Value::Array(items) => items.iter_mut().for_each(round_all),
         Value::Object(members) => members.values_mut().for_each(round_all),
@@ -103,9 +89,6 @@ mod tests {
     fn only_measured_numbers_are_rounded() {
         let mut value = serde_json::json!({"a": [1234.567], "count": 1_234_567});
         round_all(&mut value);
-        assert_eq!(
-            value,
-            serde_json::json!({"a": [1235.0], "count": 1_234_567})
-        );
+        assert_eq!(value, serde_json::json!({"a": [1235.0], "count": 1_234_567}));
     }
 }

@@ -51,36 +51,22 @@ impl Growth<'_> {
     }
 
     /// Grows it in ten steps and returns what was resident after each, by size.
-    async fn grow(
-        &self,
-        server: &Process,
-        company: &Company,
-    ) -> anyhow::Result<Vec<(u64, Memory)>> {
+    async fn grow(&self, server: &Process, company: &Company) -> anyhow::Result<Vec<(u64, Memory)>> {
         let start = self.size(server, company)?;
         let mut memory = vec![(start, server.memory()?)];
         let batch = u64::try_from(self.batch)?;
         for step in 1..=GROWTH_STEPS {
             let goal = start + self.events.saturating_sub(start) * step / GROWTH_STEPS;
             let missing = goal.saturating_sub(self.size(server, company)?);
-            let span = Span {
-                warm_up: Duration::ZERO,
-                measured: STEP_LIMIT,
-                requests_max: missing.div_ceil(batch),
-            };
+            let span = Span { warm_up: Duration::ZERO, measured: STEP_LIMIT, requests_max: missing.div_ceil(batch) };
             let shape = company.batches(GROWTH_CLIENTS, self.batch, Utc::now());
             let outcome = load::run(server, &shape, span).await?;
             if let Some(error) = outcome.first_error {
-                anyhow::bail!(
-                    "{} of the batches failed, the first with {error}",
-                    outcome.errors
-                );
+                anyhow::bail!("{} of the batches failed, the first with {error}", outcome.errors);
             }
             let settled = server.settle(SETTLE_LIMIT).await?;
             let size = self.size(server, company)?;
-            anyhow::ensure!(
-                size >= goal,
-                "the ledger stopped growing at {size} of {goal} entries"
-            );
+            anyhow::ensure!(size >= goal, "the ledger stopped growing at {size} of {goal} entries");
             let now = server.memory()?;
             #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
             let per_second = outcome.per_second * batch as f64;
@@ -101,19 +87,12 @@ impl Growth<'_> {
         let Some(token) = &company.auditor_token else {
             anyhow::bail!("the demo company has no auditor, and nobody else is shown whole entries")
         };
-        let mut sample = Sample {
-            entries: 0,
-            bytes: 0,
-        };
+        let mut sample = Sample { entries: 0, bytes: 0 };
         for number in 0..SAMPLE_ENTRIES.min(size) {
             let index = size * number / SAMPLE_ENTRIES.min(size);
             let target = format!("/v1/entries/{index}");
             let answer: Value = company::get(server.address, &target, token, self.purpose)?;
-            let entry = if answer.get("specversion").is_some() {
-                Some(&answer)
-            } else {
-                answer.get("entry")
-            };
+            let entry = if answer.get("specversion").is_some() { Some(&answer) } else { answer.get("entry") };
             let bytes = match entry {
                 Some(Value::String(text)) => text.len(),
                 Some(whole) if whole.get("salt").is_some() => serde_json::to_vec(whole)?.len(),
@@ -173,15 +152,8 @@ impl Growth<'_> {
             .filter(|(size, _)| *size * 2 >= *last)
             .map(|(size, memory)| (float(*size), float(memory.resident)))
             .collect();
-        let samples: Vec<_> = grown
-            .iter()
-            .map(|(size, memory)| json!({"entries": size, "memory": memory}))
-            .collect();
-        let most = grown
-            .iter()
-            .map(|(_, memory)| memory.peak)
-            .max()
-            .unwrap_or(0);
+        let samples: Vec<_> = grown.iter().map(|(size, memory)| json!({"entries": size, "memory": memory})).collect();
+        let most = grown.iter().map(|(_, memory)| memory.peak).max().unwrap_or(0);
         let memory = Figure {
             figure: "events_memory",
             value: float(most) / 1e6,
@@ -204,11 +176,7 @@ impl Growth<'_> {
         let mut server = self.serve()?;
         for _ in 0..STARTS {
             let shape = company.proposals(64, Utc::now());
-            let span = Span {
-                warm_up: Duration::ZERO,
-                measured: KILL_AFTER * 2,
-                requests_max: u64::MAX,
-            };
+            let span = Span { warm_up: Duration::ZERO, measured: KILL_AFTER * 2, requests_max: u64::MAX };
             let kill = async {
                 tokio::time::sleep(KILL_AFTER).await;
                 server.kill()
@@ -216,10 +184,7 @@ impl Growth<'_> {
             // The load's own end is a crowd of broken connections.
             let (outcome, killed) = tokio::join!(load::run(&server, &shape, span), kill);
             killed?;
-            anyhow::ensure!(
-                outcome?.requests > 0,
-                "nothing was recorded before the kill"
-            );
+            anyhow::ensure!(outcome?.requests > 0, "nothing was recorded before the kill");
             drop(server);
             server = self.serve()?;
             starts.push(server.ready_after.as_secs_f64());
@@ -237,17 +202,11 @@ impl Growth<'_> {
     /// Times an offline verb over the whole ledger.
     async fn tell_verb(&self, figure: &'static str, verb: &str, goal: u64) -> anyhow::Result<()> {
         let server = self.serve()?;
-        let size = self.size(
-            &server,
-            &Company::meet(self.data, server.address, self.purpose)?,
-        )?;
+        let size = self.size(&server, &Company::meet(self.data, server.address, self.purpose)?)?;
         server.stop(STOP_LIMIT)?;
         progress(&format!("dossier {verb} over {size} entries"));
-        let (took, printed) = process::run(
-            self.program,
-            [verb.as_ref(), "--data".as_ref(), self.data.as_os_str()],
-        )
-        .await?;
+        let (took, printed) =
+            process::run(self.program, [verb.as_ref(), "--data".as_ref(), self.data.as_os_str()]).await?;
         let last_line = printed.lines().last().unwrap_or_default().to_owned();
         let figure = Figure {
             figure,
@@ -296,10 +255,7 @@ fn allocated_bytes(path: &Path) -> std::io::Result<u64> {
     Ok(bytes)
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "bytes and entries stay far below 2^53"
-)]
+#[expect(clippy::cast_precision_loss, reason = "bytes and entries stay far below 2^53")]
 fn float(count: u64) -> f64 {
     count as f64
 }

@@ -67,10 +67,7 @@ pub struct Outcome {
 /// # Errors
 /// When the server's CPU time cannot be read. Failing requests are no error here; they are counted.
 pub async fn run(server: &Process, shape: &Shape, span: Span) -> anyhow::Result<Outcome> {
-    let control = Arc::new(Control {
-        phase: AtomicU8::new(WARM_UP),
-        left: AtomicU64::new(span.requests_max),
-    });
+    let control = Arc::new(Control { phase: AtomicU8::new(WARM_UP), left: AtomicU64::new(span.requests_max) });
     let mut clients = JoinSet::new();
     for requests in &shape.connections {
         let client = Client {
@@ -93,14 +90,9 @@ pub async fn run(server: &Process, shape: &Shape, span: Span) -> anyhow::Result<
     let seconds = started.elapsed().as_secs_f64();
     let server_cpu = server.cpu_seconds()? - server_before;
     let client_cpu = thread_cpu_seconds() - client_before;
-    if tokio::time::timeout(LAST_ANSWER, tally.gather(&mut clients))
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(LAST_ANSWER, tally.gather(&mut clients)).await.is_err() {
         let unanswered = u64::try_from(clients.len())?;
-        tally.fail(unanswered, || {
-            format!("{unanswered} requests unanswered after {LAST_ANSWER:?}")
-        });
+        tally.fail(unanswered, || format!("{unanswered} requests unanswered after {LAST_ANSWER:?}"));
     }
     Ok(tally.outcome(seconds, server_cpu, client_cpu))
 }
@@ -119,9 +111,7 @@ pub fn ready(address: SocketAddr) -> bool {
 pub fn fetch(address: SocketAddr, target: &str, headers: &str) -> std::io::Result<(u16, Vec<u8>)> {
     let mut stream = std::net::TcpStream::connect_timeout(&address, LAST_ANSWER)?;
     stream.set_read_timeout(Some(LAST_ANSWER))?;
-    stream.write_all(
-        format!("GET {target} HTTP/1.0\r\nHost: 127.0.0.1\r\n{headers}\r\n").as_bytes(),
-    )?;
+    stream.write_all(format!("GET {target} HTTP/1.0\r\nHost: 127.0.0.1\r\n{headers}\r\n").as_bytes())?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
     let head = head_bytes(&answer).ok_or_else(malformed)?;
@@ -154,10 +144,7 @@ struct Tally {
 impl Client {
     /// Sends and receives until the load is over, connecting again a few times when the connection breaks.
     async fn drive(self) -> Tally {
-        let mut tally = Tally {
-            latencies_us: Vec::with_capacity(1 << 12),
-            ..Tally::default()
-        };
+        let mut tally = Tally { latencies_us: Vec::with_capacity(1 << 12), ..Tally::default() };
         for _ in 0..CONNECTIONS_MAX {
             match self.converse(&mut tally).await {
                 Ok(()) => break,
@@ -181,14 +168,10 @@ impl Client {
             if answer.status != self.expected {
                 let shown = answer.bytes.min(answer.head + ERROR_BYTES_SHOWN);
                 let body = buffer.get(answer.head..shown).unwrap_or_default();
-                tally.fail(1, || {
-                    format!("{}: {}", answer.status, String::from_utf8_lossy(body))
-                });
+                tally.fail(1, || format!("{}: {}", answer.status, String::from_utf8_lossy(body)));
             } else if self.control.phase.load(Ordering::Relaxed) == MEASURED {
                 let latency_us = sent_at.elapsed().as_micros();
-                tally
-                    .latencies_us
-                    .push(u32::try_from(latency_us).unwrap_or(u32::MAX));
+                tally.latencies_us.push(u32::try_from(latency_us).unwrap_or(u32::MAX));
             }
         }
         Ok(())
@@ -199,12 +182,7 @@ impl Control {
     /// Takes leave to send one more request.
     fn take(&self) -> bool {
         self.phase.load(Ordering::Relaxed) != OVER
-            && self
-                .left
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                    left.checked_sub(1)
-                })
-                .is_ok()
+            && self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
     }
 }
 
@@ -238,11 +216,7 @@ impl Tally {
         let requests = u32::try_from(count).unwrap_or(u32::MAX);
         // Nothing per success is told where there was none.
         let per = |total: f64| {
-            if requests == 0 {
-                0.0
-            } else {
-                total * 1e6 / f64::from(requests)
-            }
+            if requests == 0 { 0.0 } else { total * 1e6 / f64::from(requests) }
         };
         Outcome {
             per_second: f64::from(requests) / seconds,
@@ -279,20 +253,14 @@ async fn receive(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Resul
             }
             buffer.resize(filled * 2, 0);
         }
-        let read = stream
-            .read(buffer.get_mut(filled..).unwrap_or_default())
-            .await?;
+        let read = stream.read(buffer.get_mut(filled..).unwrap_or_default()).await?;
         if read == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
         filled += read;
         if let Some(answer) = parse(buffer.get(..filled).unwrap_or_default())? {
             // One request is under way at a time: more than its answer is none of ours.
-            return if answer.bytes == filled {
-                Ok(answer)
-            } else {
-                Err(malformed())
-            };
+            return if answer.bytes == filled { Ok(answer) } else { Err(malformed()) };
         }
     }
 }
@@ -304,12 +272,7 @@ fn parse(received: &[u8]) -> std::io::Result<Option<Answer>> {
     };
     let status = status(received).ok_or_else(malformed)?;
     let mut length = None;
-    for line in received
-        .get(..head)
-        .unwrap_or_default()
-        .split(|byte| *byte == b'\n')
-        .skip(1)
-    {
+    for line in received.get(..head).unwrap_or_default().split(|byte| *byte == b'\n').skip(1) {
         let Some(colon) = memchr::memchr(b':', line) else {
             continue;
         };
@@ -319,21 +282,11 @@ fn parse(received: &[u8]) -> std::io::Result<Option<Answer>> {
             length = Some(number(value, 10).ok_or_else(malformed)?);
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             let bytes = chunked_end(received, head)?;
-            return Ok(bytes.map(|bytes| Answer {
-                status,
-                head,
-                bytes,
-            }));
+            return Ok(bytes.map(|bytes| Answer { status, head, bytes }));
         }
     }
-    let bytes = length
-        .and_then(|length| head.checked_add(length))
-        .ok_or_else(malformed)?;
-    Ok((received.len() >= bytes).then_some(Answer {
-        status,
-        head,
-        bytes,
-    }))
+    let bytes = length.and_then(|length| head.checked_add(length)).ok_or_else(malformed)?;
+    Ok((received.len() >= bytes).then_some(Answer { status, head, bytes }))
 }
 
 /// Returns where the chunked body from `start` ends; nothing when more must come. Trailers are not understood.
@@ -372,18 +325,12 @@ fn number(digits: &[u8], radix: u32) -> Option<usize> {
 }
 
 fn malformed() -> std::io::Error {
-    std::io::Error::new(
-        std::io::ErrorKind::InvalidData,
-        "the answer is not the HTTP expected",
-    )
+    std::io::Error::new(std::io::ErrorKind::InvalidData, "the answer is not the HTTP expected")
 }
 
 fn thread_cpu_seconds() -> f64 {
     let time = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a process does not run for 2^53 seconds or nanoseconds"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "a process does not run for 2^53 seconds or nanoseconds")]
     let seconds = time.tv_sec as f64 + time.tv_nsec as f64 / 1e9;
     seconds
 }
@@ -415,18 +362,13 @@ mod tests {
             assert_eq!(parse(&received[..cut]).unwrap(), None, "cut at {cut}");
         }
         let bytes = received.len();
-        let answer = Answer {
-            status: 201,
-            head: bytes - 5,
-            bytes,
-        };
+        let answer = Answer { status: 201, head: bytes - 5, bytes };
         assert_eq!(parse(received).unwrap(), Some(answer));
     }
 
     #[test]
     fn a_chunked_answer_is_whole_exactly_with_its_last_byte() {
-        let received =
-            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nA\r\n0123456789\r\n0\r\n\r\n";
+        let received = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nA\r\n0123456789\r\n0\r\n\r\n";
         for cut in 0..received.len() {
             assert_eq!(parse(&received[..cut]).unwrap(), None, "cut at {cut}");
         }
@@ -443,33 +385,18 @@ mod tests {
 
     #[test]
     fn percentiles_are_ranks_of_the_sorted_latencies() {
-        let tally = Tally {
-            latencies_us: (1..=200).rev().collect(),
-            ..Tally::default()
-        };
+        let tally = Tally { latencies_us: (1..=200).rev().collect(), ..Tally::default() };
         let outcome = tally.outcome(2.0, 0.001, 0.0);
-        assert_eq!(
-            (outcome.p50_us, outcome.p99_us, outcome.max_us),
-            (100, 198, 200)
-        );
+        assert_eq!((outcome.p50_us, outcome.p99_us, outcome.max_us), (100, 198, 200));
         assert!((outcome.per_second - 100.0).abs() < 1e-9);
         assert!((outcome.server_cpu_us - 5.0).abs() < 1e-9);
     }
 
     #[test]
     fn no_more_requests_are_sent_than_allowed() {
-        let control = Control {
-            phase: AtomicU8::new(MEASURED),
-            left: AtomicU64::new(2),
-        };
-        assert_eq!(
-            [control.take(), control.take(), control.take()],
-            [true, true, false]
-        );
-        let over = Control {
-            phase: AtomicU8::new(OVER),
-            left: AtomicU64::new(2),
-        };
+        let control = Control { phase: AtomicU8::new(MEASURED), left: AtomicU64::new(2) };
+        assert_eq!([control.take(), control.take(), control.take()], [true, true, false]);
+        let over = Control { phase: AtomicU8::new(OVER), left: AtomicU64::new(2) };
         assert!(!over.take());
     }
 }

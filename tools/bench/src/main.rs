@@ -94,9 +94,7 @@ fn start(arguments: Vec<OsString>) -> anyhow::Result<()> {
         _ => {
             let options = Options::parse(arguments)?;
             // One thread: the clients' CPU time is read from its clock.
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
                 let mut asked_to_end = signal(SignalKind::terminate())?;
                 // Being interrupted still ends the processes and removes the directories: what `measure` holds is dropped.
@@ -142,39 +140,18 @@ impl Options {
             }
         }
         if options.only.is_empty() {
-            options
-                .only
-                .extend(["propose_64", "read_64", "propose_1"].map(str::to_owned));
+            options.only.extend(["propose_64", "read_64", "propose_1"].map(str::to_owned));
             if options.events > 0 {
                 options.only.push("events".to_owned());
             }
         }
-        if let Some(unknown) = options
-            .only
-            .iter()
-            .find(|name| !FIGURES.contains(&name.as_str()))
-        {
-            anyhow::bail!(
-                "there is no figure \"{unknown}\", only {}",
-                FIGURES.join(", ")
-            );
+        if let Some(unknown) = options.only.iter().find(|name| !FIGURES.contains(&name.as_str())) {
+            anyhow::bail!("there is no figure \"{unknown}\", only {}", FIGURES.join(", "));
         }
-        anyhow::ensure!(
-            (1..=100).contains(&options.pairs),
-            "--pairs must be 1 to 100"
-        );
-        anyhow::ensure!(
-            (0.1..=600.0).contains(&options.seconds),
-            "--seconds must be 0.1 to 600"
-        );
-        anyhow::ensure!(
-            (1..=1000).contains(&options.batch),
-            "--batch must be 1 to 1000"
-        );
-        anyhow::ensure!(
-            options.events > 0 || !options.wants("events"),
-            "events needs --events N"
-        );
+        anyhow::ensure!((1..=100).contains(&options.pairs), "--pairs must be 1 to 100");
+        anyhow::ensure!((0.1..=600.0).contains(&options.seconds), "--seconds must be 0.1 to 600");
+        anyhow::ensure!((1..=1000).contains(&options.batch), "--batch must be 1 to 1000");
+        anyhow::ensure!(options.events > 0 || !options.wants("events"), "events needs --events N");
         Ok(options)
     }
 
@@ -192,9 +169,7 @@ impl Options {
 }
 
 async fn measure(options: &Options) -> anyhow::Result<()> {
-    let work = tempfile::Builder::new()
-        .prefix("dossier-bench-")
-        .tempdir_in(&options.work)?;
+    let work = tempfile::Builder::new().prefix("dossier-bench-").tempdir_in(&options.work)?;
     tell_machine(work.path())?;
     let bare = Process::start(
         &std::env::current_exe()?,
@@ -207,10 +182,7 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
             tell_bare(options, &bare, name, clients).await?;
         }
     }
-    if !["propose_64", "read_64", "propose_1", "events"]
-        .iter()
-        .any(|name| options.wants(name))
-    {
+    if !["propose_64", "read_64", "propose_1", "events"].iter().any(|name| options.wants(name)) {
         return Ok(());
     }
     let data = match &options.data {
@@ -242,12 +214,7 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn tell_bare(
-    options: &Options,
-    bare: &Process,
-    name: &'static str,
-    clients: usize,
-) -> anyhow::Result<()> {
+async fn tell_bare(options: &Options, bare: &Process, name: &'static str, clients: usize) -> anyhow::Result<()> {
     let shape = Company::invented().proposals(clients, Utc::now());
     let [outcomes] = turns(options, [("bare", bare, &shape)]).await?;
     let figure = Figure {
@@ -259,21 +226,12 @@ async fn tell_bare(
     figure.print()
 }
 
-async fn tell_64(
-    options: &Options,
-    bare: &Process,
-    server: &Process,
-    company: &Company,
-) -> anyhow::Result<()> {
+async fn tell_64(options: &Options, bare: &Process, server: &Process, company: &Company) -> anyhow::Result<()> {
     let proposals = company.proposals(64, Utc::now());
     let readings = company.readings(64, &options.purpose);
     let [bare, proposed, read] = turns(
         options,
-        [
-            ("bare", bare, &proposals),
-            ("proposals", server, &proposals),
-            ("readings", server, &readings),
-        ],
+        [("bare", bare, &proposals), ("proposals", server, &proposals), ("readings", server, &readings)],
     )
     .await?;
     if options.wants("propose_64") {
@@ -305,21 +263,9 @@ async fn tell_64(
     Ok(())
 }
 
-async fn tell_1(
-    options: &Options,
-    bare: &Process,
-    server: &Process,
-    company: &Company,
-) -> anyhow::Result<()> {
+async fn tell_1(options: &Options, bare: &Process, server: &Process, company: &Company) -> anyhow::Result<()> {
     let proposals = company.proposals(1, Utc::now());
-    let [bare, proposed] = turns(
-        options,
-        [
-            ("bare", bare, &proposals),
-            ("proposals", server, &proposals),
-        ],
-    )
-    .await?;
+    let [bare, proposed] = turns(options, [("bare", bare, &proposals), ("proposals", server, &proposals)]).await?;
     let figure = Figure {
         figure: "propose_1",
         value: median_rate(&proposed) / median_rate(&bare),
@@ -361,10 +307,7 @@ async fn turns<const N: usize>(
             if let Some(error) = &outcome.first_error {
                 progress(&format!("  the first error: {error}"));
             }
-            anyhow::ensure!(
-                outcome.requests > outcome.errors,
-                "{name}: more errors than successes"
-            );
+            anyhow::ensure!(outcome.requests > outcome.errors, "{name}: more errors than successes");
             outcomes.push(outcome);
         }
     }
@@ -374,15 +317,8 @@ async fn turns<const N: usize>(
 async fn build_demo(dossier: &Path, work: &Path) -> anyhow::Result<PathBuf> {
     let data = work.join("data");
     progress("building the demo company");
-    let arguments = [
-        "demo".as_ref(),
-        "--data".as_ref(),
-        data.as_os_str(),
-        "--build-only".as_ref(),
-    ];
-    let (took, _) = process::run(dossier, arguments)
-        .await
-        .context("the demo company could not be built")?;
+    let arguments = ["demo".as_ref(), "--data".as_ref(), data.as_os_str(), "--build-only".as_ref()];
+    let (took, _) = process::run(dossier, arguments).await.context("the demo company could not be built")?;
     progress(&format!("built in {took:.1?}"));
     Ok(data)
 }
@@ -390,11 +326,7 @@ async fn build_demo(dossier: &Path, work: &Path) -> anyhow::Result<PathBuf> {
 /// Tells what else the machine was doing, and that the files are on a disk.
 fn tell_machine(work: &Path) -> anyhow::Result<()> {
     let load = std::fs::read_to_string("/proc/loadavg")?;
-    let load: Vec<f64> = load
-        .split(' ')
-        .take(3)
-        .map_while(|number| number.parse().ok())
-        .collect();
+    let load: Vec<f64> = load.split(' ').take(3).map_while(|number| number.parse().ok()).collect();
     let mounts = std::fs::read_to_string("/proc/mounts")?;
     let file_system = file_system_of(&work.canonicalize()?, &mounts);
     let cores = u32::try_from(std::thread::available_parallelism()?.get())?;
@@ -425,17 +357,11 @@ fn median_rate(outcomes: &[Outcome]) -> f64 {
 }
 
 fn ratios(of: &[Outcome], to: &[Outcome]) -> Vec<f64> {
-    of.iter()
-        .zip(to)
-        .map(|(of, to)| of.per_second / to.per_second)
-        .collect()
+    of.iter().zip(to).map(|(of, to)| of.per_second / to.per_second).collect()
 }
 
 fn body_bytes_mean(shape: &Shape) -> usize {
-    let requests = shape
-        .connections
-        .iter()
-        .flat_map(|requests| requests.iter());
+    let requests = shape.connections.iter().flat_map(|requests| requests.iter());
     let bodies = requests.filter_map(|request| {
         let head = memchr::memmem::find(request, b"\r\n\r\n")?;
         Some(request.len() - head - 4)
@@ -448,14 +374,7 @@ fn body_bytes_mean(shape: &Shape) -> usize {
 const BARE_VERB: &str = "bare-server";
 
 /// All that `--only` may name.
-const FIGURES: &[&str] = &[
-    "propose_64",
-    "read_64",
-    "propose_1",
-    "bare_64",
-    "bare_1",
-    "events",
-];
+const FIGURES: &[&str] = &["propose_64", "read_64", "propose_1", "bare_64", "bare_1", "events"];
 
 #[cfg(test)]
 mod tests {
@@ -469,11 +388,7 @@ mod tests {
     fn the_events_are_measured_where_their_number_is_given() {
         assert!(!parse("").unwrap().wants("events"));
         assert!(parse("--events 1000000").unwrap().wants("events"));
-        assert!(
-            !parse("--events 1000000 --only propose_1")
-                .unwrap()
-                .wants("events")
-        );
+        assert!(!parse("--events 1000000 --only propose_1").unwrap().wants("events"));
     }
 
     #[test]
@@ -487,13 +402,7 @@ mod tests {
     #[test]
     fn the_file_system_is_that_of_the_nearest_mount() {
         let mounts = "/dev/a / ext4 rw 0 0\ntmpfs /tmp tmpfs rw 0 0\ntmpfs /t tmpfs2 rw 0 0\n";
-        assert_eq!(
-            file_system_of(Path::new("/tmp/x"), mounts).as_deref(),
-            Some("tmpfs")
-        );
-        assert_eq!(
-            file_system_of(Path::new("/tmpx"), mounts).as_deref(),
-            Some("ext4")
-        );
+        assert_eq!(file_system_of(Path::new("/tmp/x"), mounts).as_deref(), Some("tmpfs"));
+        assert_eq!(file_system_of(Path::new("/tmpx"), mounts).as_deref(), Some("ext4"));
     }
 }

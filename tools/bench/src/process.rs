@@ -73,15 +73,8 @@ impl Process {
         log: &Path,
         limit: Duration,
     ) -> Result<Self, StartError> {
-        let spawn_error = |source| StartError::Spawn {
-            program: program.to_owned(),
-            source,
-        };
-        let not_ready = |what| StartError::NotReady {
-            program: program.to_owned(),
-            what,
-            log: tail(log),
-        };
+        let spawn_error = |source| StartError::Spawn { program: program.to_owned(), source };
+        let not_ready = |what| StartError::NotReady { program: program.to_owned(), what, log: tail(log) };
         let log_file = File::create(log).map_err(spawn_error)?;
         let mut output = log_file.try_clone().map_err(spawn_error)?;
         let started = Instant::now();
@@ -92,32 +85,20 @@ impl Process {
             .stderr(log_file)
             .spawn()
             .map_err(spawn_error)?;
-        let stdout = child
-            .stdout
-            .take()
-            .expect("standard output was asked for as a pipe");
+        let stdout = child.stdout.take().expect("standard output was asked for as a pipe");
         let (sender, found) = mpsc::channel();
         // The pipe is drained to its end, so that a talkative server never blocks on it.
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                drop(std::io::Write::write_all(
-                    &mut output,
-                    format!("{line}\n").as_bytes(),
-                ));
+                drop(std::io::Write::write_all(&mut output, format!("{line}\n").as_bytes()));
                 if let Some(address) = address_in(&line) {
                     let _ = sender.send(address);
                 }
             }
         });
         // From here on every way out drops `process`, which kills the child.
-        let mut process = Self {
-            child,
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            ready_after: Duration::ZERO,
-        };
-        process.address = found
-            .recv_timeout(limit)
-            .map_err(|_| not_ready("printed no address"))?;
+        let mut process = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), ready_after: Duration::ZERO };
+        process.address = found.recv_timeout(limit).map_err(|_| not_ready("printed no address"))?;
         while !load::ready(process.address) {
             if started.elapsed() > limit {
                 return Err(not_ready("was not ready in time"));
@@ -144,11 +125,7 @@ impl Process {
         let (status, error) = self.look("status")?;
         let bytes = |name| kibibytes_in(&status, name).map(|kibibytes| kibibytes * 1024);
         match (bytes("VmRSS:"), bytes("RssAnon:"), bytes("VmHWM:")) {
-            (Some(resident), Some(anonymous), Some(peak)) => Ok(Memory {
-                resident,
-                anonymous,
-                peak,
-            }),
+            (Some(resident), Some(anonymous), Some(peak)) => Ok(Memory { resident, anonymous, peak }),
             _ => Err(error),
         }
     }
@@ -173,10 +150,7 @@ impl Process {
     /// Kills it as `kill -9` does. It is waited for when dropped.
     pub fn kill(&self) -> std::io::Result<()> {
         let id = rustix::process::Pid::from_child(&self.child);
-        Ok(rustix::process::kill_process(
-            id,
-            rustix::process::Signal::KILL,
-        )?)
+        Ok(rustix::process::kill_process(id, rustix::process::Signal::KILL)?)
     }
 
     /// Asks it to end (SIGTERM) and returns how long that took. After `limit` it is killed, which is an error.
@@ -186,10 +160,7 @@ impl Process {
         rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
         while self.child.try_wait()?.is_none() {
             if started.elapsed() > limit {
-                return Err(std::io::Error::new(
-                    std::io::ErrorKind::TimedOut,
-                    "the server did not end when asked to",
-                ));
+                return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "the server did not end when asked to"));
             }
             std::thread::sleep(READY_POLL);
         }
@@ -235,10 +206,7 @@ pub async fn run<A: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = A>,
 ) -> anyhow::Result<(Duration, String)> {
     let mut command = tokio::process::Command::new(program);
-    command
-        .args(arguments)
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
+    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     let started = Instant::now();
     let output = tokio::time::timeout(RUN_LIMIT, command.output())
         .await
@@ -247,11 +215,7 @@ pub async fn run<A: AsRef<OsStr>>(
     let took = started.elapsed();
     if !output.status.success() {
         let words = last_lines(&String::from_utf8_lossy(&output.stderr));
-        anyhow::bail!(
-            "{} ended with {}:\n{words}",
-            program.display(),
-            output.status
-        );
+        anyhow::bail!("{} ended with {}:\n{words}", program.display(), output.status);
     }
     Ok((took, String::from_utf8_lossy(&output.stdout).into_owned()))
 }
@@ -259,14 +223,8 @@ pub async fn run<A: AsRef<OsStr>>(
 fn address_in(line: &str) -> Option<SocketAddr> {
     let start = line.find("127.0.0.1:")?;
     let address = line.get(start..)?;
-    let end = address
-        .find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')
-        .unwrap_or(address.len());
-    address
-        .get(..end)?
-        .trim_end_matches(['.', ':'])
-        .parse()
-        .ok()
+    let end = address.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').unwrap_or(address.len());
+    address.get(..end)?.trim_end_matches(['.', ':']).parse().ok()
 }
 
 /// Adds `utime` and `stime` of a `/proc/<pid>/stat` line; the program's name before them may hold anything, even a `)`.
@@ -289,10 +247,7 @@ fn tail(log: &Path) -> String {
 
 fn last_lines(text: &str) -> String {
     let lines: Vec<_> = text.lines().collect();
-    lines
-        .get(lines.len().saturating_sub(12)..)
-        .unwrap_or_default()
-        .join("\n")
+    lines.get(lines.len().saturating_sub(12)..).unwrap_or_default().join("\n")
 }
 
 /// The longest a server may take to become ready.
@@ -312,10 +267,7 @@ mod tests {
     fn the_address_is_found_in_a_sentence() {
         let expected = Some(SocketAddr::from(([127, 0, 0, 1], 4080)));
         assert_eq!(address_in("listening on http://127.0.0.1:4080"), expected);
-        assert_eq!(
-            address_in("open http://127.0.0.1:4080/sign-in now"),
-            expected
-        );
+        assert_eq!(address_in("open http://127.0.0.1:4080/sign-in now"), expected);
         assert_eq!(address_in("127.0.0.1:4080."), expected);
         assert_eq!(address_in("listening on nothing"), None);
     }
@@ -344,9 +296,7 @@ mod tests {
             &log,
             Duration::from_secs(5),
         );
-        let Err(StartError::NotReady { log, .. }) = started else {
-            panic!("it never printed an address")
-        };
+        let Err(StartError::NotReady { log, .. }) = started else { panic!("it never printed an address") };
         assert_eq!(log, "no such ledger");
     }
 }
