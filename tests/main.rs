@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a failing test panics")]
 
 mod crash; // kills, cuts, flips and thieves of the disk
+mod northwind; // real input, imported by its mapping
 mod policy; // the access matrix and the append rights, cell by cell
 mod scenarios; // the acceptance scenarios through the API
 mod schemas; // every stored shape has a frozen example that reads back as itself

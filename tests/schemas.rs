@@ -129,3 +129,42 @@ fn an_example_with_a_field_more_or_a_required_one_less_is_not_read() {
         }
     }
 }
+
+/// Compares what the catalog generates with what is committed; `UPDATE=1` writes it.
+fn generated(path: &str, document: &Value) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(path);
+    let mut document = document.clone();
+    document.sort_all_objects();
+    let text = format!("{}\n", serde_json::to_string_pretty(&document).unwrap());
+    if std::env::var_os("UPDATE").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &text).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == text, "{} is not what the catalog generates (UPDATE=1 writes it)", path.display());
+}
+
+#[test]
+fn the_schemas_committed_are_those_the_catalog_generates() {
+    for kind in catalog::types() {
+        generated(&format!("events/{}.json", kind.name), &dossier::http::schema::of(kind));
+    }
+    generated("openapi.json", &dossier::http::openapi::description());
+}
+
+#[test]
+fn every_example_is_valid_under_its_generated_schema() {
+    for (kind, mut example) in typed() {
+        catalog::for_each_sealed(kind.fields, &mut example, &mut |pointer, value| {
+            *value = match pointer.rsplit('/').next() {
+                Some("phone" | "contact_phone") => json!("0531 8000 0001"),
+                Some("email") => json!("office@example.com"),
+                _ => json!("a value"),
+            };
+        });
+        let schema = dossier::http::schema::of(kind);
+        let validator = jsonschema::validator_for(&schema).unwrap_or_else(|error| panic!("{}: {error}", kind.name));
+        let wrong: Vec<String> = validator.iter_errors(&example).map(|error| error.to_string()).collect();
+        assert!(wrong.is_empty(), "{}: {wrong:?}", kind.name);
+    }
+}

@@ -59,3 +59,64 @@ fn nobody_approves_the_grade_they_proposed() {
     let four_eyes = test.view("E-902", "sod", None).unwrap();
     assert_eq!(four_eyes.body["items"], json!([]));
 }
+
+fn update(phone: &str) -> dossier::ledger::Proposal {
+    proposal(
+        "customer.profile_updated",
+        Some("customer/C-1"),
+        json!({ "section": "basic", "changes": { "phone": phone }, "learned_at": "2026-03-02T09:00:00+08:00", "major": false }),
+    )
+}
+
+#[test]
+fn a_newer_value_supersedes_and_the_older_stays_on_the_timeline() {
+    let test = TestLedger::new();
+    test.customer("C-1", "Works");
+    test.admit("E-101", update("0531 8000 0002"));
+    let archive = test.view("E-101", "archive", Some("C-1")).unwrap();
+    let phone: Vec<&str> = archive.body["sections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["item"] == "phone")
+        .map(|row| row["value"].as_str().unwrap())
+        .collect();
+    assert_eq!(phone, ["0531 8000 0002"]);
+    let timeline = test.view("E-901", "timeline", Some("customer/C-1")).unwrap();
+    assert_eq!(timeline.body["items"][1]["payload"]["phone"], "0531 8000 0001");
+}
+
+#[test]
+fn views_rebuilt_are_the_same_and_as_of_shows_what_was() {
+    use dossier::ledger::{AsOf, Asked};
+    let test = TestLedger::new();
+    test.customer("C-1", "Works");
+    let then = test.ledger.state().size - 1;
+    test.admit("E-101", update("0531 8000 0002"));
+    let before = test.view("E-101", "archive", Some("C-1")).unwrap();
+    let list = test.view("E-501", "list", None).unwrap();
+    test.ledger.rebuild_views(|_| ()).unwrap();
+    assert_eq!(test.view("E-101", "archive", Some("C-1")).unwrap().body, before.body);
+    assert_eq!(test.view("E-501", "list", None).unwrap().body, list.body);
+    let mut asked = Asked::new(dossier::projection::view("archive").unwrap());
+    asked.subject = Some("C-1".into());
+    asked.as_of = AsOf::Index(then);
+    asked.purpose = Some(dossier::access::principal::Purpose::parse("management").unwrap());
+    let was = test.ask("E-101", &asked).unwrap();
+    let phone = was.body["sections"].as_array().unwrap().iter().find(|row| row["item"] == "phone").unwrap().clone();
+    assert_eq!(phone["value"], "0531 8000 0001");
+    assert_eq!(was.position, then);
+}
+
+#[test]
+fn a_long_development_visit_is_shown_and_not_refused() {
+    let test = TestLedger::new();
+    test.customer("C-1", "Works");
+    let mut visit = contact("C-1", "E-101", "2026-03-02T09:30:00+08:00".parse().unwrap());
+    visit.data["channel"] = json!("visit");
+    visit.data["purpose"] = json!("develop");
+    visit.data["minutes"] = json!(55);
+    test.admit("E-101", visit);
+    let archive = test.view("E-101", "archive", Some("C-1")).unwrap();
+    assert_eq!(archive.body["contacts"][0]["long_visit"], true);
+}
