@@ -10,10 +10,12 @@
 //!
 //! | file | answers |
 //! |---|---|
-//! | [`role`] | as what somebody acts: the 36 roles |
-//! | [`class`] | what is asked for: data classes, and the columns of the access matrix |
+//! | [`principal`] | who asks, from where, and why |
+//! | [`matter`] | what is asked for: the columns of the access matrix |
+//! | [`relation`] | what is the case between the two, found on a snapshot |
 //! | [`facts`] | the words for it |
 //! | [`decide`] | may they, by what right, and if not, by which rule |
+//! | [`redactor`] | what of a view is shown |
 
 pub mod decide;
 pub mod facts;

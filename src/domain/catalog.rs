@@ -408,8 +408,6 @@ macro_rules! events {
 
         /// What can happen in this module.
         #[derive(Clone, Debug, PartialEq)]
-        #[expect(clippy::allow_attributes, reason = "only some modules have types of very different sizes")]
-        #[allow(clippy::large_enum_variant, reason = "an event is decided once and dropped; boxing it would cost more than it saves")]
         pub enum Event {
             $($(#[doc = $doc])* $name($name),)*
         }

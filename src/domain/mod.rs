@@ -33,7 +33,6 @@ macro_rules! modules {
 
         /// What can happen, over all modules.
         #[derive(Clone, Debug, PartialEq)]
-        #[expect(clippy::large_enum_variant, reason = "an event is decided once and dropped; boxing it would cost more than it saves")]
         pub enum Event {
             $(#[doc = concat!("An event of the module `", stringify!($module), "`.")] $variant($module::Event),)*
         }
