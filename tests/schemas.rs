@@ -77,7 +77,7 @@ fn compare(at: &str, fields: &[Field], value: &Value) {
             Some(value) => compare_value(&at, field, value),
             // A profile update keeps to its section, which each field's documentation names.
             None if at.starts_with("/customer.profile_updated/changes/") => {
-                assert!(!field.doc.contains("(basic)"), "{at} is not shown")
+                assert!(!field.doc.contains("(basic)"), "{at} is not shown");
             }
             None => assert!(ABSENT.iter().any(|(absent, _)| *absent == at), "{at} is not shown"),
         }

@@ -1083,7 +1083,7 @@ mod tests {
         let kind = find("employee.roles_changed").unwrap();
         let mut references = Vec::new();
         for_each_reference(kind.fields, &data, &mut |pointer, referent, id| {
-            references.push((pointer.to_owned(), referent, id.to_owned()))
+            references.push((pointer.to_owned(), referent, id.to_owned()));
         });
         assert_eq!(
             references,
@@ -1098,7 +1098,7 @@ mod tests {
         let mut data = json!({ "section": "basic", "changes": { "legal_representative": "x", "size": "y" } });
         let mut sealed = Vec::new();
         for_each_sealed(find("customer.profile_updated").unwrap().fields, &mut data, &mut |pointer, _| {
-            sealed.push(pointer.to_owned())
+            sealed.push(pointer.to_owned());
         });
         assert_eq!(sealed, ["/changes/legal_representative"]);
     }

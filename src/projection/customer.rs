@@ -131,7 +131,7 @@ impl Archive {
                 self.take(read, "basic", customer::IndividualRegistered::fields(), "");
             }
             customer::Event::ProfileUpdated(updated) => {
-                self.take(read, updated.section.as_str(), Profile::fields(), "/changes")
+                self.take(read, updated.section.as_str(), Profile::fields(), "/changes");
             }
             customer::Event::Classified(classified) => {
                 let item = self.item(read, "classification", Class::C1, None, json!(classified.value.0));

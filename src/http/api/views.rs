@@ -164,14 +164,14 @@ fn limit(text: &str) -> Result<usize, Problem> {
 ///
 /// What the access entry's content hash is of is the answer without these three.
 fn with_place(answered: &Answered) -> String {
-    let mut place = json!({ "position": answered.position });
+    let mut place = Map::from_iter([("position".to_owned(), json!(answered.position))]);
     if let Some(next) = &answered.next {
-        place["next"] = json!(next);
+        place.insert("next".to_owned(), json!(next));
     }
     if !answered.masked.is_empty() {
-        place["masked"] = json!(answered.masked);
+        place.insert("masked".to_owned(), json!(answered.masked));
     }
-    let place = place.to_string();
+    let place = Value::Object(place).to_string();
     // Two objects written as one: the answer as it was hashed, then its place.
     match answered.text.strip_suffix('}') {
         Some("{") | None => place,

@@ -166,7 +166,7 @@ fn open(lines: &[Value]) -> Option<Open> {
             "approved" | "rejected" | "withdrawn"
                 if open.as_ref().is_some_and(|(open, _)| open.proposal == proposal) =>
             {
-                open = None
+                open = None;
             }
             _ => {}
         }
