@@ -120,3 +120,27 @@ fn a_long_development_visit_is_shown_and_not_refused() {
     let archive = test.view("E-101", "archive", Some("C-1")).unwrap();
     assert_eq!(archive.body["contacts"][0]["long_visit"], true);
 }
+
+#[test]
+fn a_grade_that_begins_later_shows_from_its_moment_on() {
+    let test = TestLedger::new();
+    test.customer("C-1", "Works");
+    let evidence = test.admit("E-101", contact("C-1", "E-101", "2026-03-02T09:30:00+08:00".parse().unwrap()));
+    test.admit(
+        "E-101",
+        proposal(
+            "credit_grade.proposed",
+            None,
+            json!({
+                "customer_id": "C-1", "proposal_id": "P-1", "to": "B", "trigger": "initial", "evidence": [evidence[0].id],
+                "reason": "pays every invoice on time",
+            }),
+        ),
+    );
+    let data = json!({ "proposal_id": "P-1", "to": "B", "effective_at": "2026-03-02T12:00:00+08:00" });
+    test.admit("E-301", proposal("credit_grade.approved", None, data));
+    let grade = || test.view("E-101", "archive", Some("C-1")).unwrap().body["credit_grade"].clone();
+    assert_eq!(grade(), json!(null));
+    test.clock.advance(std::time::Duration::from_secs(3 * 3600));
+    assert_eq!(grade(), "B");
+}

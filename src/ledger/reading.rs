@@ -18,7 +18,7 @@ use crate::domain::catalog::{Int, Str, Text};
 use crate::domain::class::Class;
 use crate::domain::employee::{Held, Member};
 use crate::domain::role::Role;
-use crate::domain::{Actor, Event, Refusal, World, common, customer};
+use crate::domain::{Actor, Event, Refusal, World, common, customer, grade};
 use crate::entry::{Entry, Hash};
 use crate::ids::{CustomerId, EmployeeId, StreamName};
 use crate::ledger::door::{Basis, salted};
@@ -175,7 +175,10 @@ struct Sameness {
     role: Role,
     facts: Facts,
     day: crate::clock::Date,
+    /// The policy versions in force: one adopted earlier may have begun since.
     policies: usize,
+    /// From when the grade in force is: one approved earlier may have begun since.
+    graded: Option<Timestamp>,
 }
 
 /// What is shown, ready to leave, with what the redactor found out on the way.
@@ -398,7 +401,8 @@ impl Ledger {
             role: reader.held.role,
             facts: facts.with(reader.extra),
             day: state.world.date(now),
-            policies: state.world.policy.adopted.len(),
+            policies: state.world.policy.adopted.iter().filter(|version| version.effective_at <= now).count(),
+            graded: grade::current(&state.world, customer, now).map(|graded| graded.since),
         })
     }
 
