@@ -113,6 +113,7 @@ pub(crate) struct Shared {
     hurry: AtomicBool,
     signal: Arc<Signal>,
     pub(crate) views: reading::Views,
+    /// Last, so that whoever has it finds everything else let go of.
     _lock: std::fs::File,
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ed25519_dalek::SigningKey;
@@ -462,12 +463,24 @@ fn lock(data: &Path) -> Result<File, OpenError> {
     let path = data.join("lock");
     let failed = |source| OpenError::Io { path: path.clone(), source };
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse(data.to_owned())),
-        Err(fs::TryLockError::Error(source)) => Err(failed(source)),
+    let mut waited = Duration::ZERO;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // Whoever was just killed may still be ending, and a child process keeps its parent's locks until it executes.
+            Err(fs::TryLockError::WouldBlock) if waited < LOCK_WAIT => {
+                std::thread::sleep(LOCK_LOOK);
+                waited += LOCK_LOOK;
+            }
+            Err(fs::TryLockError::WouldBlock) => return Err(OpenError::InUse(data.to_owned())),
+            Err(fs::TryLockError::Error(source)) => return Err(failed(source)),
+        }
     }
 }
+
+/// How long a start waits for another process to let go of the directory, and how often it looks.
+const LOCK_WAIT: Duration = Duration::from_millis(500);
+const LOCK_LOOK: Duration = Duration::from_millis(20);
 
 /// Runs a thread whose panic stops the ledger: a writer that is gone must not look alive.
 fn spawn(

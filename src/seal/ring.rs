@@ -616,6 +616,13 @@ struct RingFile {
     poisoned: bool,
 }
 
+impl Drop for RingFile {
+    fn drop(&mut self) {
+        // Closing would not do: a child process keeps a copy of every open file, lock included, until it executes.
+        drop(self.file.unlock());
+    }
+}
+
 impl RingFile {
     /// Puts a new ring in the place of whatever ring there is, durably, and leaves it locked.
     fn create(ring_dir: &Path, header: Header, master: &Master, tables: &Tables) -> Result<Self, WriteError> {
