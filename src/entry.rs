@@ -30,11 +30,15 @@ impl Hash {
         }
         blake3::Hash::from_hex(text).ok().map(|hash| Self(*hash.as_bytes()))
     }
+
+    fn to_hex(self) -> impl std::ops::Deref<Target = str> {
+        blake3::Hash::from_bytes(self.0).to_hex()
+    }
 }
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(blake3::Hash::from_bytes(self.0).to_hex().as_str())
+        f.write_str(&self.to_hex())
     }
 }
 
@@ -46,7 +50,7 @@ impl fmt::Debug for Hash {
 
 impl Serialize for Hash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.to_hex())
     }
 }
 
@@ -188,11 +192,12 @@ mod streams {
             if !text.is_empty() {
                 text.push(' ');
             }
-            let written = match link.previous {
-                Some(previous) => write!(text, "{}@{}:{previous}", link.name, link.version),
-                None => write!(text, "{}@{}:-", link.name, link.version),
-            };
-            written.map_err(serde::ser::Error::custom)?;
+            text.push_str(link.name.as_str());
+            write!(text, "@{}:", link.version).map_err(serde::ser::Error::custom)?;
+            match link.previous {
+                Some(previous) => text.push_str(&previous.to_hex()),
+                None => text.push('-'),
+            }
         }
         to.serialize_str(&text)
     }

@@ -63,7 +63,7 @@ fn founded(directory: &Directory) -> (Home, String) {
     runtime.block_on(ledger.adopt_policies()).unwrap();
     for customer in 0..8 {
         let proposal = registration(&format!("C-{customer}"), &format!("Works {customer}"), "north", "E-101");
-        runtime.block_on(ledger.submit(&principal("E-101"), &[proposal])).unwrap();
+        runtime.block_on(ledger.submit(&principal("E-101"), vec![proposal])).unwrap();
     }
     ledger.close();
     let token = Accounts::open(&home.data).unwrap().issue_token(
@@ -211,7 +211,7 @@ fn a_write_cut_at_any_byte_of_a_block_loses_nothing_acknowledged() {
     let ledger = on_memory(&directory, &disk, &clock, "0").unwrap();
     runtime.block_on(ledger.found(founding(clock.now()))).unwrap();
     runtime.block_on(ledger.adopt_policies()).unwrap();
-    runtime.block_on(ledger.submit(&principal("E-101"), &[registration("C-1", "Works", "north", "E-101")])).unwrap();
+    runtime.block_on(ledger.submit(&principal("E-101"), vec![registration("C-1", "Works", "north", "E-101")])).unwrap();
     ledger.close();
     drop(ledger);
     let mut cut = 0;
@@ -222,7 +222,7 @@ fn a_write_cut_at_any_byte_of_a_block_loses_nothing_acknowledged() {
         assert!(before >= acknowledged, "an acknowledged entry is gone after a cut at byte {cut}");
         disk.inject(Fault::Write { kept: cut });
         let call = contact("C-1", "E-101", clock.now());
-        match runtime.block_on(ledger.submit(&principal("E-101"), &[call])) {
+        match runtime.block_on(ledger.submit(&principal("E-101"), vec![call])) {
             Err(SubmitError::Unwritable) => {}
             other => panic!("a torn write was answered with {other:?}"),
         }
@@ -236,7 +236,7 @@ fn a_write_cut_at_any_byte_of_a_block_loses_nothing_acknowledged() {
         // A block that was written whole may have survived unacknowledged; part of one never does.
         let survived = ledger.state().size;
         assert!(survived == before || survived == before + 1);
-        runtime.block_on(ledger.submit(&principal("E-101"), &[contact("C-1", "E-101", clock.now())])).unwrap();
+        runtime.block_on(ledger.submit(&principal("E-101"), vec![contact("C-1", "E-101", clock.now())])).unwrap();
         acknowledged = ledger.state().size;
         ledger.close();
         drop(ledger);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::str::FromStr;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use cedar_policy::{Authorizer, Context, Entities, EntityUid, PolicyId, PolicySet, Request, RestrictedExpression};
 use dossier::access::decide::{Action, Authority, BUILTIN, Decision, Policies, Resource, schema};
@@ -164,7 +164,8 @@ const OWN_SUBMISSION: &str = "access.decided approval.given approval.declined si
 const SYSTEM_ONLY: &str = "ledger.initialized ledger.checkpointed command.refused obligation.breached archive.accessed \
     archive.access_denied personal_data.erasure_completed";
 
-static POLICIES: LazyLock<Policies> = LazyLock::new(|| Policies::builtin().expect("the built-in policies are valid"));
+static POLICIES: LazyLock<Arc<Policies>> =
+    LazyLock::new(|| Policies::builtin().expect("the built-in policies are valid"));
 
 fn matter(role: Role, action: Action, matter: Matter, facts: Facts) -> Decision {
     POLICIES.decide(role, action, Resource::Matter(matter), facts)

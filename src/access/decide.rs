@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::str::FromStr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use cedar_policy::{
     Authorizer, Context, Effect, Entities, EntityId, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet, Request,
@@ -189,12 +189,17 @@ pub enum ParsePoliciesError {
 }
 
 impl Policies {
-    /// Returns the policies built into this program.
+    /// Returns the policies built into this program, read once for all that use them.
     ///
     /// # Errors
     /// None that a test of this file would not have met first.
-    pub fn builtin() -> Result<Self, ParsePoliciesError> {
-        Self::parse(&BUILTIN)
+    pub fn builtin() -> Result<Arc<Self>, ParsePoliciesError> {
+        static READ: OnceLock<Arc<Policies>> = OnceLock::new();
+        if let Some(policies) = READ.get() {
+            return Ok(policies.clone());
+        }
+        let policies = Self::parse(&BUILTIN)?;
+        Ok(READ.get_or_init(|| Arc::new(policies)).clone())
     }
 
     /// Reads a set of policies from named texts.

@@ -254,7 +254,7 @@ impl Run<'_> {
                     *place = outcome;
                 }
             };
-            match self.ledger.submit(principal, batch).await {
+            match self.ledger.submit(principal, batch.to_vec()).await {
                 Ok(receipts) => {
                     let created = receipts.first().is_some_and(|receipt| receipt.index >= before);
                     let outcome = if created { Outcome::Created } else { Outcome::Unchanged };

@@ -34,7 +34,7 @@ pub(super) async fn run(arguments: Arguments, language: Language) -> Result<(), 
     let entered = async {
         ledger.adopt_policies().await?;
         let principal = arguments.caller.principal(&ledger, language)?;
-        Ok::<_, Failure>(ledger.submit(&principal, &proposals).await?)
+        Ok::<_, Failure>(ledger.submit(&principal, proposals).await?)
     }
     .await;
     ledger.close();

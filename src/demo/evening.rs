@@ -356,7 +356,7 @@ impl Years<'_> {
         };
         let attempt = self.proposal("credit_grade.approved", None, json!({ "proposal_id": id, "to": open.to }));
         let Ok(employee) = who.parse::<EmployeeId>() else { return Ok(()) };
-        match self.ledger.submit(&Principal::new(employee), &[attempt]).await {
+        match self.ledger.submit(&Principal::new(employee), vec![attempt]).await {
             Ok(_) | Err(SubmitError::Refused { .. } | SubmitError::NotFound) => Ok(()),
             Err(error) => Err(error.into()),
         }

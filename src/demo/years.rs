@@ -331,7 +331,7 @@ impl<'a> Years<'a> {
         let entered = together(work.iter().map(|(who, batch)| async move {
             match who.parse::<EmployeeId>() {
                 Ok(employee) if batch.len() <= BATCH_MAX => {
-                    ledger.submit(&Principal::new(employee), batch).await.is_ok()
+                    ledger.submit(&Principal::new(employee), batch.clone()).await.is_ok()
                 }
                 Ok(_) | Err(_) => false,
             }
@@ -354,7 +354,7 @@ impl<'a> Years<'a> {
             let rest = proposals.split_off(proposals.len().min(BATCH_MAX));
             let mut batch = std::mem::replace(&mut proposals, rest);
             while !batch.is_empty() {
-                let at = match self.ledger.submit(&principal, &batch).await {
+                let at = match self.ledger.submit(&principal, batch.clone()).await {
                     Ok(_) => break,
                     Err(SubmitError::Refused { at, refusal }) => {
                         let kind = batch.get(at).map_or("", |proposal| proposal.kind.as_str());

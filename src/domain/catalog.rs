@@ -586,7 +586,13 @@ impl Checker {
     fn at(&mut self, key: &str, check: impl FnOnce(&mut Self)) {
         let length = self.pointer.len();
         self.pointer.push('/');
-        self.pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+        for part in key.split_inclusive(['~', '/']) {
+            match part.as_bytes().last() {
+                Some(b'~') => self.pointer.extend([part, "0"]),
+                Some(b'/') => self.pointer.extend([part.trim_end_matches('/'), "~1"]),
+                _ => self.pointer.push_str(part),
+            }
+        }
         check(self);
         self.pointer.truncate(length);
     }
@@ -779,6 +785,18 @@ fn is_email(text: &str) -> bool {
         |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@');
     text.len() <= 254
         && text.split_once('@').is_some_and(|(name, host)| plain(name) && plain(host) && host.contains('.'))
+}
+
+/// Tells whether any value of these fields is declared sealed.
+pub fn seals(fields: &[Field]) -> bool {
+    fn seals_kind(kind: &Kind) -> bool {
+        match kind {
+            Kind::Object(fields) => seals(fields),
+            Kind::List(kind) => seals_kind(kind),
+            _ => false,
+        }
+    }
+    fields.iter().any(|field| field.sealed || seals_kind(&field.kind))
 }
 
 /// Visits every value that is declared sealed, with its pointer.

@@ -79,23 +79,15 @@ pub struct State {
 
 impl State {
     /// Returns the unit and those above it, nearest first.
-    pub fn line(&self, unit: &UnitId) -> Vec<UnitId> {
-        let mut line = Vec::new();
-        let mut next = Some(unit.clone());
-        while let Some(unit) = next {
-            // Cycles are refused on entry; a bound costs nothing and keeps a fault from hanging.
-            if line.contains(&unit) {
-                break;
-            }
-            next = self.units.get(&unit).and_then(|unit| unit.parent.clone());
-            line.push(unit);
-        }
-        line
+    pub fn line<'a>(&'a self, unit: &'a UnitId) -> impl Iterator<Item = &'a UnitId> {
+        let above = |unit: &&'a UnitId| self.units.get(*unit)?.parent.as_ref();
+        // Cycles are refused on entry; a bound costs nothing and keeps a fault from hanging.
+        std::iter::successors(Some(unit), above).take(self.units.len() + 1)
     }
 
     /// Tells whether `unit` is `above` or lies below it.
     pub fn within(&self, unit: &UnitId, above: &UnitId) -> bool {
-        self.line(unit).contains(above)
+        self.line(unit).any(|unit| unit == above)
     }
 
     /// Tells whether a role held at `unit` reaches the customers of `region`.
@@ -105,14 +97,13 @@ impl State {
     pub fn reaches(&self, unit: &UnitId, region: &str) -> bool {
         let Some(owner) = self.regions.get(region) else { return false };
         self.line(unit)
-            .into_iter()
-            .find(|candidate| self.regions.values().any(|unit| self.within(unit, candidate)))
-            .is_some_and(|seat| self.within(owner, &seat))
+            .find(|seat| self.within(owner, seat) || self.regions.values().any(|unit| self.within(unit, seat)))
+            .is_some_and(|seat| self.within(owner, seat))
     }
 
     /// Returns the head of the unit or of the nearest one above it whose head is `eligible`.
     pub fn head_over(&self, unit: &UnitId, eligible: impl Fn(&EmployeeId) -> bool) -> Option<EmployeeId> {
-        self.line(unit).iter().filter_map(|unit| self.units.get(unit)?.head.clone()).find(eligible)
+        self.line(unit).filter_map(|unit| self.units.get(unit)?.head.clone()).find(eligible)
     }
 }
 

@@ -139,7 +139,7 @@ refusals! {
 }
 
 /// Returns the preset in force for `topic` at `unit`.
-pub fn preset<'a>(world: &'a World, unit: Option<&UnitId>, at: Timestamp, topic: &str) -> &'a str {
+pub fn preset<'a>(world: &'a World, unit: Option<&'a UnitId>, at: Timestamp, topic: &str) -> &'a str {
     in_force(world, unit, at)
         .find_map(|version| version.presets.iter().find(|(name, _)| name == topic))
         .map(|(_, preset)| preset.as_str())
@@ -157,7 +157,12 @@ pub fn parameter(world: &World, unit: Option<&UnitId>, at: Timestamp, name: &str
 }
 
 /// Returns the text in force for the parameter `name` at `unit`.
-pub fn text_parameter<'a>(world: &'a World, unit: Option<&UnitId>, at: Timestamp, name: &str) -> &'a str {
+pub fn text_parameter<'a>(
+    world: &'a World,
+    unit: Option<&'a UnitId>,
+    at: Timestamp,
+    name: &str,
+) -> &'a str {
     set(world, unit, at, name).unwrap_or_else(|| match default(name) {
         Some(Default::Text(text)) => text,
         Some(Default::Number(_)) | None => "",
@@ -173,19 +178,18 @@ fn default(name: &str) -> Option<Default> {
     PARAMETERS.iter().find(|parameter| parameter.name == name).map(|parameter| parameter.default)
 }
 
-fn set<'a>(world: &'a World, unit: Option<&UnitId>, at: Timestamp, name: &str) -> Option<&'a str> {
+fn set<'a>(world: &'a World, unit: Option<&'a UnitId>, at: Timestamp, name: &str) -> Option<&'a str> {
     in_force(world, unit, at)
         .find_map(|version| version.parameters.iter().find(|(set, _)| set == name))
         .map(|(_, value)| value.as_str())
 }
 
 /// Versions in force at `unit`, newest first; the company's first unit stands in where there is none.
-fn in_force<'a>(world: &'a World, unit: Option<&UnitId>, at: Timestamp) -> impl Iterator<Item = &'a Version> {
-    let line = match unit {
-        Some(unit) => world.organization.line(unit),
-        None => world.policy.adopted.front().map(|version| version.unit.clone()).into_iter().collect(),
-    };
-    world.policy.adopted.iter().rev().filter(move |version| version.effective_at <= at && line.contains(&version.unit))
+fn in_force<'a>(world: &'a World, unit: Option<&'a UnitId>, at: Timestamp) -> impl Iterator<Item = &'a Version> {
+    let unit = unit.or_else(|| world.policy.adopted.front().map(|version| &version.unit));
+    world.policy.adopted.iter().rev().filter(move |version| {
+        version.effective_at <= at && unit.is_some_and(|unit| world.organization.within(unit, &version.unit))
+    })
 }
 
 /// Says which stream the event belongs to.

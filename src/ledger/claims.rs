@@ -41,11 +41,13 @@ impl Recent {
         Self { inner: RwLock::new(Inner { claims: HashMap::new(), floor }) }
     }
 
-    /// Notes the claims of an entry.
-    pub(crate) fn note(&self, index: u64, terms: impl IntoIterator<Item = Term>) {
+    /// Notes the claims of entries.
+    pub(crate) fn note<'a>(&self, entries: impl IntoIterator<Item = (u64, &'a [Term])>) {
         let mut inner = self.inner.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for term in terms {
-            inner.claims.entry(term).or_insert(index);
+        for (index, terms) in entries {
+            for term in terms {
+                inner.claims.entry(*term).or_insert(index);
+            }
         }
     }
 

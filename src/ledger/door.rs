@@ -43,7 +43,6 @@ pub(super) struct Prepared {
     /// What the proposal uses up, free as of `checked_to`.
     pub(super) claims: Vec<(Term, common::Refusal)>,
     pub(super) checked_to: u64,
-    pub(super) body_hash: Hash,
 }
 
 /// The counters a decision rests on: if one has moved, the door decides again.
@@ -58,23 +57,28 @@ pub(super) struct Basis {
 impl Basis {
     /// Reads the counters of an asker and the customers asked about.
     pub(super) fn of(world: &World, employee: Option<&EmployeeId>, customers: &[CustomerId]) -> Self {
-        let revision = |id| world.employee.members.get(id).map_or(0, |member| member.revision);
         Self {
-            member: employee.map(|id| (id.clone(), revision(id))),
+            member: employee.map(|id| (id.clone(), Self::revision(world, id))),
             organization: world.organization.revision,
-            customers: customers
-                .iter()
-                .map(|id| (id.clone(), world.customer.customers.get(id).map(|customer| customer.rights)))
-                .collect(),
+            customers: customers.iter().map(|id| (id.clone(), Self::rights(world, id))).collect(),
             access: world.policy.access,
         }
     }
 
     /// Tells whether the counters are still the same.
     pub(super) fn holds(&self, world: &World) -> bool {
-        let member = self.member.as_ref().map(|(id, _)| id);
-        let customers: Vec<CustomerId> = self.customers.iter().map(|(id, _)| id.clone()).collect();
-        *self == Self::of(world, member, &customers)
+        self.organization == world.organization.revision
+            && self.access == world.policy.access
+            && self.member.iter().all(|(id, revision)| *revision == Self::revision(world, id))
+            && self.customers.iter().all(|(id, rights)| *rights == Self::rights(world, id))
+    }
+
+    fn revision(world: &World, employee: &EmployeeId) -> u64 {
+        world.employee.members.get(employee).map_or(0, |member| member.revision)
+    }
+
+    fn rights(world: &World, customer: &CustomerId) -> Option<u64> {
+        world.customer.customers.get(customer).map(|customer| customer.rights)
     }
 }
 
@@ -91,27 +95,27 @@ pub(super) enum Outcome {
 /// A refusal with what its entry says.
 #[derive(Clone, Debug)]
 pub(super) struct Refused {
-    pub(super) command: String,
     pub(super) refusal: Refusal,
-    pub(super) actor: Option<Actor>,
-    pub(super) target: String,
-    pub(super) body_hash: Option<Hash>,
+    /// Whose proposal it was and of which stream, where that much is known.
+    pub(super) of: Option<(Actor, StreamName)>,
 }
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self { command: String::new(), refusal, actor: None, target: String::new(), body_hash: None }
+        Self { refusal, of: None }
     }
 }
 
 impl Shared {
     /// Prepares a proposal of a person on the state `ahead`, which its batch has led to from `base`.
+    ///
+    /// Its texts are brought to NFC where they stand.
     pub(super) fn prepare(
         &self,
         principal: &Principal,
         base: &State,
         ahead: &State,
-        proposal: &Proposal,
+        proposal: &mut Proposal,
     ) -> Result<Outcome, SubmitError> {
         match self.try_prepare(principal, base, ahead, proposal) {
             Ok(outcome) => Ok(outcome),
@@ -125,7 +129,7 @@ impl Shared {
         principal: &Principal,
         base: &State,
         state: &State,
-        proposal: &Proposal,
+        proposal: &mut Proposal,
     ) -> Result<Outcome, Stop> {
         let world = &state.world;
         let kind = catalog::find(&proposal.kind).ok_or_else(|| {
@@ -138,10 +142,9 @@ impl Shared {
         let named = named_subject(proposal)?;
         let expected = expected_versions(&proposal.expected)?;
         let late_reason = late_reason(proposal)?;
-        let mut data = proposal.data.clone();
-        catalog::check(kind, &mut data)?;
-        let plain = decode(kind, &data).map_err(Stop::from)?;
-        let occurred_at = occurred_at(world, kind, proposal, &data)?;
+        catalog::check(kind, &mut proposal.data)?;
+        let plain = decode(kind, &proposal.data)?;
+        let occurred_at = occurred_at(world, kind, proposal)?;
 
         // An earlier answer may stand although the state has moved on, so this comes before everything but
         // the authorization; and an issued customer id must not change between the two tries.
@@ -161,42 +164,26 @@ impl Shared {
                 "R-025" => common::Refusal::SeparateDuties,
                 _ => common::Refusal::Forbidden { rule: denied },
             };
-            return Err(Stop::Refused(Refused {
-                command: kind.name.to_owned(),
-                refusal: refusal.into(),
-                actor: self.first_actor(principal, world),
-                target: about.subject.to_string(),
-                body_hash: None,
-            }));
+            let of = self.first_actor(principal, world).map(|actor| (actor, about.subject));
+            return Err(Stop::Refused(Refused { refusal: refusal.into(), of }));
         };
         if let Some(receipts) = self.seen(principal, proposal, &id, &plain)? {
             return Ok(Outcome::Seen(receipts));
         }
-        let salt = self.source.salt();
-        let body_hash = {
-            let mut canonical = data.clone();
-            canonical.sort_all_objects();
-            salted(&salt, canonical.to_string().as_bytes())
-        };
-        let stop = |refusal: Refusal| {
-            Stop::Refused(Refused {
-                command: kind.name.to_owned(),
-                refusal,
-                actor: Some(actor.clone()),
-                target: about.subject.to_string(),
-                body_hash: Some(body_hash),
-            })
+        let stop = |stopped: Stop| match stopped {
+            Stop::Refused(refused) => {
+                let of = Some((actor.clone(), about.subject.clone()));
+                Stop::Refused(Refused { refusal: refused.refusal, of })
+            }
+            Stop::Failed(error) => Stop::Failed(error),
         };
         let mut fetched = Fetched::default();
-        self.check_references(world, kind, &data, &mut fetched).map_err(|stopped| match stopped {
-            Stop::Refused(refused) => stop(refused.refusal),
-            Stop::Failed(error) => Stop::Failed(error),
-        })?;
-        let event = self.seal_all(kind, data, plain, &about, &id)?;
+        self.check_references(world, kind, &proposal.data, &mut fetched).map_err(stop)?;
+        let event = self.seal_all(kind, &proposal.data, plain, &about, &id)?;
         self.fetch(state, &event, &about, &mut fetched)?;
         let (claims, checked_to) = self.claims(&event, &id)?;
         if let Some(refusal) = claims.1 {
-            return Err(stop(refusal.into()));
+            return Err(stop(Refusal::from(refusal).into()));
         }
         Ok(Outcome::Ready(Box::new(Prepared {
             named,
@@ -212,11 +199,10 @@ impl Shared {
                 .clone()
                 .map(|text| text.chars().filter(|c| !c.is_control()).take(80).collect()),
             expected,
-            salt,
+            salt: self.source.salt(),
             fetched,
             claims: claims.0,
             checked_to,
-            body_hash,
         })))
     }
 
@@ -373,7 +359,7 @@ impl Shared {
     fn seal_all(
         &self,
         kind: &EventType,
-        data: Value,
+        data: &Value,
         plain: Event,
         about: &About,
         id: &EntryId,
@@ -387,11 +373,15 @@ impl Shared {
     pub(super) fn seal_under(
         &self,
         kind: &EventType,
-        mut data: Value,
+        data: &Value,
         plain: Event,
         about: &About,
         entered: &EntryId,
     ) -> Result<Event, Stop> {
+        if !catalog::seals(kind.fields) {
+            return Ok(plain);
+        }
+        let mut data = data.clone();
         let mut failed = false;
         let mut sealed = false;
         let holder = holder(about, entered);
@@ -427,10 +417,15 @@ impl Shared {
         id: &EntryId,
     ) -> Result<((Vec<(Term, common::Refusal)>, Option<common::Refusal>), u64), Stop> {
         let mut wanted = vec![(term("id", id.as_str()), common::Refusal::IdTaken)];
-        if let Some((space, what, subject)) = begun(event).filter(|(_, _, subject)| **subject != ids::issued(id)) {
+        if let Some((space, what, subject)) = begun(event) {
+            let issued = ids::issued(id);
+            let subject = subject.unwrap_or(&issued);
             let taken = common::Refusal::SubjectTaken { what: what.into(), id: subject.to_string() };
             wanted.push((term(space, subject.as_str()), taken.clone()));
-            wanted.push((term("id", subject.as_str()), taken));
+            // An id that was issued is the one of its entry.
+            if *subject != issued {
+                wanted.push((term("id", subject.as_str()), taken));
+            }
         }
         let mut checked_to = u64::MAX;
         for (term, refusal) in &wanted {
@@ -628,12 +623,7 @@ fn late_reason(proposal: &Proposal) -> Result<Option<String>, Refusal> {
 }
 
 /// The business time: the payload's own, which the envelope's must agree with.
-fn occurred_at(
-    world: &World,
-    kind: &EventType,
-    proposal: &Proposal,
-    data: &Value,
-) -> Result<Option<Timestamp>, Refusal> {
+fn occurred_at(world: &World, kind: &EventType, proposal: &Proposal) -> Result<Option<Timestamp>, Refusal> {
     let bad = || {
         Refusal::field(
             "/occurredat",
@@ -643,7 +633,7 @@ fn occurred_at(
     };
     let named: Option<Timestamp> = proposal.occurredat.as_ref().map(|at| at.parse().map_err(|_| bad())).transpose()?;
     let Some(field) = kind.occurred else { return Ok(named) };
-    let own = data.get(field).and_then(Value::as_str).unwrap_or_default();
+    let own = proposal.data.get(field).and_then(Value::as_str).unwrap_or_default();
     let disagrees = || Refusal::from(common::Refusal::OtherTime { field: field.into() });
     if let Ok(date) = own.parse::<crate::clock::Date>() {
         return match named {

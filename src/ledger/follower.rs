@@ -11,16 +11,17 @@ use crate::journal::{Frame, Reader, Recompressor};
 use crate::ledger::door::{class_of, holder};
 use crate::ledger::snapshot;
 use crate::ledger::state::{State, data_of};
-use crate::ledger::tail::{claims, item, terms};
+use crate::ledger::tail::Keys;
 use crate::ledger::{Shared, Signal};
 use crate::proof::tile::FullTile;
 use crate::proof::{merkle, tile};
 use crate::seal;
 use crate::seal::ring::{self, Purpose};
 
-/// The most blocks, and the longest time, the signed checkpoint stays behind (`design` §2).
-const CHECKPOINT_BLOCKS: u64 = 64;
+/// The longest the signed checkpoint stays behind (`design` §2).
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+/// The most blocks taken in one go.
+const PILE: usize = 64;
 /// How often the follower looks up while nothing comes, and after how many such looks it signs what there is.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const IDLE_LOOKS: u32 = 10;
@@ -73,35 +74,26 @@ impl Follower {
     }
 
     fn follow(&mut self) -> Result<(), FollowError> {
-        let mut unsigned = 0;
+        let mut unsigned = false;
         let mut idle = 0_u32;
         let mut latest: Option<Arc<State>> = None;
         loop {
             let received = self.blocks.recv_timeout(LOOK_EVERY);
             let closing = matches!(received, Err(RecvTimeoutError::Disconnected));
-            let mut last = None;
-            if let Ok((block, state)) = &received {
-                let (block, state) = (*block, state.clone());
-                last = Some((block, state));
-                // Whatever has piled up is taken in one go, up to the next checkpoint.
-                while unsigned < CHECKPOINT_BLOCKS {
-                    let Ok(next) = self.blocks.try_recv() else { break };
-                    unsigned += 1;
-                    last = Some(next);
-                }
-            }
-            if let Some((block, state)) = last {
-                unsigned += 1;
+            idle = if matches!(received, Err(RecvTimeoutError::Timeout)) { idle + 1 } else { 0 };
+            if let Ok(received) = received {
+                // Whatever has piled up is taken in one go.
+                let (block, state) = self.blocks.try_iter().take(PILE).last().unwrap_or(received);
                 self.take_blocks(block)?;
+                unsigned = true;
                 latest = Some(state);
             }
-            idle = if matches!(received, Err(RecvTimeoutError::Timeout)) { idle + 1 } else { 0 };
             let due = self.shared.clock_elapsed().saturating_sub(self.last_checkpoint) >= CHECKPOINT_EVERY
                 || idle >= IDLE_LOOKS
                 || self.shared.hurry.load(Ordering::SeqCst);
-            if unsigned > 0 && (due || unsigned >= CHECKPOINT_BLOCKS || closing) {
+            if unsigned && (due || closing) {
                 self.sign()?;
-                unsigned = 0;
+                unsigned = false;
                 if let Some(state) =
                     latest.take_if(|state| closing || state.size >= self.snapshot_size + SNAPSHOT_ENTRIES)
                 {
@@ -175,15 +167,9 @@ impl Shared {
     pub(super) fn take_frame(&self, frame: &Frame) -> Result<(), FollowError> {
         let first = frame.header().first_index;
         let stored = self.shelf.store().len();
-        let mut parsed = Vec::with_capacity(frame.entries().len());
-        for bytes in frame.entries() {
-            let entry = Entry::decode(bytes).map_err(|_| FollowError::Entry)?;
-            parsed.push((bytes, terms(&entry), claims(&entry)));
-        }
-        // A store that outlived a crash may have the first entries of this block already.
-        let known = usize::try_from(stored.saturating_sub(first)).unwrap_or(usize::MAX).min(parsed.len());
-        let items: Vec<_> =
-            parsed.iter().skip(known).map(|(bytes, terms, claims)| item(bytes, terms, claims)).collect();
+        let known = usize::try_from(stored.saturating_sub(first)).unwrap_or(usize::MAX).min(frame.entries().len());
+        let keys = self.keys(frame, known)?;
+        let items: Vec<_> = frame.entries().skip(known).zip(&keys).map(|(bytes, keys)| keys.item(bytes)).collect();
         if !items.is_empty() {
             self.shelf.store().append(stored.max(first), &items)?;
         }
@@ -199,6 +185,21 @@ impl Shared {
             self.shelf.store().put_tile(tile.level, tile.n, &tile::encode(&tile.hashes))?;
         }
         Ok(())
+    }
+
+    /// Returns the keys of a block's entries from the `known`th on: as the writer found them, where it made the same bytes.
+    fn keys(&self, frame: &Frame, known: usize) -> Result<Vec<Arc<Keys>>, FollowError> {
+        let unknown = frame.entries().len() - known;
+        let first = frame.header().first_index.saturating_add(u64::try_from(known).unwrap_or(u64::MAX));
+        let mut recent = self.shelf.from(first, unknown).into_iter();
+        let mut keys = Vec::with_capacity(unknown);
+        for bytes in frame.entries().skip(known) {
+            keys.push(match recent.next().filter(|made| *made.bytes == *bytes) {
+                Some(made) => made.keys,
+                None => Arc::new(Keys::of(&Entry::decode(bytes).map_err(|_| FollowError::Entry)?)),
+            });
+        }
+        Ok(keys)
     }
 
     /// Tells the key ring of every seal in an entry that a crash may have made it forget.

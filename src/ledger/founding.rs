@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::catalog;
 use crate::domain::{self, Actor, Fetched, Refusal, common};
-use crate::ledger::door::{Basis, Prepared, Stop, decode, named_subject, salted};
+use crate::ledger::door::{Basis, Prepared, Stop, decode, named_subject};
 use crate::ledger::proposal::{Proposal, Receipt, SubmitError};
 use crate::ledger::state::State;
 use crate::ledger::writer::{Answer, Batch, Job};
@@ -61,10 +61,8 @@ impl Shared {
         let about = domain::about(&ahead.world, &plain, named.as_ref())?;
         let mut fetched = Fetched::default();
         self.check_references(&ahead.world, kind, &data, &mut fetched)?;
-        let salt = self.source.salt();
-        let body_hash = salted(&salt, data.to_string().as_bytes());
         // Nothing waits for approval here, so every entry keeps the id it was sealed under.
-        let event = self.seal_under(kind, data, plain, &about, &id)?;
+        let event = self.seal_under(kind, &data, plain, &about, &id)?;
         let ((claims, taken), checked_to) = self.claims(&event, &id)?;
         if let Some(refusal) = taken {
             return Err(Refusal::from(refusal).into());
@@ -80,11 +78,10 @@ impl Shared {
             late_reason: None,
             correlation: None,
             expected: Vec::new(),
-            salt,
+            salt: self.source.salt(),
             fetched,
             claims,
             checked_to,
-            body_hash,
         })
     }
 }

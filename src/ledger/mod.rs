@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 use crate::access::decide::Policies;
 use crate::access::principal::Principal;
 use crate::clock::Clock;
-use crate::domain::Event;
+use crate::domain::{Event, catalog};
 use crate::entry::Entry;
 use crate::ids::{Source, StreamName};
 use crate::journal::Reader;
@@ -33,7 +33,7 @@ use crate::ledger::door::Outcome;
 use crate::ledger::follower::FollowError;
 use crate::ledger::snapshot::Signed;
 use crate::ledger::tail::Shelf;
-use crate::ledger::writer::{Answer, Batch, Job};
+use crate::ledger::writer::{Answer, Batch, Job, Note};
 use crate::proof::checkpoint::{Checkpoint, Vkey};
 use crate::proof::tile::Growth;
 use crate::seal::Ring;
@@ -56,7 +56,7 @@ mod writer;
 pub use self::open::{OpenError, Options};
 pub use self::proposal::{BATCH_MAX, Expected, Proposal, Receipt, SubmitError};
 pub use self::reading::{Answered, AsOf, Asked, ViewError};
-pub use self::state::{FoldError, State, actor_of};
+pub use self::state::{FoldError, Head, Heads, State, actor_of};
 pub use self::verification::{Broken, verify_data};
 
 /// Where a ledger lives.
@@ -95,7 +95,7 @@ pub(crate) struct Shared {
     pub(crate) origin: String,
     pub(crate) vkey: Vkey,
     signing: SigningKey,
-    pub(crate) policies: Policies,
+    pub(crate) policies: Arc<Policies>,
     pub(crate) ring: Ring,
     pub(crate) source: Arc<dyn Source>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -149,7 +149,11 @@ impl Ledger {
     ///
     /// # Errors
     /// The refusal with the proposal's place, or why nothing could be decided.
-    pub async fn submit(&self, principal: &Principal, proposals: &[Proposal]) -> Result<Vec<Receipt>, SubmitError> {
+    pub async fn submit(
+        &self,
+        principal: &Principal,
+        mut proposals: Vec<Proposal>,
+    ) -> Result<Vec<Receipt>, SubmitError> {
         if proposals.is_empty() || proposals.len() > BATCH_MAX {
             return Err(SubmitError::BatchSize);
         }
@@ -160,17 +164,18 @@ impl Ledger {
             let mut seen = Vec::new();
             // Within a batch a proposal may rest on what those before it bring about: it is prepared on a state
             // in which they have happened, which only the writer makes lasting.
-            let mut ahead = State::clone(&state);
-            for (at, proposal) in proposals.iter().enumerate() {
+            let mut ahead = state.clone();
+            let last = proposals.len() - 1;
+            for (at, proposal) in proposals.iter_mut().enumerate() {
                 match self.shared.prepare(principal, &state, &ahead, proposal)? {
                     Outcome::Ready(ready) => {
-                        if at + 1 < proposals.len() {
-                            self.shared.imagine(&mut ahead, &ready);
+                        if at < last {
+                            self.shared.imagine(Arc::make_mut(&mut ahead), &ready);
                         }
                         prepared.push(*ready);
                     }
                     Outcome::Seen(receipts) => seen.extend(receipts),
-                    Outcome::Refused(refused) => return self.refuse(at, refused).await,
+                    Outcome::Refused(refused) => return self.refuse(at, refused, proposal).await,
                 }
             }
             match (seen.is_empty(), prepared.is_empty()) {
@@ -182,10 +187,16 @@ impl Ledger {
                 (true, _) => {}
             }
             let (reply, answer) = oneshot::channel();
+            let whose: Vec<_> =
+                prepared.iter().map(|ready| (ready.actor.clone(), ready.about.subject.clone())).collect();
             self.send(Job::Propose(Box::new(Batch { proposals: prepared, reply })))?;
             match answer.await.map_err(|_| SubmitError::Unwritable)? {
                 Answer::Entered(receipts) => return Ok(receipts),
-                Answer::Refused(at, refusal) => return Err(SubmitError::Refused { at, refusal }),
+                Answer::Refused(at, refusal) => {
+                    let Some(proposal) = proposals.get(at) else { return Err(SubmitError::Refused { at, refusal }) };
+                    let refused = door::Refused { refusal, of: whose.into_iter().nth(at) };
+                    return self.refuse(at, refused, proposal).await;
+                }
                 Answer::Unwritable => return Err(SubmitError::Unwritable),
                 Answer::Moved => {}
             }
@@ -208,11 +219,28 @@ impl Ledger {
         }
     }
 
-    async fn refuse(&self, at: usize, refused: door::Refused) -> Result<Vec<Receipt>, SubmitError> {
-        let refusal = refused.refusal.clone();
-        if refusal.grounds().0.recorded() && refused.actor.is_some() {
+    async fn refuse(
+        &self,
+        at: usize,
+        refused: door::Refused,
+        proposal: &Proposal,
+    ) -> Result<Vec<Receipt>, SubmitError> {
+        let refusal = refused.refusal;
+        if let Some((actor, target)) = refused.of.filter(|_| refusal.grounds().0.recorded()) {
             let (reply, answer) = oneshot::channel();
-            self.send(Job::Note(Box::new(refused), reply))?;
+            let salt = self.shared.source.salt();
+            let note = Note {
+                command: proposal.kind.clone(),
+                refusal: refusal.clone(),
+                actor,
+                target: target.to_string(),
+                salt,
+                body_hash: door::salted(
+                    &salt,
+                    catalog::canonical(&proposal.data).unwrap_or_default().to_string().as_bytes(),
+                ),
+            };
+            self.send(Job::Note(Box::new(note), reply))?;
             // A refusal that cannot be entered is not told: who was refused what must be findable.
             if !matches!(answer.await, Ok(Answer::Entered(_))) {
                 return Err(SubmitError::Unwritable);

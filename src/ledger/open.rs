@@ -23,7 +23,7 @@ use crate::ledger::follower::{self, FollowError, Follower};
 use crate::ledger::reading::Views;
 use crate::ledger::snapshot::{self, Signed};
 use crate::ledger::state::{FoldError, State};
-use crate::ledger::tail::{Shelf, claims, item, terms};
+use crate::ledger::tail::{Keys, Shelf};
 use crate::ledger::writer::Writer;
 use crate::ledger::{Home, Ledger, Shared, Threads};
 use crate::proof::checkpoint::{Checkpoint, Vkey};
@@ -388,9 +388,9 @@ impl Shared {
             for next in index..end {
                 let bytes = store.entry(next).ok().flatten().ok_or(FollowError::Entry)?;
                 let entry = Entry::decode(&bytes).map_err(|_| FollowError::Entry)?;
-                found.push((terms(&entry), claims(&entry)));
+                found.push(Keys::of(&entry));
             }
-            let items: Vec<_> = found.iter().map(|(terms, claims)| item(&[], terms, claims)).collect();
+            let items: Vec<_> = found.iter().map(|keys| keys.item(&[])).collect();
             store.reindex(index, &items).map_err(FollowError::from)?;
             index = end;
         }

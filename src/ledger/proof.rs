@@ -85,11 +85,8 @@ impl Ledger {
             entries.push(entry);
         }
         if shown.is_empty() {
-            return Err(if self.state().heads.keys().any(|name| name.as_str() == stream) {
-                ProofError::NotCovered
-            } else {
-                ProofError::NotFound
-            });
+            let begun = stream.parse().is_ok_and(|stream| self.state().heads.get(&stream).is_some());
+            return Err(if begun { ProofError::NotCovered } else { ProofError::NotFound });
         }
         Ok((Evidence::new(&checkpoint.origin, &note, stream, shown), entries))
     }

@@ -1,5 +1,9 @@
 //! The state of the ledger at one index: the world, the heads of its streams, its size.
 
+use std::hash::{BuildHasherDefault, Hasher};
+
+use imbl::GenericHashMap;
+use imbl::shared_ptr::DefaultSharedPtr;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -7,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::domain::{About, Actor, Event, Fact, World};
 use crate::entry::{EncodeError, Entry, Hash, Link};
 use crate::ids::{EntryId, StreamName};
+use crate::ledger::tail::Keys;
 
 /// The last entry of a live stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,13 +24,56 @@ pub struct Head {
     pub hash: Hash,
 }
 
+/// The heads of live streams, by their names.
+///
+/// A name is kept as 128 bits of its BLAKE3: a copy of the map then counts no references, which costs more than the copy.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Heads(GenericHashMap<u128, Head, BuildHasherDefault<Spread>, DefaultSharedPtr>);
+
+impl Heads {
+    /// Returns the head of a live stream.
+    pub fn get(&self, stream: &StreamName) -> Option<&Head> {
+        self.0.get(&Self::key(stream))
+    }
+
+    fn insert(&mut self, stream: &StreamName, head: Head) {
+        self.0.insert(Self::key(stream), head);
+    }
+
+    fn remove(&mut self, stream: &StreamName) {
+        self.0.remove(&Self::key(stream));
+    }
+
+    fn key(stream: &StreamName) -> u128 {
+        let mut bytes = [0; 16];
+        blake3::Hasher::new().update(stream.as_str().as_bytes()).finalize_xof().fill(&mut bytes);
+        u128::from_le_bytes(bytes)
+    }
+}
+
+/// Takes bits that are spread already as they are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// What the ledger is after its first `size` entries; cheap to copy.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
     /// What decisions read.
     pub world: World,
     /// The heads of live streams; those of ended ones are in the store.
-    pub heads: imbl::HashMap<StreamName, Head>,
+    pub heads: Heads,
     /// How many entries there are.
     pub size: u64,
     /// When the last one was recorded.
@@ -57,7 +105,7 @@ pub(crate) struct Made {
     pub(crate) bytes: Vec<u8>,
     pub(crate) hash: Hash,
     pub(crate) entry: Entry,
-    pub(crate) claims: Vec<crate::store::Term>,
+    pub(crate) keys: Keys,
 }
 
 impl State {
@@ -92,9 +140,9 @@ impl State {
         let bytes = entry.encode()?;
         let hash = Hash::of(&bytes);
         let index = self.size;
-        let claims = crate::ledger::tail::claims_of(&event, &entry.id);
+        let keys = Keys::of_event(&entry, &event);
         self.take_over(&entry, &event, &draft.actor, hash);
-        Ok(Made { index, bytes, hash, entry, claims })
+        Ok(Made { index, bytes, hash, entry, keys })
     }
 
     /// Folds an entry read back from the journal.
@@ -140,7 +188,7 @@ impl State {
             if self.ended(&link.name) {
                 self.heads.remove(&link.name);
             } else {
-                self.heads.insert(link.name.clone(), Head { version: link.version, index: self.size, hash });
+                self.heads.insert(&link.name, Head { version: link.version, index: self.size, hash });
             }
         }
         self.size += 1;

@@ -9,11 +9,35 @@ use crate::ids::{self, EntryId, SubjectId};
 use crate::ledger::claims::term;
 use crate::store::{Direction, Item, ReadError, Store, Term};
 
-/// One recent entry with what it is found by.
-#[derive(Debug)]
-struct Recent {
-    bytes: Arc<[u8]>,
-    terms: Vec<Term>,
+/// What an entry is found by, and what it uses up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Keys {
+    pub(crate) terms: Vec<Term>,
+    pub(crate) claims: Vec<Term>,
+}
+
+impl Keys {
+    /// Finds the keys of an entry as it is stored.
+    pub(crate) fn of(entry: &Entry) -> Self {
+        Self { terms: terms(entry), claims: claims(entry) }
+    }
+
+    /// Finds the keys of an entry whose event is at hand.
+    pub(crate) fn of_event(entry: &Entry, event: &Event) -> Self {
+        Self { terms: terms(entry), claims: claims_of(event, &entry.id) }
+    }
+
+    /// Builds the store's item of an entry with these keys.
+    pub(crate) fn item<'a>(&'a self, bytes: &'a [u8]) -> Item<'a> {
+        Item { bytes, terms: &self.terms, claims: &self.claims }
+    }
+}
+
+/// One recent entry with its keys.
+#[derive(Clone, Debug)]
+pub(crate) struct Recent {
+    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) keys: Arc<Keys>,
 }
 
 /// Reads entries and their indexes, from memory or from the store.
@@ -41,9 +65,8 @@ impl Shelf {
     }
 
     /// Adds entries that have just become durable.
-    pub(crate) fn push(&self, entries: impl IntoIterator<Item = (Vec<u8>, Vec<Term>)>) {
-        let mut tail = self.tail.write().unwrap_or_else(PoisonError::into_inner);
-        tail.entries.extend(entries.into_iter().map(|(bytes, terms)| Recent { bytes: bytes.into(), terms }));
+    pub(crate) fn push(&self, entries: Vec<Recent>) {
+        self.tail.write().unwrap_or_else(PoisonError::into_inner).entries.extend(entries);
     }
 
     /// Forgets entries the store has.
@@ -57,6 +80,13 @@ impl Shelf {
     /// Returns how many entries are in memory only.
     pub(crate) fn waiting(&self) -> usize {
         self.tail.read().unwrap_or_else(PoisonError::into_inner).entries.len()
+    }
+
+    /// Returns up to `limit` entries that are in memory, from `index` on; none if the first is not.
+    pub(crate) fn from(&self, index: u64, limit: usize) -> Vec<Recent> {
+        let tail = self.tail.read().unwrap_or_else(PoisonError::into_inner);
+        let place = index.checked_sub(tail.first).and_then(|place| usize::try_from(place).ok());
+        place.map_or_else(Vec::new, |place| tail.entries.iter().skip(place).take(limit).cloned().collect())
     }
 
     /// Returns the bytes of an entry, `None` beyond the end.
@@ -102,7 +132,7 @@ impl Shelf {
         let tail = self.tail.read().unwrap_or_else(PoisonError::into_inner);
         let found = (tail.first..)
             .zip(&tail.entries)
-            .filter(|(index, recent)| (from..end).contains(index) && recent.terms.contains(&term))
+            .filter(|(index, recent)| (from..end).contains(index) && recent.keys.terms.contains(&term))
             .map(|(index, _)| index)
             .collect();
         (tail.first, found)
@@ -110,7 +140,7 @@ impl Shelf {
 }
 
 /// Returns what an entry is found by: its streams, and the grades it has to do with.
-pub(crate) fn terms(entry: &Entry) -> Vec<Term> {
+fn terms(entry: &Entry) -> Vec<Term> {
     let mut terms: Vec<Term> = entry.streams.iter().map(|link| stream_term(link.name.as_str())).collect();
     match entry.kind.as_str() {
         kind if kind.starts_with("credit_grade.") => terms.push(family_term("credit_grade")),
@@ -141,7 +171,7 @@ pub(crate) fn family_term(family: &str) -> Term {
 }
 
 /// Returns what an entry uses up: its id, and the id of a subject it begins.
-pub(crate) fn claims(entry: &Entry) -> Vec<Term> {
+fn claims(entry: &Entry) -> Vec<Term> {
     match entry.kind.as_str() {
         "sale.recorded" | "contact.recorded" | "credit_grade.proposed" => {
             match Event::decode(&entry.kind, entry.data.get()) {
@@ -154,30 +184,27 @@ pub(crate) fn claims(entry: &Entry) -> Vec<Term> {
 }
 
 /// Returns what an event entered under `id` uses up.
-pub(crate) fn claims_of(event: &Event, id: &EntryId) -> Vec<Term> {
+fn claims_of(event: &Event, id: &EntryId) -> Vec<Term> {
     let mut claims = vec![term("id", id.as_str())];
     // An id issued by the service is the entry's own, which is used up already.
-    if let Some((space, _, subject)) = begun(event).filter(|(_, _, subject)| **subject != ids::issued(id)) {
+    if let Some((space, _, Some(subject))) = begun(event)
+        && *subject != ids::issued(id)
+    {
         claims.push(term(space, subject.as_str()));
     }
     claims
 }
 
-/// The id of the subject an event begins: its key space, its kind, itself.
-pub(crate) fn begun(event: &Event) -> Option<(&'static str, &'static str, &SubjectId)> {
+/// The subject an event begins: its key space, its kind, and its id unless one is to be issued.
+pub(crate) fn begun(event: &Event) -> Option<(&'static str, &'static str, Option<&SubjectId>)> {
     match event {
-        Event::Sale(sale::Event::Recorded(sale)) => sale.sale_id.as_ref().map(|id| ("sale_id", "sale", id)),
+        Event::Sale(sale::Event::Recorded(sale)) => Some(("sale_id", "sale", sale.sale_id.as_ref())),
         Event::Contact(contact::Event::Recorded(contact)) => {
-            contact.contact_id.as_ref().map(|id| ("contact_id", "contact", id))
+            Some(("contact_id", "contact", contact.contact_id.as_ref()))
         }
         Event::Grade(grade::Event::Proposed(proposed)) => {
-            proposed.proposal_id.as_ref().map(|id| ("proposal_id", "proposal", id))
+            Some(("proposal_id", "proposal", proposed.proposal_id.as_ref()))
         }
         _ => None,
     }
-}
-
-/// Builds the store's item of an entry.
-pub(crate) fn item<'a>(bytes: &'a [u8], terms: &'a [Term], claims: &'a [Term]) -> Item<'a> {
-    Item { bytes, terms, claims }
 }

@@ -1,5 +1,6 @@
 //! The one writer: it checks what doors decided, admits, stamps, and makes each block durable before anybody hears of it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
@@ -10,13 +11,15 @@ use crate::clock::Timestamp;
 use crate::domain::audit::{self, RefusalCode};
 use crate::domain::catalog::Str;
 use crate::domain::{self, About, Actor, Admission, Context, Event, Fetched, Refusal, common, grade, policy};
-use crate::entry::EncodeError;
+use crate::entry::{EncodeError, Hash};
 use crate::ids::{self, EntryId, StreamName};
 use crate::journal::{Encoder, Journal};
-use crate::ledger::door::{Basis, Prepared, Refused, receipt};
+use crate::ledger::Shared;
+use crate::ledger::door::{Basis, Prepared, receipt};
 use crate::ledger::proposal::Receipt;
 use crate::ledger::state::{Draft, Made, State};
-use crate::ledger::{Shared, tail};
+use crate::ledger::tail::Recent;
+use crate::store::Term;
 
 /// What the writer is asked to do.
 pub(super) enum Job {
@@ -24,8 +27,8 @@ pub(super) enum Job {
     Propose(Box<Batch>),
     /// Enter that somebody reads; the bytes leave when it is durable.
     Read(Box<Reading>),
-    /// Enter that a door refused something.
-    Note(Box<Refused>, oneshot::Sender<Answer>),
+    /// Enter that something was refused.
+    Note(Box<Note>, oneshot::Sender<Answer>),
     /// Enter what the system itself has to say.
     System(Vec<(Event, Option<StreamName>)>, oneshot::Sender<Answer>),
     /// Do what time alone brings.
@@ -49,6 +52,17 @@ pub(super) struct Reading {
     pub(super) reply: oneshot::Sender<Answer>,
 }
 
+/// A refusal to be entered.
+pub(super) struct Note {
+    pub(super) command: String,
+    pub(super) refusal: Refusal,
+    pub(super) actor: Actor,
+    pub(super) target: String,
+    pub(super) salt: [u8; 16],
+    /// Of what was proposed, under that salt.
+    pub(super) body_hash: Hash,
+}
+
 /// One access entry to be made.
 #[derive(Clone)]
 pub(super) struct Access {
@@ -63,7 +77,7 @@ pub(super) struct Access {
 pub(super) enum Answer {
     /// Entered and durable.
     Entered(Vec<Receipt>),
-    /// Refused; the refusal is durable where it is entered.
+    /// Refused, and nothing of it entered.
     Refused(usize, Refusal),
     /// What the door decided on has moved: decide again.
     Moved,
@@ -103,7 +117,32 @@ pub(super) struct Writer {
 struct Open {
     made: Vec<Made>,
     bytes: usize,
+    /// What its entries use up: that is not among the recent claims yet.
+    claimed: HashSet<Term>,
     answers: Vec<(oneshot::Sender<Answer>, Answer)>,
+}
+
+impl Open {
+    fn push(&mut self, made: Made) {
+        self.bytes += made.bytes.len();
+        self.claimed.extend(&made.keys.claims);
+        self.made.push(made);
+    }
+
+    fn truncate(&mut self, length: usize) {
+        for made in self.made.drain(length..) {
+            self.bytes -= made.bytes.len();
+            for claim in made.keys.claims {
+                self.claimed.remove(&claim);
+            }
+        }
+    }
+}
+
+/// What a step of several entries goes back to when a later one is refused.
+struct Mark {
+    state: State,
+    made: usize,
 }
 
 impl Writer {
@@ -142,43 +181,22 @@ impl Writer {
     fn take(&mut self, job: Job, open: &mut Open) {
         match job {
             Job::Propose(batch) => {
-                let before = (self.state.clone(), open.made.len(), open.bytes);
                 let answer = self.propose(&batch.proposals, open);
-                if !matches!(answer, Answer::Entered(_)) {
-                    self.state = before.0;
-                    open.made.truncate(before.1);
-                    open.bytes = before.2;
-                }
-                if let Answer::Refused(at, refusal) = &answer
-                    && let Some(proposal) = batch.proposals.get(*at)
-                {
-                    let refused = Refused {
-                        command: proposal.event.name().to_owned(),
-                        refusal: refusal.clone(),
-                        actor: Some(proposal.actor.clone()),
-                        target: proposal.about.subject.to_string(),
-                        body_hash: Some(proposal.body_hash),
-                    };
-                    self.note(&refused, proposal.salt, open);
-                }
                 open.answers.push((batch.reply, answer));
             }
             Job::Read(reading) => {
                 let answer = self.read(&reading, open);
                 open.answers.push((reading.reply, answer));
             }
-            Job::Note(refused, reply) => {
-                let salt = self.shared.source.salt();
-                self.note(&refused, salt, open);
+            Job::Note(note, reply) => {
+                self.note(*note, open);
                 open.answers.push((reply, Answer::Entered(Vec::new())));
             }
             Job::System(events, reply) => {
-                let before = (self.state.clone(), open.made.len(), open.bytes);
+                let before = self.mark(open);
                 let answer = self.system(events, open);
                 if !matches!(answer, Answer::Entered(_)) {
-                    self.state = before.0;
-                    open.made.truncate(before.1);
-                    open.bytes = before.2;
+                    self.back_to(before, open);
                 }
                 open.answers.push((reply, answer));
             }
@@ -187,22 +205,37 @@ impl Writer {
         }
     }
 
+    fn mark(&self, open: &Open) -> Mark {
+        Mark { state: self.state.clone(), made: open.made.len() }
+    }
+
+    fn back_to(&mut self, mark: Mark, open: &mut Open) {
+        self.state = mark.state;
+        open.truncate(mark.made);
+    }
+
     fn propose(&mut self, proposals: &[Prepared], open: &mut Open) -> Answer {
+        // Admitting one proposal is all or nothing by itself, and a copy of the state makes what follows copy its nodes.
+        let before = (proposals.len() > 1).then(|| self.mark(open));
+        let answer = self.propose_all(proposals, open);
+        if let Some(before) = before.filter(|_| !matches!(answer, Answer::Entered(_))) {
+            self.back_to(before, open);
+        }
+        answer
+    }
+
+    fn propose_all(&mut self, proposals: &[Prepared], open: &mut Open) -> Answer {
         let mut receipts = Vec::with_capacity(proposals.len());
-        let mut used = Vec::new();
         if !proposals.iter().all(|proposal| proposal.basis.holds(&self.state.world)) {
             return Answer::Moved;
         }
         for (at, proposal) in proposals.iter().enumerate() {
             for (term, refusal) in &proposal.claims {
                 match self.shared.recent.find(*term, proposal.checked_to) {
-                    Err(_) => return Answer::Moved,
-                    // The door finds out whether it is the same proposal once more.
-                    Ok(Some(_)) => return Answer::Moved,
-                    Ok(None) if used.contains(term) || self.claimed(open, *term) => {
-                        return Answer::Refused(at, refusal.clone().into());
-                    }
-                    Ok(None) => used.push(*term),
+                    // Of what is used up already, the door finds out whether it is the same proposal once more.
+                    Err(_) | Ok(Some(_)) => return Answer::Moved,
+                    Ok(None) if open.claimed.contains(term) => return Answer::Refused(at, refusal.clone().into()),
+                    Ok(None) => {}
                 }
             }
             match self.admit(proposal, open) {
@@ -212,11 +245,6 @@ impl Writer {
             }
         }
         Answer::Entered(receipts)
-    }
-
-    /// Whether an entry of the open block uses up the term: those are not among the recent claims yet.
-    fn claimed(&self, open: &Open, term: crate::store::Term) -> bool {
-        open.made.iter().any(|made| made.claims.contains(&term))
     }
 
     fn admit(&mut self, proposal: &Prepared, open: &mut Open) -> Result<Vec<Receipt>, Halt> {
@@ -247,17 +275,26 @@ impl Writer {
             fetched: &proposal.fetched,
         };
         let admissions = domain::admit(&self.state.world, &context, proposal.event.clone()).map_err(Halt::Refused)?;
-        if let Event::Ledger(domain::ledger::Event::ClockAccepted(_)) = proposal.event {
-            self.leapt = false;
-            self.accepted = true;
-        }
+        let before = (admissions.len() > 1).then(|| self.mark(open));
         let mut receipts = Vec::with_capacity(admissions.len());
         for (number, admission) in admissions.into_iter().enumerate() {
             let at = if number == 0 { at } else { self.now() };
-            let made = self.enter(admission, &context, proposal, at, number > 0)?;
-            receipts.push(receipt(made.index, &made.entry, made.hash));
-            open.bytes += made.bytes.len();
-            open.made.push(made);
+            match self.enter(admission, &context, proposal, at, number > 0) {
+                Ok(made) => {
+                    receipts.push(receipt(made.index, &made.entry, made.hash));
+                    open.push(made);
+                }
+                Err(halt) => {
+                    if let Some(before) = before {
+                        self.back_to(before, open);
+                    }
+                    return Err(halt);
+                }
+            }
+        }
+        if let Event::Ledger(domain::ledger::Event::ClockAccepted(_)) = proposal.event {
+            self.leapt = false;
+            self.accepted = true;
         }
         Ok(receipts)
     }
@@ -304,7 +341,7 @@ impl Writer {
         if !reading.basis.holds(&self.state.world) || self.state.world.date(self.now()) != reading.day {
             return Answer::Moved;
         }
-        let before = (self.state.clone(), open.made.len(), open.bytes);
+        let before = (reading.accesses.len() > 1).then(|| self.mark(open));
         let mut receipts = Vec::with_capacity(reading.accesses.len());
         for access in &reading.accesses {
             let Some(reader) = access.actor.employee() else { return Answer::Moved };
@@ -326,13 +363,12 @@ impl Writer {
             match self.make(draft) {
                 Ok(made) => {
                     receipts.push(receipt(made.index, &made.entry, made.hash));
-                    open.bytes += made.bytes.len();
-                    open.made.push(made);
+                    open.push(made);
                 }
                 Err(_) => {
-                    self.state = before.0;
-                    open.made.truncate(before.1);
-                    open.bytes = before.2;
+                    if let Some(before) = before {
+                        self.back_to(before, open);
+                    }
                     return Answer::Refused(0, common::Refusal::TooLarge.into());
                 }
             }
@@ -341,17 +377,17 @@ impl Writer {
     }
 
     /// Enters a refusal, where refusals of its code are entered.
-    fn note(&mut self, refused: &Refused, salt: [u8; 16], open: &mut Open) {
-        let (code, rule) = refused.refusal.grounds();
-        let (Some(code), Some(actor)) = (RefusalCode::of(code), &refused.actor) else { return };
-        let Some(employee) = actor.employee().filter(|_| !self.leapt) else { return };
+    fn note(&mut self, note: Note, open: &mut Open) {
+        let (code, rule) = note.refusal.grounds();
+        let Some(code) = RefusalCode::of(code) else { return };
+        let Some(employee) = note.actor.employee().filter(|_| !self.leapt) else { return };
         let cut = |text: &str, most: usize| text.chars().filter(|c| !c.is_control()).take(most).collect::<String>();
         let event = audit::CommandRefused {
-            command: Str(cut(&refused.command, 60)),
-            target: Str(if refused.target.is_empty() { "-".into() } else { cut(&refused.target, 80) }),
+            command: Str(cut(&note.command, 60)),
+            target: Str(cut(&note.target, 80)),
             code,
             rule: (!rule.is_empty()).then(|| Str(cut(rule, 10))),
-            body_hash: refused.body_hash,
+            body_hash: Some(note.body_hash),
         };
         let at = self.now();
         let draft = Draft {
@@ -364,13 +400,12 @@ impl Writer {
             late_reason: None,
             causation: None,
             correlation: None,
-            salt,
-            policy_version: policy::version(&self.state.world, actor.unit(), at),
-            actor: actor.clone(),
+            salt: note.salt,
+            policy_version: policy::version(&self.state.world, note.actor.unit(), at),
+            actor: note.actor,
         };
         if let Ok(made) = self.make(draft) {
-            open.bytes += made.bytes.len();
-            open.made.push(made);
+            open.push(made);
         }
     }
 
@@ -424,8 +459,7 @@ impl Writer {
             };
             let made = self.make(draft).map_err(|_| Halt::Refused(common::Refusal::TooLarge.into()))?;
             first.get_or_insert_with(|| receipt(made.index, &made.entry, made.hash));
-            open.bytes += made.bytes.len();
-            open.made.push(made);
+            open.push(made);
         }
         first.ok_or(Halt::Moved)
     }
@@ -460,7 +494,7 @@ impl Writer {
         // A checkpoint's own entry is no reason for the next one.
         if signed.size > ledger.noted_size && (grown >= every || (new_day && grown > 1)) {
             let size = domain::catalog::Int(i64::try_from(signed.size).unwrap_or(i64::MAX));
-            let event = domain::ledger::Checkpointed { size, root: crate::entry::Hash(signed.root) };
+            let event = domain::ledger::Checkpointed { size, root: Hash(signed.root) };
             let id = self.shared.source.entry_id(now);
             let event: domain::ledger::Event = event.into();
             let about = About::subject(StreamName::single("ledger"));
@@ -499,10 +533,9 @@ impl Writer {
                 }
                 return Err(Failed);
             }
-            for made in &open.made {
-                self.shared.recent.note(made.index, made.claims.iter().copied());
-            }
-            self.shared.shelf.push(open.made.into_iter().map(|made| (made.bytes, tail::terms(&made.entry))));
+            self.shared.recent.note(open.made.iter().map(|made| (made.index, made.keys.claims.as_slice())));
+            let recent = |made: Made| Recent { bytes: made.bytes.into(), keys: Arc::new(made.keys) };
+            self.shared.shelf.push(open.made.into_iter().map(recent).collect());
             let state = Arc::new(self.state.clone());
             self.shared.published.store(state.clone());
             // The follower gone means the ledger is closing; what is durable stays so.

@@ -91,20 +91,20 @@ impl TestLedger {
     }
 
     /// Proposes as an employee.
-    pub(crate) fn submit(&self, who: &str, proposals: &[Proposal]) -> Result<Vec<Receipt>, SubmitError> {
+    pub(crate) fn submit(&self, who: &str, proposals: Vec<Proposal>) -> Result<Vec<Receipt>, SubmitError> {
         self.runtime.block_on(self.ledger.submit(&principal(who), proposals))
     }
 
     /// Proposes as an employee what must be admitted.
     pub(crate) fn admit(&self, who: &str, proposal: Proposal) -> Vec<Receipt> {
         let kind = proposal.kind.clone();
-        self.submit(who, &[proposal]).unwrap_or_else(|error| panic!("{kind} by {who}: {error}"))
+        self.submit(who, vec![proposal]).unwrap_or_else(|error| panic!("{kind} by {who}: {error}"))
     }
 
     /// Proposes as an employee what must be refused, and returns the code and the rule.
     pub(crate) fn refuse(&self, who: &str, proposal: Proposal) -> (Code, String) {
         let kind = proposal.kind.clone();
-        match self.submit(who, &[proposal]) {
+        match self.submit(who, vec![proposal]) {
             Err(SubmitError::Refused { refusal, .. }) => {
                 let (code, rule) = refusal.grounds();
                 (code, rule.to_owned())

@@ -34,7 +34,7 @@ pub(crate) async fn propose(
     if let Some(version) = expected {
         expect(&mut proposals, batch, version)?;
     }
-    let submitted = door.ledger.submit(&asker.principal, &proposals).await;
+    let submitted = door.ledger.submit(&asker.principal, proposals).await;
     let entries = submitted.map_err(|error| Problem::Submit { error, batch })?;
     let mut response = api::json(&Entered { entries: &entries });
     *response.status_mut() = StatusCode::CREATED;

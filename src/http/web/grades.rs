@@ -39,7 +39,7 @@ pub(crate) async fn propose(
         return written(&door, &visitor, &id, Some((fields, Problem::value("/action", "is unknown", "无此操作"))))
             .await;
     };
-    match door.ledger.submit(&visitor.asker.principal, &[proposal]).await {
+    match door.ledger.submit(&visitor.asker.principal, vec![proposal]).await {
         Ok(_) => Redirect::to(&format!("/customers/{}/grades", encode(&id))).into_response(),
         Err(error) => written(&door, &visitor, &id, Some((fields, Problem::Submit { error, batch: false }))).await,
     }
