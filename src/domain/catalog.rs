@@ -1,5 +1,6 @@
 //! The catalog: event types and their fields declared once, from which all else is derived.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
@@ -431,14 +432,29 @@ macro_rules! events {
                 }
             }
 
-            /// Returns the payload as a JSON value that is written canonically.
+            /// Reads a payload as [`Self::decode`] does, from a parsed document.
+            ///
+            /// # Errors
+            /// The payload has another shape.
+            pub fn read(name: &str, data: &serde_json::Value) -> Option<Result<Self, serde_json::Error>> {
+                match name {
+                    $($wire => Some(<$name as serde::Deserialize>::deserialize(data).map(Self::$name)),)*
+                    _ => None,
+                }
+            }
+
+            /// Returns the payload as canonical JSON.
             ///
             /// # Errors
             /// Never for payloads made of the catalog's shapes.
-            pub fn data(&self) -> serde_json::Result<serde_json::Value> {
+            pub fn text(&self) -> serde_json::Result<String> {
+                let mut payload = $crate::domain::catalog::Payload::default();
                 match self {
-                    $(Self::$name(event) => $crate::domain::catalog::canonical(event),)*
+                    $(Self::$name(event) => {
+                        $(payload.put(stringify!($field), &event.$field)?;)*
+                    })*
                 }
+                payload.text()
             }
         }
 
@@ -523,6 +539,50 @@ pub(crate) fn canonical(payload: &impl Serialize) -> serde_json::Result<Value> {
     Ok(value)
 }
 
+/// A payload being written: its fields in any order, to be put in that of RFC 8785.
+#[derive(Default)]
+pub(crate) struct Payload {
+    values: Vec<u8>,
+    fields: Vec<(&'static str, Range<usize>)>,
+}
+
+impl Payload {
+    /// Adds a field, unless its value is absent.
+    pub(crate) fn put<T: Shape + Serialize>(&mut self, name: &'static str, value: &T) -> serde_json::Result<()> {
+        if value.absent() {
+            return Ok(());
+        }
+        let start = self.values.len();
+        serde_json::to_writer(&mut self.values, value)?;
+        // Objects within have an order of their own; a brace within a text only costs the longer way.
+        if self.values.iter().skip(start).any(|byte| *byte == b'{') {
+            self.values.truncate(start);
+            serde_json::to_writer(&mut self.values, &canonical(value)?)?;
+        }
+        self.fields.push((name, start..self.values.len()));
+        Ok(())
+    }
+
+    /// Returns the object.
+    pub(crate) fn text(mut self) -> serde_json::Result<String> {
+        self.fields.sort_unstable_by_key(|(name, _)| *name);
+        let names: usize = self.fields.iter().map(|(name, _)| name.len() + 4).sum();
+        let mut text = Vec::with_capacity(self.values.len() + names + 2);
+        text.push(b'{');
+        for (name, place) in self.fields {
+            if text.len() > 1 {
+                text.push(b',');
+            }
+            text.push(b'"');
+            text.extend_from_slice(name.as_bytes());
+            text.extend_from_slice(b"\":");
+            text.extend_from_slice(self.values.get(place).unwrap_or_default());
+        }
+        text.push(b'}');
+        String::from_utf8(text).map_err(serde::ser::Error::custom)
+    }
+}
+
 /// Tells whether a declaration carries `flag`.
 pub(crate) fn flagged(flag: &str, flags: &[&str]) -> bool {
     flags.contains(&flag)
@@ -601,23 +661,20 @@ impl Checker {
         let Value::Object(map) = value else {
             return self.problem("must be an object", "须为对象");
         };
-        for key in map.keys() {
-            if fields.iter().any(|field| field.name == key) {
-                continue;
-            }
-            if let Some(refusal) = crate::domain::customer::forbidden_field(key) {
-                self.forbidden.get_or_insert(refusal);
-            }
-            let key = key.clone();
-            self.at(&key, |this| this.problem("is not a field of this type", "不是此类型的字段"));
-        }
-        for field in fields {
-            match map.get_mut(field.name) {
-                Some(value) => self.at(field.name, |this| this.value(&field.kind, value)),
-                None if field.required && !field.computed => {
-                    self.at(field.name, |this| this.problem("is required", "必填"));
+        for (key, value) in map.iter_mut() {
+            match fields.iter().find(|field| field.name == key) {
+                Some(field) => self.at(key, |this| this.value(&field.kind, value)),
+                None => {
+                    if let Some(refusal) = crate::domain::customer::forbidden_field(key) {
+                        self.forbidden.get_or_insert(refusal);
+                    }
+                    self.at(key, |this| this.problem("is not a field of this type", "不是此类型的字段"));
                 }
-                None => {}
+            }
+        }
+        for field in fields.iter().filter(|field| field.required && !field.computed) {
+            if !map.contains_key(field.name) {
+                self.at(field.name, |this| this.problem("is required", "必填"));
             }
         }
     }
@@ -672,9 +729,8 @@ impl Checker {
     fn map(&mut self, map: &mut serde_json::Map<String, Value>) {
         for (key, value) in map.iter_mut() {
             let plain = key.bytes().all(|byte| byte.is_ascii_graphic()) && (1..=60).contains(&key.len());
-            let key = key.clone();
             normalize(value);
-            self.at(&key, |this| {
+            self.at(key, |this| {
                 if !plain {
                     this.problem("is not a name", "不是合法名称");
                 }
@@ -760,6 +816,7 @@ pub fn expectation(kind: &Kind) -> (String, String) {
 
 fn normalize(value: &mut Value) {
     if let Value::String(text) = value
+        && !text.is_ascii()
         && !is_nfc(text)
     {
         *text = text.nfc().collect();

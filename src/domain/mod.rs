@@ -68,14 +68,33 @@ macro_rules! modules {
                 None
             }
 
+            /// Reads a payload as [`Self::decode`] does, from a parsed document.
+            ///
+            /// # Errors
+            /// The payload has another shape.
+            pub fn read(name: &str, data: &Value) -> Option<Result<Self, serde_json::Error>> {
+                $(if let Some(event) = $module::Event::read(name, data) {
+                    return Some(event.map(Self::$variant));
+                })*
+                None
+            }
+
+            /// Returns the payload as canonical JSON.
+            ///
+            /// # Errors
+            /// Never for payloads made of the catalog's shapes.
+            pub fn text(&self) -> serde_json::Result<String> {
+                match self {
+                    $(Self::$variant(event) => event.text(),)*
+                }
+            }
+
             /// Returns the payload as a JSON value with sorted keys.
             ///
             /// # Errors
             /// Never for payloads made of the catalog's shapes.
             pub fn data(&self) -> serde_json::Result<Value> {
-                match self {
-                    $(Self::$variant(event) => event.data(),)*
-                }
+                serde_json::from_str(&self.text()?)
             }
         }
 

@@ -164,7 +164,7 @@ impl Given {
         let kind = catalog::find(proposed.kind).unwrap();
         let mut data = proposed.data.clone();
         catalog::check(kind, &mut data)?;
-        let event = Event::decode(kind.name, &data.to_string()).unwrap().unwrap();
+        let event = Event::read(kind.name, &data).unwrap().unwrap();
         let named: Option<StreamName> = proposed.subject.as_ref().map(|subject| subject.parse().unwrap());
         let about = domain::about(&self.world, &event, named.as_ref())?;
         let context = Context {

@@ -650,7 +650,7 @@ fn occurred_at(world: &World, kind: &EventType, proposal: &Proposal) -> Result<O
 }
 
 pub(super) fn decode(kind: &EventType, data: &Value) -> Result<Event, Refusal> {
-    match Event::decode(kind.name, &data.to_string()) {
+    match Event::read(kind.name, data) {
         Some(Ok(event)) => Ok(event),
         // The catalog has checked the shape; what serde still minds is told as it says it.
         Some(Err(error)) => Err(Refusal::field("", &error.to_string(), "数据格式不符")),

@@ -112,7 +112,7 @@ impl State {
     /// Makes the next entry of a draft and takes it over.
     pub(crate) fn enter(&mut self, source: &str, access_policy: &str, draft: Draft) -> Result<Made, EncodeError> {
         let event = draft.event;
-        let data = event.data().and_then(|data| serde_json::value::to_raw_value(&data)).map_err(EncodeError::Json)?;
+        let data = event.text().and_then(RawValue::from_string).map_err(EncodeError::Json)?;
         let (actor, role, unit) = match &draft.actor {
             Actor::System => ("system", "system", ""),
             Actor::Employee { id, role, unit } => (id.as_str(), role.key(), unit.as_str()),

@@ -506,6 +506,7 @@ impl Writer {
 
     /// Makes the block durable, publishes what it led to, and only then answers.
     fn commit(&mut self, open: Open) -> Result<(), Failed> {
+        let mut published = None;
         if !open.made.is_empty() {
             let head = self.journal.head();
             let entries: Vec<&[u8]> = open.made.iter().map(|made| made.bytes.as_slice()).collect();
@@ -536,14 +537,19 @@ impl Writer {
             self.shared.recent.note(open.made.iter().map(|made| (made.index, made.keys.claims.as_slice())));
             let recent = |made: Made| Recent { bytes: made.bytes.into(), keys: Arc::new(made.keys) };
             self.shared.shelf.push(open.made.into_iter().map(recent).collect());
-            let state = Arc::new(self.state.clone());
+            published = Some((head.next_block, Arc::new(self.state.clone())));
+        }
+        if let Some((_, state)) = &published {
             self.shared.published.store(state.clone());
-            // The follower gone means the ledger is closing; what is durable stays so.
-            drop(self.blocks.send((head.next_block, state)));
         }
         for (reply, answer) in open.answers {
             // Whoever asked may have hung up; what was entered is entered.
             drop(reply.send(answer));
+        }
+        // Waking the follower takes longer than all of the above, and nobody waits for it.
+        if let Some(published) = published {
+            // The follower gone means the ledger is closing; what is durable stays so.
+            drop(self.blocks.send(published));
         }
         self.shared.wait_for_follower(BEHIND_MAX);
         Ok(())
