@@ -365,6 +365,20 @@ fn sc_40_roles_are_given_by_another_and_auditors_audit_only() {
 }
 
 #[test]
+fn the_yearly_review_of_the_policy_stands_in_its_history() {
+    let served = Served::new();
+    let data = json!({ "year": 2026, "outcome": "to_revise", "findings": "The limits are too low." });
+    let review = json!({ "type": "policy.reviewed", "data": data });
+    assert_eq!(served.refuse("E-101", &review).0, 403, "the market director reviews");
+    served.admit("E-601", &review);
+    assert_eq!(served.refuse("E-601", &review), refusal(409, "E_CONFLICT", "R-015"));
+    let history = served.get("E-101", "/v1/views/policy").json();
+    let rows: Vec<(&Value, &Value)> =
+        history["items"].as_array().unwrap().iter().map(|row| (&row["version"], &row["outcome"])).collect();
+    assert_eq!(rows, [(&json!(1), &Value::Null), (&Value::Null, &json!("to_revise"))]);
+}
+
+#[test]
 fn a_refusal_is_entered_with_its_rule() {
     let served = Served::new();
     served.admit("E-101", &registration("C-01", "Xingqiao Line-17 Metro"));

@@ -124,6 +124,7 @@ const RULES: &[(&str, &str)] = &[
     ("R-012", "a_refusal_is_entered_with_its_rule"),
     ("R-013", "views_rebuilt_are_the_same_and_as_of_shows_what_was"),
     ("R-014", "cited"),
+    ("R-015", "cited"),
     ("R-021", "cited"),
     ("R-022", "cited"),
     ("R-023", "cited"),

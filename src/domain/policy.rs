@@ -1,12 +1,12 @@
 //! Business policy: presets and parameters in force per unit, and the access policy sets adopted.
 
-use imbl::Vector;
+use imbl::{OrdSet, Vector};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 use crate::domain::approval;
-use crate::domain::catalog::{Count, INTEGER_MAX, Str, Text, events, refusals};
+use crate::domain::catalog::{Count, INTEGER_MAX, Int, Str, Text, choices, events, refusals};
 use crate::domain::{self, About, Actor, Admission, Context, Fact, World};
 use crate::entry::Hash;
 use crate::ids::{EmployeeId, StreamName, UnitId};
@@ -73,6 +73,14 @@ impl Parameter {
     }
 }
 
+choices! {
+    /// What a yearly review of the policy comes to.
+    Outcome {
+        Unchanged "unchanged" "维持" "Unchanged",
+        ToRevise "to_revise" "需修订" "To be revised",
+    }
+}
+
 events! {
     /// A version of the business policy is adopted.
     Adopted "policy.adopted" "制度生效" "Policy adopted" {
@@ -102,6 +110,15 @@ events! {
         /// The release it came with.
         release: Str<1, 40>, C0, "版本", "Release";
     }
+    /// The whole policy was reviewed for a year; recorded even where nothing is to change.
+    Reviewed "policy.reviewed" "制度年度审核" "Policy reviewed" {
+        /// The year it was reviewed for.
+        year: Int<1900, 9999>, C0, "年度", "Year";
+        /// What the review came to.
+        outcome: Outcome, C0, "结论", "Outcome";
+        /// What was found.
+        findings: Text, C0, "评估意见", "Findings";
+    }
 }
 
 /// The versions adopted.
@@ -111,6 +128,8 @@ pub struct State {
     pub adopted: Vector<Version>,
     /// The access policy set that decides now.
     pub access: Option<Hash>,
+    /// The years the policy was reviewed for.
+    pub reviewed: OrdSet<i64>,
 }
 
 /// One version of the business policy.
@@ -136,6 +155,11 @@ refusals! {
         "there is no preset \"{preset}\" for \"{topic}\"", "“{topic}”没有预设“{preset}”";
     /// No such parameter, or out of its range.
     BadParameter { name: String } => E_SCHEMA "", "\"{name}\" is no parameter or its value is out of range", "“{name}”不是参数或取值超出范围";
+    /// The year is reviewed.
+    ReviewedAlready { year: i64 } => E_CONFLICT "R-015",
+        "the policy is reviewed for {year} already", "{year}年度制度已审核";
+    /// The year has not begun.
+    YearAhead { year: i64 } => E_RULE "R-015", "the year {year} has not begun", "{year}年度尚未开始";
 }
 
 /// Returns the preset in force for `topic` at `unit`.
@@ -195,17 +219,21 @@ fn in_force<'a>(world: &'a World, unit: Option<&'a UnitId>, at: Timestamp) -> im
 /// Says which stream the event belongs to.
 pub(super) fn about(_: &World, event: &Event, _: Option<&StreamName>) -> Result<About, domain::Refusal> {
     Ok(About::subject(StreamName::single(match event {
-        Event::Adopted(_) => "policy",
+        Event::Adopted(_) | Event::Reviewed(_) => "policy",
         Event::AccessAdopted(_) => "access_policy",
     })))
 }
 
-/// Decides on a draft, which the general manager approves.
+/// Decides on a draft, which the general manager approves, and on a yearly review.
 pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Result<Vec<Admission>, domain::Refusal> {
     let adopted = match event {
         Event::Adopted(adopted) => adopted,
         Event::AccessAdopted(_) if *context.actor == Actor::System => return Ok(vec![Admission::of(event, context)]),
         Event::AccessAdopted(_) => return Err(domain::common::Refusal::SystemOnly.into()),
+        Event::Reviewed(reviewed) => {
+            check_year(world, context, reviewed.year.0)?;
+            return Ok(vec![Admission::of(Event::Reviewed(reviewed), context)]);
+        }
     };
     check_values(&adopted)?;
     if adopted.effective_at < context.at && *context.actor != Actor::System {
@@ -221,7 +249,7 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
     let drafter = context.actor.employee().or(adopted.drafted_by.as_ref()).cloned();
     Ok(vec![Admission::of(
         Event::Adopted(Adopted {
-            version: domain::computed("version", adopted.version, Some(domain::catalog::Int(highest + 1)))?,
+            version: domain::computed("version", adopted.version, Some(Int(highest + 1)))?,
             drafted_by: domain::computed("drafted_by", adopted.drafted_by.clone(), drafter)?,
             approved_by: domain::computed("approved_by", adopted.approved_by.clone(), approver)?,
             ..adopted
@@ -245,7 +273,18 @@ fn check_values(adopted: &Adopted) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Takes over what was adopted.
+/// A year is reviewed once, and not before it has begun.
+fn check_year(world: &World, context: &Context<'_>, year: i64) -> Result<(), Refusal> {
+    if world.policy.reviewed.contains(&year) {
+        return Err(Refusal::ReviewedAlready { year });
+    }
+    if year > i64::from(world.date(context.at).year()) {
+        return Err(Refusal::YearAhead { year });
+    }
+    Ok(())
+}
+
+/// Takes over what was adopted and which years were reviewed.
 pub(super) fn evolve(state: &mut State, _: &Fact<'_>, event: &Event) {
     let texts = |map: &Map<String, Value>| {
         map.iter().map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect()
@@ -259,6 +298,9 @@ pub(super) fn evolve(state: &mut State, _: &Fact<'_>, event: &Event) {
             parameters: texts(&adopted.parameters),
         }),
         Event::AccessAdopted(adopted) => state.access = Some(adopted.policy_set),
+        Event::Reviewed(reviewed) => {
+            state.reviewed.insert(reviewed.year.0);
+        }
     }
 }
 
@@ -388,5 +430,20 @@ mod tests {
         given([]).when("E-801", adopted.clone()).then_refused(Code::E_FORBIDDEN, "R-023");
         let given = given([("system", adopted)]);
         assert_eq!(given.world.policy.access.map(|hash| hash.to_string()), Some("ab".repeat(32)));
+    }
+
+    #[test]
+    fn the_policy_is_reviewed_once_a_year_and_not_ahead_of_it() {
+        let review = |year: i64| {
+            event("policy.reviewed", json!({ "year": year, "outcome": "unchanged", "findings": "Fits the practice." }))
+        };
+        let given = given([("E-601", review(2026))]);
+        given.when("E-601", review(2026).with("outcome", "to_revise")).then_refused(Code::E_CONFLICT, "R-015");
+        given.when("E-601", review(2027)).then_refused(Code::E_RULE, "R-015");
+        given.when("E-601", review(2025)).then(["policy.reviewed"]);
+        // The year is that of the ledger's zone, where it begins before it does in UTC.
+        let given = given.at("2027-01-01T00:00:00+08:00").and("E-601", review(2027));
+        assert_eq!(version(&given.world, None, given.at), 1, "a review changes nothing by itself");
+        given.when("E-601", review(2028).with("year", 1899)).then_malformed(["/year"]);
     }
 }

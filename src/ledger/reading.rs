@@ -1089,8 +1089,8 @@ impl Shared {
 
     fn policy(&self, end: u64) -> Result<Built, ViewError> {
         let mut rows = Vec::new();
-        for index in self.shelf.postings(family_term("policy"), 0, end, Direction::Ascending, usize::MAX)? {
-            self.read_at(index, &mut |read| rows.extend(projection::policy::version(read)))?;
+        for index in self.shelf.postings(stream_term("policy"), 0, end, Direction::Ascending, usize::MAX)? {
+            self.read_at(index, &mut |read| rows.extend(projection::policy::row(read)))?;
         }
         Ok(Built { node: Node::Row(vec![("items", Node::List(rows))]), next: None, targets: Vec::new() })
     }

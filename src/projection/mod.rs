@@ -195,6 +195,7 @@ pub const VIEWS: &[View] = &[
         columns: columns! {
             "version" "版本" "Version", "unit" "部门" "Unit", "presets" "预设" "Presets", "parameters" "参数" "Parameters",
             "effective_at" "生效" "Effective", "drafted_by" "起草" "Drafted by", "approved_by" "批准" "Approved by",
+            "year" "年度" "Year", "outcome" "年度审核" "Yearly review", "findings" "评估意见" "Findings",
         },
     },
     View {
