@@ -1,5 +1,6 @@
 //! The catalog: event types and their fields declared once, from which all else is derived.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -143,6 +144,32 @@ impl Referent {
             Self::Record => "entry",
             Self::Elsewhere(name) => name,
         }
+    }
+}
+
+/// The name of a kind of thing; in Chinese as `{:#}`, where it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thing(pub String);
+
+impl From<&str> for Thing {
+    fn from(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
+impl fmt::Display for Thing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let chinese = match self.0.as_str() {
+            "customer" => "客户",
+            "employee" => "员工",
+            "unit" => "部门",
+            "sale" => "销售记录",
+            "contact" => "联系记录",
+            "entry" => "账本条目",
+            "proposal" => "评定",
+            name => name,
+        };
+        formatter.write_str(if formatter.alternate() { chinese } else { &self.0 })
     }
 }
 
@@ -327,6 +354,16 @@ macro_rules! choices {
                 }
             }
 
+            /// Writes the English label; the Chinese one as `{:#}`.
+            impl std::fmt::Display for $name {
+                fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    let (en, zh) = match self {
+                        $(Self::$variant => ($en, $zh),)*
+                    };
+                    formatter.write_str(if formatter.alternate() { zh } else { en })
+                }
+            }
+
             impl $crate::domain::catalog::Shape for $name {
                 fn kind() -> $crate::domain::catalog::Kind {
                     $crate::domain::catalog::Kind::Choice(&[
@@ -484,7 +521,8 @@ macro_rules! events {
 macro_rules! refusals {
     ($(
         $(#[$doc:meta])*
-        $name:ident $({ $($field:ident: $type:ty),* })? => $code:ident $rule:literal, $en:literal, $zh:literal;
+        $name:ident $({ $($field:ident: $type:ty),* })? => $code:ident $rule:literal $(at $pointer:literal)?,
+            $en:literal, $zh:literal;
     )*) => {
         /// Why this module says no.
         #[derive(Clone, Debug, PartialEq, Eq)]
@@ -500,6 +538,13 @@ macro_rules! refusals {
             pub fn grounds(&self) -> (crate::domain::Code, &'static str) {
                 match self {
                     $(Self::$name $({ $($field: _),* })? => (crate::domain::Code::$code, $rule),)*
+                }
+            }
+
+            /// Returns the pointer of the field of the payload it is about, where it is about one.
+            pub fn pointer(&self) -> Option<&'static str> {
+                match self {
+                    $(Self::$name $({ $($field: _),* })? => None::<&'static str>$(.or(Some($pointer)))?,)*
                 }
             }
 

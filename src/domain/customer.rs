@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::clock::{Date, Timestamp};
 use crate::domain::catalog::{
-    Count, Email, Int, Kind, Money, Phone, Quarter, Referent, Sealed, Shape, Str, Text, choices, events, objects,
+    Choice, Count, Email, Int, Kind, Money, Phone, Quarter, Referent, Sealed, Shape, Str, Text, choices, events, objects,
     refusals,
 };
 use crate::domain::{self, About, Admission, Context, Fact, World, policy, sale};
@@ -241,6 +241,52 @@ objects! {
     }
 }
 
+impl Dimension {
+    /// Returns the classes of the dimension; `None` where any text may be one.
+    pub fn classes(self) -> Option<&'static [Choice]> {
+        match self {
+            Self::Time => Some(TIME),
+            Self::TradeStage => Some(TRADE_STAGE),
+            Self::Nature => Some(NATURE),
+            Self::Weight => Some(WEIGHT),
+            Self::Lifecycle => Some(LIFECYCLE),
+            Self::Value => Some(VALUE),
+            Self::Intent => Some(INTENT),
+            Self::Channel => Some(CHANNEL),
+            Self::Industry | Self::Size | Self::Region | Self::CooperationYears => None,
+        }
+    }
+}
+
+const TIME: &[Choice] = &[class("old", "老", "Old"), class("new", "新", "New"), class("future", "未来", "Future")];
+const TRADE_STAGE: &[Choice] =
+    &[class("past", "曾经", "Past"), class("current", "正在", "Current"), class("prospective", "即将", "Prospective")];
+const NATURE: &[Choice] = &[
+    class("power_grid", "局方（电网）", "Power grid"),
+    class("power_plant", "电厂", "Power plant"),
+    class("steel_plant", "钢厂", "Steel plant"),
+    class("metro", "地铁", "Metro"),
+    class("petroleum", "石油", "Petroleum"),
+    class("petrochemical", "石化", "Petrochemical"),
+    class("automation_vendor", "综自厂商", "Automation vendor"),
+    class("trading_partner", "交易伙伴", "Trading partner"),
+];
+const WEIGHT: &[Choice] =
+    &[class("main", "主力", "Main"), class("general", "一般", "General"), class("scattered", "零散", "Scattered")];
+const LIFECYCLE: &[Choice] = &[
+    class("potential", "潜在", "Potential"),
+    class("new", "新", "New"),
+    class("loyal", "忠诚", "Loyal"),
+    class("lost", "流失", "Lost"),
+];
+const VALUE: &[Choice] = &[class("high", "高", "High"), class("middle", "中", "Middle"), class("low", "低", "Low")];
+const INTENT: &[Choice] = &[class("A", "A", "A"), class("B", "B", "B"), class("C", "C", "C")];
+const CHANNEL: &[Choice] = &[class("C1", "C1", "C1"), class("C2", "C2", "C2"), class("none", "无", "None")];
+
+const fn class(value: &'static str, zh: &'static str, en: &'static str) -> Choice {
+    Choice { value, zh, en }
+}
+
 events! {
     /// A customer's archive is opened.
     Registered "customer.registered" "客户建档" "Customer registered" {
@@ -465,8 +511,8 @@ refusals! {
     /// A handover names itself.
     HandoverMissing => E_SCHEMA "R-199", "an assignment by handover names the handover", "因交接指派须注明交接单";
     /// SM-1 does not lead there.
-    NoTransition { from: String, to: String } => E_STATE "SM-1",
-        "a customer cannot go from \"{from}\" to \"{to}\"", "客户状态不能由“{from}”变为“{to}”";
+    NoTransition { from: Status, to: StatedStatus } => E_STATE "SM-1",
+        "a customer cannot go from \"{from}\" to \"{to}\"", "客户状态不能由“{from:#}”变为“{to:#}”";
     /// A duplicate of itself, or of a duplicate.
     DuplicateChain => E_RULE "R-031", "an archive is no duplicate of itself or of a duplicate", "不得标记为自身或重复档案的重复";
     /// The quarter is checked.
@@ -690,23 +736,11 @@ fn section_of(field: &str) -> Section {
 }
 
 fn check_class(classified: &Classified) -> Result<(), Refusal> {
-    let values: &[&str] = match classified.dimension {
-        Dimension::Time => &["old", "new", "future"],
-        Dimension::TradeStage => &["past", "current", "prospective"],
-        Dimension::Nature => &[
-            "power_grid", "power_plant", "steel_plant", "metro", "petroleum", "petrochemical", "automation_vendor", "trading_partner",
-        ],
-        Dimension::Weight => &["main", "general", "scattered"],
-        Dimension::Lifecycle => &["potential", "new", "loyal", "lost"],
-        Dimension::Value => &["high", "middle", "low"],
-        Dimension::Intent => &["A", "B", "C"],
-        Dimension::Channel => &["C1", "C2", "none"],
-        Dimension::Industry | Dimension::Size | Dimension::Region | Dimension::CooperationYears => return Ok(()),
-    };
-    if values.contains(&classified.value.0.as_str()) {
+    let value = classified.value.0.as_str();
+    if classified.dimension.classes().is_none_or(|classes| classes.iter().any(|class| class.value == value)) {
         return Ok(());
     }
-    Err(Refusal::OutsideDimension { value: classified.value.0.clone() })
+    Err(Refusal::OutsideDimension { value: value.to_owned() })
 }
 
 fn check_assignment(world: &World, context: &Context<'_>, assigned: &OwnerAssigned) -> Result<(), domain::Refusal> {
@@ -741,7 +775,7 @@ fn check_status(world: &World, context: &Context<'_>, changed: &StatusChanged) -
     if allowed {
         return Ok(());
     }
-    Err(Refusal::NoTransition { from: from.as_str().into(), to: changed.status.as_str().into() })
+    Err(Refusal::NoTransition { from, to: changed.status })
 }
 
 fn admit_check(world: &World, context: &Context<'_>, verified: &Verified) -> Result<Vec<Admission>, domain::Refusal> {

@@ -146,14 +146,14 @@ refusals! {
     /// An auditor holds no business role.
     AuditorExclusive => E_RULE "R-063", "an auditor holds no other business role", "审计员不得兼任业务角色";
     /// The role is not held.
-    NotHeld { role: String } => E_STATE "R-050", "the role \"{role}\" is not held there", "未在该部门持有角色“{role}”";
+    NotHeld { role: Role } => E_STATE "R-050", "the role \"{role}\" is not held there", "未在该部门持有角色“{role:#}”";
     /// The role is held.
-    AlreadyHeld { role: String } => E_STATE "R-050", "the role \"{role}\" is held there already", "已在该部门持有角色“{role}”";
+    AlreadyHeld { role: Role } => E_STATE "R-050", "the role \"{role}\" is held there already", "已在该部门持有角色“{role:#}”";
     /// Nobody changes their own roles.
     OwnRoles => E_SOD "R-025", "nobody changes their own roles", "不得变更本人角色";
     /// SM-18 does not lead there.
-    NoTransition { from: String, to: String } => E_STATE "SM-18",
-        "an employee cannot go from \"{from}\" to \"{to}\"", "员工状态不能由“{from}”变为“{to}”";
+    NoTransition { from: Status, to: Status } => E_STATE "SM-18",
+        "an employee cannot go from \"{from}\" to \"{to}\"", "员工状态不能由“{from:#}”变为“{to:#}”";
     /// Customers are not handed over.
     OwnsCustomers { customers: String } => E_RULE "R-200",
         "hand over the customers first: {customers}", "须先移交客户：{customers}";
@@ -215,11 +215,11 @@ fn admit_roles(world: &World, context: &Context<'_>, changed: &RolesChanged) -> 
     let mut roles: Vec<(Role, &UnitId)> = member.roles.iter().map(|held| (held.role, &held.unit)).collect();
     for removed in &changed.removed {
         let held = roles.iter().position(|(role, unit)| *role == removed.role && **unit == removed.unit);
-        roles.remove(held.ok_or_else(|| Refusal::NotHeld { role: removed.role.key().into() })?);
+        roles.remove(held.ok_or(Refusal::NotHeld { role: removed.role })?);
     }
     for added in &changed.added {
         if roles.contains(&(added.role, &added.unit)) {
-            return Err(Refusal::AlreadyHeld { role: added.role.key().into() }.into());
+            return Err(Refusal::AlreadyHeld { role: added.role }.into());
         }
         roles.push((added.role, &added.unit));
     }
@@ -257,8 +257,8 @@ fn check_transition(world: &World, id: &EmployeeId, member: &Member, changed: &S
     };
     if !allowed {
         return Err(Refusal::NoTransition {
-            from: member.status.as_str().into(),
-            to: changed.status.as_str().into(),
+            from: member.status,
+            to: changed.status,
         }
         .into());
     }

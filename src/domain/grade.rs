@@ -182,15 +182,15 @@ refusals! {
     /// One open proposal per customer.
     OpenExists { proposal: String } => E_STATE "R-101", "proposal \"{proposal}\" is open for this customer", "该客户已有未决评定“{proposal}”";
     /// The grade it was based on is not in force.
-    StaleGrade { current: String } => E_CONFLICT "R-103", "the grade in force is \"{current}\"", "现行等级为“{current}”";
+    StaleGrade { current: String } => E_CONFLICT "R-103" at "/from", "the grade in force is \"{current}\"", "现行等级为“{current}”";
     /// The grade is not on the scale.
-    OffScale { scale: String } => E_RULE "R-103", "the grade must be one of {scale}", "等级须为{scale}之一";
+    OffScale { scale: String } => E_RULE "R-103" at "/to", "the grade must be one of {scale}", "等级须为{scale}之一";
     /// Nothing would change.
-    SameGrade => E_RULE "R-103", "the grade proposed is in force already", "拟评等级与现等级相同";
+    SameGrade => E_RULE "R-103" at "/to", "the grade proposed is in force already", "拟评等级与现等级相同";
     /// A proposal rests on something.
-    NoEvidence => E_SCHEMA "R-101", "name at least one entry as evidence", "至少提供一项依据";
+    NoEvidence => E_SCHEMA "R-101" at "/evidence", "name at least one entry as evidence", "至少提供一项依据";
     /// A reason of a few letters is none.
-    ReasonTooShort => E_SCHEMA "R-101", "the reason needs at least 10 characters", "理由至少10个字符";
+    ReasonTooShort => E_SCHEMA "R-101" at "/reason", "the reason needs at least 10 characters", "理由至少10个字符";
     /// No such open proposal.
     NotOpen { proposal: String } => E_STATE "SM-2", "proposal \"{proposal}\" is not open", "评定“{proposal}”不存在或已结束";
     /// Another step is next.
@@ -202,13 +202,13 @@ refusals! {
     /// Nobody decides on what they proposed, nor fills two steps.
     OwnProposal => E_SOD "R-025", "nobody decides on what they proposed, nor takes two steps of one chain", "不得审批本人提出的评定，也不得担任两个步骤";
     /// The step is somebody else's.
-    NotYourStep { seat: String } => E_FORBIDDEN "R-102", "this step belongs to: {seat}", "该步骤属于：{seat}";
+    NotYourStep { seat: Seat } => E_FORBIDDEN "R-102", "this step belongs to: {seat}", "该步骤属于：{seat:#}";
     /// Everybody who could decide is disqualified.
     NobodyLeft => E_SOD "R-025", "nobody is left who may decide this step", "没有可以决定该步骤的人员";
     /// The grade approved is not the one proposed.
-    OtherGrade { to: String } => E_RULE "R-102", "the grade proposed is \"{to}\"", "拟评等级为“{to}”";
+    OtherGrade { to: String } => E_RULE "R-102" at "/to", "the grade proposed is \"{to}\"", "拟评等级为“{to}”";
     /// Grades never take effect in the past.
-    Retroactive => E_RULE "R-106", "a grade takes effect at approval or later", "等级不得追溯生效";
+    Retroactive => E_RULE "R-106" at "/effective_at", "a grade takes effect at approval or later", "等级不得追溯生效";
     /// Only the proposer withdraws, only the clock lets lapse.
     NotYours => E_FORBIDDEN "SM-2", "only the proposer withdraws a proposal", "仅申请人可撤回";
 }
@@ -401,7 +401,7 @@ fn check_holder(world: &World, context: &Context<'_>, proposal: &Proposal, seat:
         if holds && acts_as {
             return Ok(());
         }
-        return Err(Refusal::NotYourStep { seat: asked.as_str().into() });
+        return Err(Refusal::NotYourStep { seat: asked });
     }
     Err(Refusal::NobodyLeft)
 }

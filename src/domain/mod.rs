@@ -119,6 +119,16 @@ macro_rules! modules {
                 }
             }
 
+            /// Returns the pointer of the one field it is about, where it is about one.
+            pub fn pointer(&self) -> Option<&str> {
+                match self {
+                    Self::Schema(_) => None,
+                    Self::Common(common::Refusal::Unknown { pointer, .. }) => Some(pointer),
+                    Self::Common(refusal) => refusal.pointer(),
+                    $(Self::$variant(refusal) => refusal.pointer(),)*
+                }
+            }
+
             /// Returns the words in English and in Chinese.
             pub fn words(&self) -> (String, String) {
                 match self {
@@ -265,14 +275,16 @@ impl Code {
 
 /// Refusals that hold for every type of event.
 pub mod common {
+    use super::catalog::Thing;
+
     super::catalog::refusals! {
         /// No policy permits it.
         Forbidden { rule: String } => E_FORBIDDEN "R-050", "you may not do this ({rule})", "无权执行此操作（{rule}）";
         /// Nobody decides on what they proposed.
         SeparateDuties => E_SOD "R-025", "nobody decides on what they proposed", "不得审批本人提出的事项";
         /// A reference points at nothing.
-        Unknown { pointer: String, what: String, id: String } => E_REF "",
-            "{pointer}: there is no {what} \"{id}\"", "{pointer}：不存在{what}“{id}”";
+        Unknown { pointer: String, what: Thing, id: String } => E_REF "",
+            "{pointer}: there is no {what} \"{id}\"", "{pointer}：不存在{what:#}“{id}”";
         /// The type needs a subject.
         NoSubject { example: String } => E_SCHEMA "",
             "this type needs a subject such as \"{example}\"", "此类型须指明对象，如“{example}”";
@@ -293,8 +305,8 @@ pub mod common {
         /// The idempotency key is in use.
         IdTaken => E_CONFLICT "R-010", "this id is in use for something else", "该编号已用于其他内容";
         /// The id of a new subject is in use.
-        SubjectTaken { what: String, id: String } => E_CONFLICT "R-010",
-            "{what} \"{id}\" exists already", "{what}“{id}”已存在";
+        SubjectTaken { what: Thing, id: String } => E_CONFLICT "R-010",
+            "{what} \"{id}\" exists already", "{what:#}“{id}”已存在";
         /// A computed field was supplied with another value.
         NotComputed { field: String, computed: String } => E_RULE "R-042",
             "\"{field}\" is computed by the service and would be \"{computed}\"", "“{field}”由系统计算，应为“{computed}”";
@@ -661,9 +673,13 @@ mod tests {
 
     #[test]
     fn every_refusal_is_told_in_both_languages_with_the_same_particulars() {
+        // What is called otherwise in Chinese is written as `{name:#}` there.
         let holes = |text: &str| -> Vec<String> {
-            let mut holes: Vec<String> =
-                text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0.to_owned())).collect();
+            let mut holes: Vec<String> = text
+                .split('{')
+                .skip(1)
+                .filter_map(|rest| Some(rest.split_once('}')?.0.trim_end_matches(":#").to_owned()))
+                .collect();
             holes.sort();
             holes
         };

@@ -156,10 +156,10 @@ refusals! {
     /// No such parameter, or out of its range.
     BadParameter { name: String } => E_SCHEMA "", "\"{name}\" is no parameter or its value is out of range", "“{name}”不是参数或取值超出范围";
     /// The year is reviewed.
-    ReviewedAlready { year: i64 } => E_CONFLICT "R-015",
+    ReviewedAlready { year: i64 } => E_CONFLICT "R-015" at "/year",
         "the policy is reviewed for {year} already", "{year}年度制度已审核";
     /// The year has not begun.
-    YearAhead { year: i64 } => E_RULE "R-015", "the year {year} has not begun", "{year}年度尚未开始";
+    YearAhead { year: i64 } => E_RULE "R-015" at "/year", "the year {year} has not begun", "{year}年度尚未开始";
 }
 
 /// Returns the preset in force for `topic` at `unit`.

@@ -95,9 +95,10 @@ impl Shape for Role {
     }
 }
 
+/// Writes the key; the Chinese label as `{:#}`.
 impl fmt::Display for Role {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.key())
+        formatter.write_str(if formatter.alternate() { self.zh() } else { self.key() })
     }
 }
 

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::access::principal::Language;
-use crate::domain::{Code, Refusal, catalog, common};
+use crate::domain::{Code, Refusal, catalog};
 use crate::ledger::proof::ProofError;
 use crate::ledger::{BATCH_MAX, SubmitError, ViewError};
 
@@ -29,6 +29,10 @@ pub enum Problem {
     TooManySignIns,
     /// Nothing is served under this path.
     NoRoute,
+    /// There is no page at this address.
+    NoPage,
+    /// A form comes from another session, or from one that has ended.
+    StaleForm,
     /// The path does not know this method.
     NoMethod,
     /// Something would be changed or deleted, which nothing ever is.
@@ -95,6 +99,20 @@ impl Problem {
         (language.choose(title(told.code)), language.choose(told.words))
     }
 
+    /// Returns what is said about single fields of a proposal's data: each pointer within the data, and the words.
+    pub fn fields(&self, language: Language) -> Vec<(String, String)> {
+        let errors = self.told().errors.into_iter();
+        let within = errors.filter_map(|error| {
+            let pointer = error.pointer.strip_prefix("/data")?;
+            let words = language.choose((error.en, error.zh));
+            // Where it stands beside its field, the field need not be named again.
+            let words =
+                words.strip_prefix(pointer).map_or(words.as_str(), |rest| rest.trim_start_matches([':', '：', ' ']));
+            Some((pointer.to_owned(), words.to_owned()))
+        });
+        within.collect()
+    }
+
     /// Writes the problem as JSON.
     pub fn body(&self, language: Language) -> Vec<u8> {
         let told = self.told();
@@ -148,6 +166,18 @@ impl Problem {
                 Code::E_REF.as_str(),
                 "nothing is served under this path; see /openapi.json",
                 "此路径无内容，请参阅 /openapi.json",
+            ),
+            Self::NoPage => Told::new(
+                StatusCode::NOT_FOUND,
+                Code::E_REF.as_str(),
+                "there is no page at this address",
+                "此地址没有页面",
+            ),
+            Self::StaleForm => Told::new(
+                StatusCode::FORBIDDEN,
+                Code::E_FORBIDDEN.as_str(),
+                "this form belongs to another session or is too old: look it over and send it again; nothing was entered",
+                "此表单属于其他会话或已过时，请核对后重新提交；未作任何记录",
             ),
             Self::NoMethod => Told::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -255,6 +285,22 @@ fn submit(error: &SubmitError, batch: bool) -> Told {
 fn view(error: &ViewError) -> Told {
     match error {
         ViewError::NotFound => not_found(),
+        ViewError::Denied(refusal) if refusal.grounds().1 == "R-059" => Told {
+            words: (
+                "say why you read this: Dossier-Purpose, or the purpose on top of a page".into(),
+                "查阅须说明用途：以 Dossier-Purpose 或在页面顶部填写".into(),
+            ),
+            ..refused(refusal, None)
+        },
+        // Most who are told this are auditors who have not yet said why they read.
+        ViewError::Denied(refusal) if refusal.grounds().1 == "R-063" => Told {
+            words: (
+                "you may not read this; who audits must say why: Dossier-Purpose, or the purpose on top of a page"
+                    .into(),
+                "无权查阅；审计须说明用途：以 Dossier-Purpose 或在页面顶部填写".into(),
+            ),
+            ..refused(refusal, None)
+        },
         ViewError::Denied(refusal) | ViewError::Refused(refusal) => refused(refusal, None),
         ViewError::Unwritable => unwritable(),
         ViewError::Integrity => integrity(),
@@ -305,12 +351,12 @@ fn refused(refusal: &Refusal, place: Option<Place>) -> Told {
             .iter()
             .map(|problem| catalog::Problem { pointer: within(&problem.pointer), ..problem.clone() })
             .collect(),
-        Refusal::Common(common::Refusal::Unknown { pointer, .. }) => {
-            vec![catalog::Problem { pointer: within(pointer), en, zh }]
-        }
-        // In a batch it must be said which of the proposals it was.
-        _ if !base.is_empty() => vec![catalog::Problem { pointer: base, en, zh }],
-        _ => Vec::new(),
+        _ => match refusal.pointer() {
+            Some(pointer) => vec![catalog::Problem { pointer: within(pointer), en, zh }],
+            // In a batch it must be said which of the proposals it was.
+            None if !base.is_empty() => vec![catalog::Problem { pointer: base, en, zh }],
+            None => Vec::new(),
+        },
     };
     told
 }
@@ -471,6 +517,7 @@ pub(crate) fn written(mut response: Response, language: Language) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::common;
     use serde_json::{Value, json};
 
     fn body(problem: &Problem, language: Language) -> Value {
@@ -519,6 +566,8 @@ mod tests {
             Problem::WrongPassword,
             Problem::TooManySignIns,
             Problem::NoRoute,
+            Problem::NoPage,
+            Problem::StaleForm,
             Problem::NoMethod,
             Problem::NoChange,
             Problem::BodyTooLarge,
