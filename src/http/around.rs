@@ -13,16 +13,21 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use crate::http::error::{Problem, written};
-use crate::http::{Door, openapi, session};
+use crate::http::{Door, openapi, session, web};
 
 /// Answers a request, whatever happens behind it.
 pub(crate) async fn everything(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let language = session::language(request.headers());
+    let page = web::asked(&request);
     let method = request.method().clone();
     let route = openapi::route_of(request.uri().path());
     // What is cut off here has asked nothing more of the ledger; what it asked before is durable or it is not.
     let answered = tokio::time::timeout(ANSWER, next.run(request)).await;
     let response = answered.unwrap_or_else(|_| Problem::TimedOut.into_response());
+    let response = match page {
+        Some(page) => web::shown(&door, page, response).await,
+        None => response,
+    };
     let mut response = written(response, language);
     guard(response.headers_mut());
     door.metrics.count(&method, route, response.status());

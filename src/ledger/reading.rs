@@ -1006,13 +1006,19 @@ impl Shared {
                 let proof = proofs
                     .get(&line.index)
                     .map_or(Value::Null, |path| json!({ "size": checkpoint.size, "path": path }));
-                line.row(proof)
+                Ok(line.row(&self.places(line.evidence())?, proof))
             })
-            .collect();
+            .collect::<Result<_, ViewError>>()?;
         let root = crate::proof::merkle::encode_hash(&checkpoint.root);
         let checkpoint = json!({ "origin": checkpoint.origin, "size": checkpoint.size, "root": root });
         let node = Node::Row(vec![("items", Node::List(items)), ("checkpoint", Node::plain(checkpoint))]);
         Ok(Built { node, next, targets: subject.targets.clone() })
+    }
+
+    /// Finds the entries of these ids.
+    fn places<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<Vec<Option<u64>>, ViewError> {
+        let place = |id| self.recent.look_up(self.shelf.store(), crate::ledger::claims::term("id", id));
+        ids.map(|id| place(id).map(|(index, _)| index).map_err(|_| ViewError::Store)).collect()
     }
 
     fn separation(&self, end: u64, asked: &Asked) -> Result<Built, ViewError> {

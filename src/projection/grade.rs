@@ -170,8 +170,14 @@ impl Trace {
 }
 
 impl Line {
-    /// The line as a row of the view, with its inclusion proof.
-    pub fn row(&self, proof: Value) -> Node {
+    /// The ids of the entries that what was proposed rests on.
+    pub fn evidence(&self) -> impl Iterator<Item = &str> {
+        let named = self.cells.iter().filter(|(name, _)| *name == "evidence");
+        named.filter_map(|(_, value)| value.as_array()).flatten().filter_map(Value::as_str)
+    }
+
+    /// The line as a row of the view, with the indexes of its evidence and its inclusion proof.
+    pub fn row(&self, evidence_at: &[Option<u64>], proof: Value) -> Node {
         let open = ["at", "actor", "actor_role", "actor_unit", "customer", "index", "id", "hash", "step", "proposal"];
         let mut row: Vec<(&'static str, Node)> = self
             .cells
@@ -181,6 +187,9 @@ impl Line {
                 (*name, Node::of(class, value.clone()))
             })
             .collect();
+        if !evidence_at.is_empty() {
+            row.push(("evidence_at", Node::of(Class::C3, json!(evidence_at))));
+        }
         row.push(("proof", Node::plain(proof)));
         let row = Node::Row(row);
         match &self.customer {

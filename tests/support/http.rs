@@ -14,6 +14,7 @@ use crate::support::TestLedger;
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    head: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -21,6 +22,17 @@ impl Answer {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    /// The body as text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The values of a header, in their order.
+    pub(crate) fn header(&self, name: &str) -> Vec<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
     }
 
     /// The code and the rule of a problem.
@@ -91,7 +103,7 @@ impl Client {
             body.extend_from_slice(&buffer[..read]);
         }
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-        Ok(Answer { status, body })
+        Ok(Answer { status, head, body })
     }
 }
 
@@ -132,6 +144,13 @@ impl Served {
         let source = SeededSource::new(who);
         let token = self.accounts.issue_token(&who.parse().unwrap(), &source, "test", None);
         token.unwrap()
+    }
+
+    /// Gives an employee a password to sign in with.
+    pub(crate) fn password(&self, who: &str) -> String {
+        let password = format!("password of {who}");
+        self.accounts.set_password(&who.parse().unwrap(), &password, &SeededSource::new(who)).unwrap();
+        password
     }
 
     pub(crate) fn request(&self, who: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::access::principal::Purpose;
+use crate::access::redactor::MASK;
 use crate::clock::Timestamp;
 use crate::domain::catalog::Kind;
 use crate::http::Door;
+use crate::http::api::Named;
 use crate::http::error::Problem;
-use crate::http::web::layout::{self, shown, text};
+use crate::http::web::layout::{self, items, shown, text};
 use crate::http::web::visitor::{Fields, Frame, Visitor, encode, wall};
 use crate::http::web::words;
 use crate::ledger::{Answered, AsOf};
@@ -23,38 +25,28 @@ use crate::ledger::{Answered, AsOf};
 pub(crate) async fn page(
     State(door): State<Arc<Door>>,
     visitor: Visitor,
-    Path(id): Path<String>,
+    Named(id): Named,
     Query(query): Query<BTreeMap<String, String>>,
-) -> Response {
+) -> Result<Response, Problem> {
     let typed = query.get("as_of").map(|text| text.trim()).unwrap_or_default();
-    let as_of = match moment(typed) {
-        Ok(as_of) => as_of,
-        Err(problem) => return layout::problem(&visitor.frame, problem),
-    };
-    match visitor.read(&door, "archive", Some(id.clone()), |asked| asked.as_of = as_of).await {
-        Ok(answered) => written(&visitor.frame, &door, &id, typed, &answered),
-        Err(problem) => layout::problem(&visitor.frame, problem),
-    }
+    let as_of = moment(typed)?;
+    let answered = visitor.read(&door, "archive", Some(id.clone()), |asked| asked.as_of = as_of).await?;
+    Ok(written(&visitor.frame, &door, &id, typed, &answered))
 }
 
 /// `POST /customers/{id}`: the archive with its personal values opened, for a purpose.
 pub(crate) async fn reveal(
     State(door): State<Arc<Door>>,
     mut visitor: Visitor,
-    Path(id): Path<String>,
+    Named(id): Named,
     fields: Fields,
-) -> Response {
-    if !visitor.sent(&fields) {
-        return layout::problem(&visitor.frame, Problem::CrossSite);
-    }
-    let Ok(purpose) = Purpose::parse(fields.text("purpose")) else {
-        return layout::problem(&visitor.frame, Problem::value("/purpose", "is required", "必填"));
-    };
+) -> Result<Response, Problem> {
+    visitor.check_sent(&fields)?;
+    let purpose =
+        Purpose::parse(fields.text("purpose")).map_err(|_| Problem::value("/purpose", "is required", "必填"))?;
     visitor.asker.purpose = Some(purpose);
-    match visitor.read(&door, "archive", Some(id.clone()), |asked| asked.reveal = true).await {
-        Ok(answered) => written(&visitor.frame, &door, &id, "", &answered),
-        Err(problem) => layout::problem(&visitor.frame, problem),
-    }
+    let answered = visitor.read(&door, "archive", Some(id.clone()), |asked| asked.reveal = true).await?;
+    Ok(written(&visitor.frame, &door, &id, "", &answered))
 }
 
 fn moment(text: &str) -> Result<AsOf, Problem> {
@@ -144,7 +136,7 @@ fn opening(frame: &Frame, id: &str, masked: usize) -> Markup {
 
 fn sections(frame: &Frame, door: &Door, body: &Value) -> Markup {
     let mut by_section: Vec<(&str, Vec<&Value>)> = Vec::new();
-    for item in array(body, "sections") {
+    for item in items(body, "sections") {
         let section = text(item, "section");
         match by_section.iter_mut().find(|(name, _)| *name == section) {
             Some((_, items)) => items.push(item),
@@ -187,23 +179,32 @@ fn section_label(frame: &Frame, section: &str) -> String {
 }
 
 fn classes(frame: &Frame, door: &Door, body: &Value) -> Markup {
-    let classes = array(body, "classes");
+    let classes = items(body, "classes");
     html! { @if !classes.is_empty() {
         section { h2 { (frame.say("classes")) }
             dl.facts { @for class in classes {
                 div { dt { (shown(frame, door, "dimension", class.get("dimension").unwrap_or(&Value::Null))) }
-                    dd { (shown(frame, door, "", class.get("value").unwrap_or(&Value::Null))) } }
+                    dd { (classed(frame, door, class)) } }
             } }
         }
     } }
 }
 
+fn classed(frame: &Frame, door: &Door, class: &Value) -> Markup {
+    match class.get("value") {
+        Some(Value::String(value)) if value != MASK => {
+            html! { (words::class(frame.language, text(class, "dimension"), value)) }
+        }
+        value => shown(frame, door, "", value.unwrap_or(&Value::Null)),
+    }
+}
+
 fn contacts(frame: &Frame, door: &Door, body: &Value) -> Markup {
-    let contacts = array(body, "contacts");
+    let contacts = items(body, "contacts");
     let count = body.get("contact_count").and_then(Value::as_u64).unwrap_or_default();
     let cell = |item: &Value, name: &str| shown(frame, door, name, item.get(name).unwrap_or(&Value::Null));
     let choice = |item: &Value, name: &str| {
-        chosen(frame, door, "contact.recorded", name, item.get(name).unwrap_or(&Value::Null))
+        layout::chosen(frame, door, "contact.recorded", name, item.get(name).unwrap_or(&Value::Null))
     };
     html! {
         section { h2 { (frame.say("contacts")) }
@@ -229,19 +230,6 @@ fn contacts(frame: &Frame, door: &Door, body: &Value) -> Markup {
             }
         }
     }
-}
-
-/// Shows a value of a closed list as the event type it comes from calls it.
-fn chosen(frame: &Frame, door: &Door, kind: &str, name: &str, value: &Value) -> Markup {
-    let field = crate::domain::catalog::find(kind).and_then(|kind| kind.field(name));
-    match (field.map(|field| &field.kind), value.as_str()) {
-        (Some(Kind::Choice(choices)), Some(text)) => html! { (words::choice(frame.language, choices, text)) },
-        _ => shown(frame, door, name, value),
-    }
-}
-
-fn array<'a>(body: &'a Value, name: &str) -> &'a [Value] {
-    body.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
 fn object<'a>(body: &'a Value, name: &str) -> Vec<(&'a String, &'a Value)> {

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::domain::audit::Mode;
 use crate::http::Door;
-use crate::http::web::layout::{self, shown, text};
+use crate::http::error::Problem;
+use crate::http::web::layout::{self, items, shown, text};
 use crate::http::web::visitor::{Visitor, encode};
 use crate::http::web::words;
 
@@ -20,7 +21,7 @@ pub(crate) async fn list(
     State(door): State<Arc<Door>>,
     visitor: Visitor,
     Query(query): Query<BTreeMap<String, String>>,
-) -> Response {
+) -> Result<Response, Problem> {
     let frame = &visitor.frame;
     let typed = |name: &str| query.get(name).map(|value| value.trim()).unwrap_or_default();
     let read = visitor.read(&door, "list", None, |asked| {
@@ -34,12 +35,8 @@ pub(crate) async fn list(
         }
         asked.after = Some(typed("after").to_owned()).filter(|after| !after.is_empty());
     });
-    let answered = match read.await {
-        Ok(answered) => answered,
-        Err(problem) => return layout::problem(frame, problem),
-    };
-    let empty = Vec::new();
-    let items = answered.body.get("items").and_then(Value::as_array).unwrap_or(&empty);
+    let answered = read.await?;
+    let items = items(&answered.body, "items");
     let label = |name: &str| words::label(frame.language, name).into_owned();
     let columns = ["code", "industry", "party", "region", "owner", "status", "phone"];
     let parts: Vec<(&str, &str)> = FILTERS.iter().map(|name| (*name, typed(name))).collect();
@@ -78,7 +75,7 @@ pub(crate) async fn list(
         @if !typed("after").is_empty() { p { a href="/" { (frame.say("first-page")) } } }
         (layout::standing(frame, &answered))
     };
-    layout::page(frame, StatusCode::OK, &frame.say("customers"), &body)
+    Ok(layout::page(frame, StatusCode::OK, &frame.say("customers"), &body))
 }
 
 const FILTERS: [&str; 3] = ["q", "region", "owner"];

@@ -2,24 +2,27 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::html;
 use serde_json::Value;
 
 use crate::http::Door;
+use crate::http::api::Named;
+use crate::http::error::Problem;
 use crate::http::web::layout::{self, shown, text};
 use crate::http::web::visitor::{Visitor, wall};
 use crate::http::web::words;
 
 /// `GET /entries/{index}`.
-pub(crate) async fn page(State(door): State<Arc<Door>>, visitor: Visitor, Path(index): Path<String>) -> Response {
+pub(crate) async fn page(
+    State(door): State<Arc<Door>>,
+    visitor: Visitor,
+    Named(index): Named,
+) -> Result<Response, Problem> {
     let frame = &visitor.frame;
-    let answered = match visitor.read(&door, "entry", Some(index.clone()), |_| ()).await {
-        Ok(answered) => answered,
-        Err(problem) => return layout::problem(frame, problem),
-    };
+    let answered = visitor.read(&door, "entry", Some(index.clone()), |_| ()).await?;
     let body = &answered.body;
     let entry = body.get("entry").unwrap_or(&Value::Null);
     let hash = [text(body, "hash"), text(entry, "hash")].into_iter().find(|hash| !hash.is_empty()).unwrap_or_default();
@@ -47,5 +50,5 @@ pub(crate) async fn page(State(door): State<Arc<Door>>, visitor: Visitor, Path(i
         }
         (layout::standing(frame, &answered))
     };
-    layout::page(frame, StatusCode::OK, &format!("{} #{index}", frame.say("entry")), &markup)
+    Ok(layout::page(frame, StatusCode::OK, &format!("{} #{index}", frame.say("entry")), &markup))
 }

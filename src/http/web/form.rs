@@ -6,17 +6,28 @@ use serde_json::{Map, Value};
 use crate::domain::catalog::{Field, Kind};
 use crate::http::web::visitor::{Fields, Frame};
 
-/// Writes an input with its label for each field; fields named in `hidden` are there but not shown.
-pub(crate) fn inputs(frame: &Frame, fields: &[Field], typed: &Fields, hidden: &[&str], prefix: &str) -> Markup {
+/// A form as it is shown: what was typed, and what was said about it.
+pub(crate) struct Filled<'a> {
+    /// The fields as typed.
+    pub(crate) typed: &'a Fields,
+    /// Fields that nobody fills in here.
+    pub(crate) left_out: &'a [&'a str],
+    /// The values to choose from where the catalog takes any text, by the field's name.
+    pub(crate) offered: &'a [(&'a str, Vec<String>)],
+    /// What was refused about single fields: the pointer within the payload, and the words.
+    pub(crate) refused: Vec<(String, String)>,
+}
+
+/// Writes an input with its label for each field, and beside it what was refused about it.
+pub(crate) fn inputs(frame: &Frame, fields: &[Field], filled: &Filled<'_>, prefix: &str) -> Markup {
+    let shown = fields.iter().filter(|field| !field.computed && !filled.left_out.contains(&field.name));
     html! {
-        @for field in fields.iter().filter(|field| !field.computed) {
+        @for field in shown {
             @let name = format!("{prefix}{}", field.name);
-            @if hidden.contains(&field.name) {
-                input type="hidden" name=(name) value=(typed.text(&name));
-            } @else if let Kind::Object(inner) = &field.kind {
+            @if let Kind::Object(inner) = &field.kind {
                 fieldset {
                     legend { (frame.language.choose((field.en, field.zh))) }
-                    (inputs(frame, inner, typed, hidden, &format!("{name}.")))
+                    (inputs(frame, inner, filled, &format!("{name}.")))
                 }
             } @else {
                 label for=(name) {
@@ -24,34 +35,80 @@ pub(crate) fn inputs(frame: &Frame, fields: &[Field], typed: &Fields, hidden: &[
                     @if field.required && prefix.is_empty() { " " small { (frame.say("required")) } }
                     @if matches!(field.kind, Kind::Money | Kind::SignedMoney) { " " small { (frame.say("money-hint")) } }
                 }
-                (input(frame, field, &name, typed.text(&name), field.required && prefix.is_empty()))
+                (input(frame, field, &name, filled, field.required && prefix.is_empty()))
+                (said(filled, &name))
             }
         }
     }
 }
 
-fn input(frame: &Frame, field: &Field, name: &str, value: &str, required: bool) -> Markup {
+/// Says what was refused about a field, where a reader of the field is told of it.
+fn said(filled: &Filled<'_>, name: &str) -> Markup {
+    let words: Vec<&str> = filled.about(name).collect();
+    html! { @if !words.is_empty() {
+        p.refusal id={ (name) "-refused" } { @for words in words { (words) br; } }
+    } }
+}
+
+impl Filled<'_> {
+    /// Returns what was refused about a field or something in it.
+    fn about<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        let pointer = format!("/{}", name.replace('.', "/"));
+        self.refused
+            .iter()
+            .filter(move |(about, _)| {
+                about.strip_prefix(&pointer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+            .map(|(_, words)| words.as_str())
+    }
+}
+
+fn input(frame: &Frame, field: &Field, name: &str, filled: &Filled<'_>, required: bool) -> Markup {
+    let value = filled.typed.text(name);
+    let wrong = filled.about(name).next().map(|_| "true");
+    let hinted = matches!(field.kind, Kind::List(_)).then(|| format!("{name}-hint"));
+    let refused = wrong.map(|_| format!("{name}-refused"));
+    let told: Vec<String> = refused.into_iter().chain(hinted).collect();
+    let told = (!told.is_empty()).then(|| told.join(" "));
+    if let Some((_, offered)) = filled.offered.iter().find(|(of, _)| *of == name) {
+        return html! {
+            select id=(name) name=(name) required[required] aria-invalid=[wrong] aria-describedby=[told] {
+                option value="" {}
+                // What was typed elsewhere stays, though it is not offered.
+                @if !value.is_empty() && !offered.iter().any(|one| one == value) { option value=(value) selected { (value) } }
+                @for one in offered { option value=(one) selected[one == value] { (one) } }
+            }
+        };
+    }
     match &field.kind {
         Kind::Choice(choices) => html! {
-            select id=(name) name=(name) required[required] {
+            select id=(name) name=(name) required[required] aria-invalid=[wrong] aria-describedby=[told] {
                 option value="" {}
                 @for choice in *choices {
                     option value=(choice.value) selected[choice.value == value] { (frame.language.choose((choice.en, choice.zh))) }
                 }
             }
         },
-        Kind::Text => html! { textarea id=(name) name=(name) rows="3" maxlength="4000" required[required] { (value) } },
+        Kind::Text => html! {
+            textarea id=(name) name=(name) rows="3" maxlength="4000" required[required] aria-invalid=[wrong] aria-describedby=[told] { (value) }
+        },
         Kind::List(_) => html! {
-            textarea id=(name) name=(name) rows="3" required[required] aria-describedby={ (name) "-hint" } { (value) }
+            textarea id=(name) name=(name) rows="3" required[required] aria-invalid=[wrong] aria-describedby=[told] { (value) }
             small id={ (name) "-hint" } { (frame.say("evidence-hint")) }
         },
-        Kind::Date => html! { input id=(name) name=(name) type="date" value=(value) required[required]; },
-        Kind::Money | Kind::SignedMoney => {
-            html! { input id=(name) name=(name) inputmode="decimal" value=(value) required[required]; }
+        kind => {
+            let (of, mode, most) = match kind {
+                Kind::Date => (Some("date"), None, None),
+                Kind::Money | Kind::SignedMoney => (None, Some("decimal"), None),
+                Kind::Int(..) => (None, Some("numeric"), None),
+                Kind::Str(_, most) => (None, None, Some(most)),
+                _ => (None, None, None),
+            };
+            html! {
+                input id=(name) name=(name) type=[of] inputmode=[mode] maxlength=[most] value=(value) required[required]
+                    aria-invalid=[wrong] aria-describedby=[told];
+            }
         }
-        Kind::Int(..) => html! { input id=(name) name=(name) inputmode="numeric" value=(value) required[required]; },
-        Kind::Str(_, most) => html! { input id=(name) name=(name) maxlength=(most) value=(value) required[required]; },
-        _ => html! { input id=(name) name=(name) value=(value) required[required]; },
     }
 }
 
@@ -139,5 +196,27 @@ mod tests {
             Value::Object(payload(fields, &typed, "")),
             json!({ "customer_id": "C-1", "to": "A", "evidence": ["a", "b"], "reason": "one\ntwo", "proposed_terms": { "limit": 10010 } })
         );
+    }
+
+    #[test]
+    fn what_was_refused_stands_beside_its_field_and_is_tied_to_it() {
+        let frame =
+            Frame { language: crate::access::principal::Language::English, address: "/".into(), signed_in: None };
+        let fields = catalog::find("credit_grade.proposed").unwrap().fields;
+        let typed = typed(&[("to", "Z"), ("reason", "<late>")]);
+        let refused =
+            vec![("/to".to_owned(), "is off the scale".to_owned()), ("/evidence/1".to_owned(), "no entry".to_owned())];
+        let offered = [("to", vec!["A".to_owned(), "B".to_owned()])];
+        let filled = Filled { typed: &typed, left_out: &["customer_id"], offered: &offered, refused };
+        let shown = inputs(&frame, fields, &filled, "").into_string();
+        assert!(shown.contains(r#"<p class="refusal" id="to-refused">is off the scale"#));
+        assert!(
+            shown.contains(r#"<p class="refusal" id="evidence-refused">no entry"#),
+            "an item of a list is shown at its list"
+        );
+        assert!(shown.contains(r#"aria-invalid="true" aria-describedby="evidence-refused evidence-hint""#));
+        assert!(shown.contains(r#"<option value="Z" selected>"#), "nothing typed is lost");
+        assert!(shown.contains("&lt;late&gt;"));
+        assert!(!shown.contains("customer_id"));
     }
 }

@@ -3,46 +3,60 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
-use crate::domain::{catalog, policy};
+use crate::domain::{Refusal, catalog, common, policy};
 use crate::http::Door;
+use crate::http::api::Named;
 use crate::http::error::Problem;
-use crate::http::web::layout::{self, shown, text};
+use crate::http::web::layout::{self, items, shown, text};
 use crate::http::web::visitor::{Fields, Frame, Visitor, encode, wall};
 use crate::http::web::{form, words};
-use crate::ledger::{Answered, Proposal};
+use crate::ledger::{Answered, Proposal, SubmitError};
 
 /// `GET /customers/{id}/grades`: the trace, as a picture, as a table, and what can be done now.
-pub(crate) async fn page(State(door): State<Arc<Door>>, visitor: Visitor, Path(id): Path<String>) -> Response {
-    written(&door, &visitor, &id, None).await
+pub(crate) async fn page(
+    State(door): State<Arc<Door>>,
+    visitor: Visitor,
+    Named(id): Named,
+) -> Result<Response, Problem> {
+    let answered = trace(&door, &visitor, &id).await?;
+    Ok(written(&door, &visitor, &id, Some(&answered), None))
 }
 
 /// `POST /customers/{id}/grades`: proposes, reviews, approves, rejects or withdraws.
 ///
-/// What is refused is shown beside the form with everything typed.
+/// The form carries the id its entry gets: sent twice it is entered once. What is refused is shown beside the form with
+/// everything typed.
 pub(crate) async fn propose(
     State(door): State<Arc<Door>>,
     visitor: Visitor,
-    Path(id): Path<String>,
+    Named(id): Named,
     fields: Fields,
 ) -> Response {
-    if !visitor.sent(&fields) {
-        return written(&door, &visitor, &id, Some((fields, Problem::CrossSite))).await;
-    }
-    let Some(proposal) = proposal(&id, &fields) else {
-        return written(&door, &visitor, &id, Some((fields, Problem::value("/action", "is unknown", "无此操作"))))
-            .await;
+    let problem = match entered(&door, &visitor, &id, &fields).await {
+        Ok(()) => return Redirect::to(&format!("/customers/{}/grades", encode(&id))).into_response(),
+        Err(problem) => problem,
     };
-    match door.ledger.submit(&visitor.asker.principal, vec![proposal]).await {
-        Ok(_) => Redirect::to(&format!("/customers/{}/grades", encode(&id))).into_response(),
-        Err(error) => written(&door, &visitor, &id, Some((fields, Problem::Submit { error, batch: false }))).await,
-    }
+    // Who may propose but not read the trace must still learn what became of the proposal.
+    let answered = trace(&door, &visitor, &id).await.ok();
+    written(&door, &visitor, &id, answered.as_ref(), Some(&(fields, problem)))
+}
+
+async fn entered(door: &Door, visitor: &Visitor, id: &str, fields: &Fields) -> Result<(), Problem> {
+    visitor.check_sent(fields)?;
+    let proposal = proposal(id, fields).ok_or_else(|| Problem::value("/action", "is unknown", "无此操作"))?;
+    let submitted = door.ledger.submit(&visitor.asker.principal, vec![proposal]).await;
+    submitted.map(drop).map_err(|error| Problem::Submit { error, batch: false })
+}
+
+async fn trace(door: &Door, visitor: &Visitor, id: &str) -> Result<Answered, Problem> {
+    visitor.read(door, "grade_audit", Some(id.to_owned()), |asked| asked.limit = STEPS_SHOWN).await
 }
 
 /// Makes of a form what is proposed to the ledger.
@@ -74,7 +88,8 @@ fn proposal(id: &str, fields: &Fields) -> Option<Proposal> {
         }
         _ => return None,
     };
-    Some(Proposal { kind: kind.to_owned(), data, ..Proposal::default() })
+    let id = Some(fields.text("id").to_owned()).filter(|id| !id.is_empty());
+    Some(Proposal { kind: kind.to_owned(), id, data, ..Proposal::default() })
 }
 
 fn add(data: &mut Value, name: &str, value: Option<String>) {
@@ -83,35 +98,52 @@ fn add(data: &mut Value, name: &str, value: Option<String>) {
     }
 }
 
-async fn written(door: &Door, visitor: &Visitor, id: &str, refused: Option<(Fields, Problem)>) -> Response {
+fn written(
+    door: &Door,
+    visitor: &Visitor,
+    id: &str,
+    answered: Option<&Answered>,
+    refused: Option<&(Fields, Problem)>,
+) -> Response {
     let frame = &visitor.frame;
-    let answered = match visitor.read(door, "grade_audit", Some(id.to_owned()), |asked| asked.limit = STEPS_SHOWN).await
-    {
-        Ok(answered) => answered,
-        // Who may propose but not read the trace must still learn what became of the proposal.
-        Err(problem) => return layout::problem(frame, refused.map_or(problem, |(_, problem)| problem)),
-    };
-    let status = refused.as_ref().map_or(StatusCode::OK, |(_, problem)| problem.status());
-    let empty = Vec::new();
-    let lines = answered.body.get("items").and_then(Value::as_array).unwrap_or(&empty);
+    let status = refused.map_or(StatusCode::OK, |(_, problem)| problem.status());
+    let lines = answered.map(|answered| items(&answered.body, "items")).unwrap_or_default();
     let steps = steps(lines);
     let open = open(lines);
+    // What was typed comes back in the form it was typed into, whatever has become of the proposal meanwhile.
+    let proposed = refused.filter(|(typed, _)| typed.text("action") == "propose");
+    let decided = refused.filter(|(typed, _)| typed.text("action") != "propose");
     let body = html! {
         (layout::tabs(frame, id, "grades"))
         @if !steps.is_empty() {
             figure { figcaption { (frame.say("grade-chart")) } (chart(door, frame, &steps)) }
         }
-        section {
+        @if let Some(answered) = answered { section {
             h2 { (frame.say("grade-trace")) }
-            @if lines.is_empty() { p { (frame.say("none-recorded")) } } @else { (table(door, frame, lines, &answered)) }
+            @if lines.is_empty() { p { (frame.say("none-recorded")) } } @else { (table(door, frame, lines, answered)) }
+        } }
+        @match (&open, decided) {
+            (Some(open), _) => (deciding(frame, door, id, open, decided)),
+            (None, Some(decided)) => (too_late(frame, decided)),
+            (None, None) => {},
         }
-        @match &open {
-            Some(open) => (deciding(frame, id, open, refused.as_ref())),
-            None => (proposing(frame, door, id, &steps, refused.as_ref())),
-        }
-        (layout::standing(frame, &answered))
+        @if proposed.is_some() || (open.is_none() && decided.is_none()) { (proposing(frame, door, id, &steps, proposed)) }
+        @if let Some(answered) = answered { (layout::standing(frame, answered)) }
     };
     layout::page(frame, status, &format!("{id} · {}", frame.say("grades")), &body)
+}
+
+/// Writes the id that the entry of a form gets: the one it was sent with, unless that is of no use any more.
+fn form_id(door: &Door, refused: Option<&(Fields, Problem)>) -> Markup {
+    let kept = refused.filter(|(_, problem)| !used_up(problem)).map(|(typed, _)| typed.text("id").to_owned());
+    let id = kept.filter(|id| !id.is_empty());
+    let id = id.unwrap_or_else(|| door.ledger.source().entry_id(door.ledger.clock().now()).to_string());
+    html! { input type="hidden" name="id" value=(id); }
+}
+
+fn used_up(problem: &Problem) -> bool {
+    let Problem::Submit { error: SubmitError::Refused { refusal, .. }, .. } = problem else { return false };
+    matches!(refusal, Refusal::Common(common::Refusal::IdTaken | common::Refusal::BadId))
 }
 
 /// A grade in force from an instant on, and the entry that says so.
@@ -138,7 +170,11 @@ fn steps(lines: &[Value]) -> Vec<Step> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Open {
     proposal: String,
+    from: String,
     to: String,
+    proposer: String,
+    /// The entry that proposed it.
+    index: Option<u64>,
     /// The number of the next step.
     step: usize,
     /// Whether the next step decides.
@@ -152,8 +188,16 @@ fn open(lines: &[Value]) -> Option<Open> {
         match text(line, "step") {
             "proposed" => {
                 let seats = line.get("seats").and_then(Value::as_array).map_or(1, Vec::len).max(1);
-                let to = text(line, "to").to_owned();
-                open = Some((Open { proposal: proposal.to_owned(), to, step: 1, last: seats == 1 }, seats));
+                let proposed = Open {
+                    proposal: proposal.to_owned(),
+                    from: text(line, "from").to_owned(),
+                    to: text(line, "to").to_owned(),
+                    proposer: text(line, "actor").to_owned(),
+                    index: line.get("index").and_then(Value::as_u64),
+                    step: 1,
+                    last: seats == 1,
+                };
+                open = Some((proposed, seats));
             }
             "reviewed" => {
                 if let Some((open, seats)) = open.as_mut().filter(|(open, _)| open.proposal == proposal)
@@ -231,17 +275,22 @@ fn cell(frame: &Frame, door: &Door, line: &Value, name: &str) -> Markup {
     shown(frame, door, name, line.get(name).unwrap_or(&Value::Null))
 }
 
-/// Lists what a step rests on; what stands in this table is linked, the rest is named by its id.
+/// Lists what a step rests on, each entry by its index.
 fn evidence(frame: &Frame, line: &Value, indexes: &BTreeMap<&str, u64>) -> Markup {
-    let named = line.get("evidence").or_else(|| line.get("chain")).and_then(Value::as_array);
-    let ids = named.into_iter().flatten().map(|one| one.as_str().unwrap_or_else(|| text(one, "event")));
+    let (named, places) = match line.get("evidence") {
+        Some(_) => (items(line, "evidence"), items(line, "evidence_at")),
+        None => (items(line, "chain"), &[][..]),
+    };
+    let places = places.iter().map(Value::as_u64).chain(std::iter::repeat(None));
+    let ids = named.iter().map(|one| one.as_str().unwrap_or_else(|| text(one, "event")));
+    let entries = ids.zip(places).map(|(id, place)| (id, place.or_else(|| indexes.get(id).copied())));
     // The last step of a chain is the line itself.
-    let ids: Vec<&str> = ids.filter(|id| *id != text(line, "id")).collect();
+    let entries: Vec<(&str, Option<u64>)> = entries.filter(|(id, _)| *id != text(line, "id")).collect();
     html! {
         @if line.get("evidence").is_some_and(Value::is_string) { (text(line, "evidence")) }
-        @else if ids.is_empty() { span.none { (frame.say("no-value")) } }
-        @else { ul.plain { @for id in ids { li {
-            @match indexes.get(id) {
+        @else if entries.is_empty() { span.none { (frame.say("no-value")) } }
+        @else { ul.plain { @for (id, place) in entries { li {
+            @match place {
                 Some(index) => a href={ "/entries/" (index) } title=(id) { "#" (index) },
                 None => code title=(id) { (short(id)) },
             }
@@ -310,19 +359,33 @@ fn scale(door: &Door, now: Timestamp, steps: &[Step]) -> Vec<String> {
     scale
 }
 
-fn deciding(frame: &Frame, id: &str, open: &Open, refused: Option<&(Fields, Problem)>) -> Markup {
+fn deciding(frame: &Frame, door: &Door, id: &str, open: &Open, refused: Option<&(Fields, Problem)>) -> Markup {
     let opinion = refused.map(|(typed, _)| typed.text("opinion")).unwrap_or_default();
+    let from = if open.from.is_empty() { frame.say("no-value") } else { open.from.clone() };
+    // What the ledger calls reason or note is the one field of this form.
+    let said: Vec<String> = refused
+        .map(|(_, problem)| problem.fields(frame.language))
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|(pointer, _)| ["/opinion", "/reason", "/note"].contains(&pointer.as_str()))
+        .map(|(_, words)| words)
+        .collect();
+    let wrong = (!said.is_empty()).then_some("true");
     html! {
         section #decide {
-            h2 { (frame.say_with("open-proposal", &[("proposal", &open.proposal)])) }
+            h2 title=(open.proposal) { (frame.say_with("open-proposal", &[("from", &from), ("to", &open.to)])) }
             form.card action={ "/customers/" (encode(id)) "/grades#decide" } method="post" {
+                p { (frame.say_with("proposed-by", &[("who", &open.proposer)])) " " (layout::entry(open.index.map(Value::from).as_ref())) }
                 @if let Some((_, problem)) = refused { (layout::told(frame, problem)) }
                 (layout::token(frame))
+                (form_id(door, refused))
                 input type="hidden" name="proposal_id" value=(open.proposal);
                 input type="hidden" name="step" value=(open.step);
                 input type="hidden" name="to" value=(open.to);
                 label for="opinion" { (frame.say("opinion")) }
-                textarea id="opinion" name="opinion" rows="3" maxlength="4000" { (opinion) }
+                textarea id="opinion" name="opinion" rows="3" maxlength="4000" aria-invalid=[wrong]
+                    aria-describedby=[wrong.map(|_| "opinion-refused")] { (opinion) }
+                @if wrong.is_some() { p.refusal #opinion-refused { @for words in &said { (words) br; } } }
                 div.buttons {
                     @if open.last {
                         button name="action" value="approve" { (frame.say_with("approve", &[("grade", &open.to)])) }
@@ -338,19 +401,39 @@ fn deciding(frame: &Frame, id: &str, open: &Open, refused: Option<&(Fields, Prob
     }
 }
 
+/// Gives back what was typed about a proposal that somebody else has decided or withdrawn meanwhile.
+fn too_late(frame: &Frame, (typed, problem): &(Fields, Problem)) -> Markup {
+    html! {
+        section #decide { div.card {
+            (layout::told(frame, problem))
+            @if !typed.text("opinion").is_empty() {
+                label for="opinion" { (frame.say("proposal-closed")) }
+                textarea id="opinion" rows="3" readonly { (typed.text("opinion")) }
+            }
+        } }
+    }
+}
+
 fn proposing(frame: &Frame, door: &Door, id: &str, steps: &[Step], refused: Option<&(Fields, Problem)>) -> Markup {
     let Some(kind) = catalog::find("credit_grade.proposed") else { return html! {} };
     let now = door.ledger.clock().now();
     let current = steps.iter().rev().find(|step| step.at <= now).map(|step| step.grade.clone()).unwrap_or_default();
     let fresh = Fields([("from".to_owned(), current)].into());
-    let typed = refused.map_or(&fresh, |(typed, _)| typed);
+    let filled = form::Filled {
+        typed: refused.map_or(&fresh, |(typed, _)| typed),
+        // The customer is the page's; nothing is suggested for a credit grade, so nothing deviates.
+        left_out: &["customer_id", "deviation_reason"],
+        offered: &[("to", scale(door, now, &[]))],
+        refused: refused.map(|(_, problem)| problem.fields(frame.language)).unwrap_or_default(),
+    };
     html! {
         section #propose {
             h2 { (frame.say("propose")) }
             form.card action={ "/customers/" (encode(id)) "/grades#propose" } method="post" {
                 @if let Some((_, problem)) = refused { (layout::told(frame, problem)) }
                 (layout::token(frame))
-                (form::inputs(frame, kind.fields, typed, &["customer_id"], ""))
+                (form_id(door, refused))
+                (form::inputs(frame, kind.fields, &filled, ""))
                 button name="action" value="propose" { (frame.say("propose-send")) }
             }
         }
@@ -410,11 +493,22 @@ mod tests {
     #[test]
     fn a_form_becomes_the_event_its_button_names() {
         let fields = |action: &str| {
-            let pairs =
-                [("action", action), ("proposal_id", "P-1"), ("step", "1"), ("to", "A"), ("opinion", " fine \r\n so ")];
+            let pairs = [
+                ("action", action),
+                ("id", "form-0001"),
+                ("proposal_id", "P-1"),
+                ("step", "1"),
+                ("to", "A"),
+                ("opinion", " fine \r\n so "),
+            ];
             Fields(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
         };
-        let made = |action: &str| proposal("C-1", &fields(action)).map(|proposal| (proposal.kind, proposal.data));
+        let made = |action: &str| {
+            let proposal = proposal("C-1", &fields(action));
+            proposal
+                .inspect(|proposal| assert_eq!(proposal.id.as_deref(), Some("form-0001")))
+                .map(|proposal| (proposal.kind, proposal.data))
+        };
         let said = "fine \n so";
         assert_eq!(
             made("endorse"),
@@ -441,5 +535,20 @@ mod tests {
     fn an_id_is_told_by_its_end() {
         assert_eq!(short("0198c0de-1111-7222-8333-444455556666"), "…55556666");
         assert_eq!(short("P-1"), "P-1");
+    }
+
+    #[test]
+    fn evidence_is_linked_where_its_entry_is_known() {
+        let frame =
+            Frame { language: crate::access::principal::Language::English, address: "/".into(), signed_in: None };
+        let shown = |line: Value| evidence(&frame, &line, &[("event-0001", 3)].into()).into_string();
+        let proposed = shown(json!({ "id": "x", "evidence": ["call-0001", "call-0002"], "evidence_at": [7, null] }));
+        assert!(
+            proposed.contains(r##"<a href="/entries/7" title="call-0001">#7</a>"##) && proposed.contains("call-0002")
+        );
+        let approved =
+            shown(json!({ "id": "self-0001", "chain": [{ "event": "event-0001" }, { "event": "self-0001" }] }));
+        assert!(approved.contains("/entries/3") && !approved.contains("self-0001"));
+        assert_eq!(shown(json!({ "evidence": "•••", "evidence_at": "•••" })), "•••", "what is masked stays masked");
     }
 }

@@ -7,7 +7,7 @@ use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
 
 use crate::access::principal::{Language, PurposeKind};
-use crate::domain::catalog::Kind;
+use crate::domain::catalog::{self, Kind};
 use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::web::visitor::{Frame, encode, wall};
@@ -66,12 +66,15 @@ pub(crate) fn page(frame: &Frame, status: StatusCode, title: &str, body: &Markup
 }
 
 /// Writes the page of a problem, in its own words.
-pub(crate) fn problem(frame: &Frame, problem: Problem) -> Response {
+pub(crate) fn problem(frame: &Frame, problem: &Problem) -> Response {
     let (title, _) = problem.words(frame.language);
+    let signed_out = matches!(problem, Problem::Unauthenticated);
+    let of_reading = matches!(problem, Problem::View(_));
     let body = html! {
-        (told(frame, &problem))
-        @if frame.signed_in.is_some() { p.hint { (frame.say("purpose-hint")) } }
-        p { a href="/" { (frame.say("back-home")) } }
+        @if signed_out { p { (frame.say("session-ended")) } } @else { (told(frame, problem)) }
+        @if of_reading && frame.signed_in.is_some() { p.hint { (frame.say("purpose-hint")) } }
+        @if signed_out { p { a href="/sign-in" target="_blank" { (frame.say("sign-in")) } } }
+        @else { p { a href="/" { (frame.say("back-home")) } } }
     };
     page(frame, problem.status(), title, &body)
 }
@@ -88,12 +91,17 @@ pub(crate) fn told(frame: &Frame, problem: &Problem) -> Markup {
             p { (text("detail")) }
             @if errors.iter().any(|error| !text("detail").contains(&part(error, "detail"))) {
                 ul { @for error in &errors {
-                    li { (words::label(frame.language, part(error, "pointer").rsplit('/').next().unwrap_or_default())) ": " (part(error, "detail")) }
+                    li { (words::label(frame.language, named(&part(error, "pointer")))) ": " (part(error, "detail")) }
                 } }
             }
             @if !text("rule").is_empty() { p.rule { (frame.say_with("rule", &[("rule", &text("rule"))])) } }
         }
     }
+}
+
+/// Returns the field a pointer names; an item of a list goes by the name of its list.
+fn named(pointer: &str) -> &str {
+    pointer.rsplit('/').find(|part| !part.bytes().all(|byte| byte.is_ascii_digit())).unwrap_or_default()
 }
 
 /// What a form carries so that only our own pages can send it.
@@ -144,6 +152,15 @@ pub(crate) fn standing(frame: &Frame, answered: &Answered) -> Markup {
 pub(crate) fn shown(frame: &Frame, door: &Door, name: &str, value: &Value) -> Markup {
     let kind = words::field(name).map(|field| &field.kind);
     shown_as(frame, door, name, kind, value)
+}
+
+/// Shows a value of a closed list as the event type it comes from calls it.
+pub(crate) fn chosen(frame: &Frame, door: &Door, kind: &str, name: &str, value: &Value) -> Markup {
+    let field = catalog::find(kind).and_then(|kind| kind.field(name));
+    match (field.map(|field| &field.kind), value.as_str()) {
+        (Some(Kind::Choice(choices)), Some(text)) => html! { (words::choice(frame.language, choices, text)) },
+        _ => shown(frame, door, name, value),
+    }
 }
 
 fn shown_as(frame: &Frame, door: &Door, name: &str, kind: Option<&Kind>, value: &Value) -> Markup {
@@ -218,6 +235,11 @@ pub(crate) fn next(frame: &Frame, path: &str, query: &[(&str, &str)], after: Opt
     html! { p.paging { a.button href={ (path) "?" (query.join("&")) } rel="next" { (frame.say("next-page")) } } }
 }
 
+/// Returns a list of an object, empty where there is none.
+pub(crate) fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
 /// Returns a text of an object, empty where there is none.
 pub(crate) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
@@ -244,7 +266,7 @@ mod tests {
     #[test]
     fn what_is_shown_is_escaped() {
         let frame = Frame { language: Language::English, address: "/".into(), signed_in: None };
-        let page = problem(&frame, Problem::value("/<script>", "is wrong", "错误"));
+        let page = problem(&frame, &Problem::value("/<script>", "is wrong", "错误"));
         assert_eq!(page.status(), 400);
         assert!(!told(&frame, &Problem::value("/<script>", "x", "y")).into_string().contains("<script>"));
     }

@@ -9,11 +9,16 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::extract::{FromRequestParts as _, Request};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 use crate::http::Door;
+use crate::http::error::Problem;
+use crate::http::web::visitor::{Frame, Visitor};
 
 mod archive;
 mod customers;
@@ -42,7 +47,69 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/style.css", get(style))
 }
 
+/// Returns what must be known of a request to answer it with a page, if a browser asks for one.
+///
+/// A program that asks the interface for programs gets JSON, whatever it says it accepts.
+pub(crate) fn asked(request: &Request) -> Option<Parts> {
+    let path = request.uri().path();
+    if path == "/v1" || path.starts_with("/v1/") || !accepts_pages(request.headers()) {
+        return None;
+    }
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.method = Method::GET;
+    parts.uri = request.uri().clone();
+    parts.headers = request.headers().clone();
+    Some(parts)
+}
+
+fn accepts_pages(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
+    accepted
+        .flat_map(|value| value.split(','))
+        .any(|range| range.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/html")))
+}
+
+/// Shows the problem a response carries, if it carries one, as a page in the reader's language.
+pub(crate) async fn shown(door: &Arc<Door>, mut parts: Parts, mut response: Response) -> Response {
+    let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() else { return response };
+    let frame = match Visitor::from_request_parts(&mut parts, door).await {
+        Ok(visitor) => visitor.frame,
+        Err(_) => {
+            let Ok(frame) = Frame::from_request_parts(&mut parts, door).await;
+            frame
+        }
+    };
+    let problem = match *problem {
+        Problem::NoRoute => &Problem::NoPage,
+        ref other => other,
+    };
+    let (page, body) = layout::problem(&frame, problem).into_parts();
+    // What the problem says to programs, such as when to try again, it says to browsers too.
+    response.headers_mut().extend(page.headers);
+    *response.body_mut() = body;
+    response
+}
+
 async fn style() -> Response {
     let headers = [(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "public, max-age=3600")];
     (headers, include_str!("style.css")).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(path: &str, accept: &'static str) -> bool {
+        asked(&Request::get(path).header(ACCEPT, accept).body(axum::body::Body::empty()).unwrap()).is_some()
+    }
+
+    #[test]
+    fn who_accepts_pages_is_answered_with_pages_except_by_the_interface_for_programs() {
+        assert!(page("/nothing", "text/html,application/xhtml+xml,*/*;q=0.8"));
+        assert!(page("/v10", "application/json, Text/HTML;q=0.5"));
+        assert!(!page("/nothing", "*/*"), "what is no browser sends this");
+        assert!(!page("/nothing", "image/avif,image/webp,*/*"));
+        assert!(!page("/v1/nothing", "text/html"));
+        assert!(!page("/v1", "text/html"));
+    }
 }

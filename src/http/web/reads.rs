@@ -1,35 +1,32 @@
 //! Who has read an archive, and what has happened to it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use maud::html;
+use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::http::Door;
+use crate::http::api::Named;
+use crate::http::error::Problem;
 use crate::http::web::layout::{self, shown, text};
-use crate::http::web::visitor::{Visitor, encode, wall};
+use crate::http::web::visitor::{Frame, Visitor, encode, wall};
 use crate::http::web::words;
 
 /// `GET /customers/{id}/reads`: every reading and every denial, newest first.
 pub(crate) async fn page(
     State(door): State<Arc<Door>>,
     visitor: Visitor,
-    Path(id): Path<String>,
+    Named(id): Named,
     Query(query): Query<BTreeMap<String, String>>,
-) -> Response {
+) -> Result<Response, Problem> {
     let frame = &visitor.frame;
-    let after = query.get("after").filter(|after| !after.is_empty()).cloned();
-    let answered =
-        match visitor.read(&door, "access_log", Some(format!("customer/{id}")), |asked| asked.after = after).await {
-            Ok(answered) => answered,
-            Err(problem) => return layout::problem(frame, problem),
-        };
-    let empty = Vec::new();
-    let items = answered.body.get("items").and_then(Value::as_array).unwrap_or(&empty);
+    let answered = visitor.read_on(&door, "access_log", &id, &query).await?;
+    let items = layout::items(&answered.body, "items");
     let cell = |item: &Value, name: &str| shown(frame, &door, name, item.get(name).unwrap_or(&Value::Null));
     let columns = ["mode", "authority", "purpose", "masked", "place"];
     let body = html! {
@@ -38,7 +35,7 @@ pub(crate) async fn page(
             div.wide tabindex="0" role="region" aria-label=(frame.say("reads")) { table.stack {
                 thead { tr {
                     th scope="col" { (frame.say("when")) } th scope="col" { (frame.say("reader")) } th scope="col" { (frame.say("view")) }
-                    @for name in ["mode", "authority", "purpose-stated", "masked", "place"] { th scope="col" { (words::say(frame.language, name)) } }
+                    @for name in ["mode", "authority", "purpose-stated", "masked-fields", "place"] { th scope="col" { (words::say(frame.language, name)) } }
                     th scope="col" { (frame.say("entry")) }
                 } }
                 tbody { @for item in items {
@@ -54,7 +51,10 @@ pub(crate) async fn page(
                         @for name in columns {
                             td data-label=(words::label(frame.language, name)) {
                                 @match (name, item.get(name).and_then(Value::as_str)) {
-                                    ("mode" | "place", Some(value)) => (words::label(frame.language, value)),
+                                    ("mode" | "place", _) => {
+                                        (layout::chosen(frame, &door, "archive.accessed", name, item.get(name).unwrap_or(&Value::Null)))
+                                    },
+                                    ("masked", _) => (masked(frame, layout::items(item, "masked"))),
                                     ("purpose", Some(value)) => (purpose(frame.language, value)),
                                     _ => (cell(item, name)),
                                 }
@@ -68,7 +68,17 @@ pub(crate) async fn page(
         (layout::next(frame, &format!("/customers/{}/reads", encode(&id)), &[], answered.next.as_deref()))
         (layout::standing(frame, &answered))
     };
-    layout::page(frame, StatusCode::OK, &format!("{id} · {}", frame.say("reads")), &body)
+    Ok(layout::page(frame, StatusCode::OK, &format!("{id} · {}", frame.say("reads")), &body))
+}
+
+/// Names the fields that were masked.
+fn masked(frame: &Frame, fields: &[Value]) -> Markup {
+    let names = fields.iter().filter_map(Value::as_str).map(|name| words::label(frame.language, name));
+    let names: Vec<Cow<'_, str>> = names.collect();
+    html! {
+        @if names.is_empty() { span.none { (frame.say("no-value")) } }
+        @else { (names.join(frame.language.choose((", ", "、")))) }
+    }
 }
 
 fn purpose(language: crate::access::principal::Language, text: &str) -> String {
@@ -85,18 +95,12 @@ fn purpose(language: crate::access::principal::Language, text: &str) -> String {
 pub(crate) async fn timeline(
     State(door): State<Arc<Door>>,
     visitor: Visitor,
-    Path(id): Path<String>,
+    Named(id): Named,
     Query(query): Query<BTreeMap<String, String>>,
-) -> Response {
+) -> Result<Response, Problem> {
     let frame = &visitor.frame;
-    let after = query.get("after").filter(|after| !after.is_empty()).cloned();
-    let answered =
-        match visitor.read(&door, "timeline", Some(format!("customer/{id}")), |asked| asked.after = after).await {
-            Ok(answered) => answered,
-            Err(problem) => return layout::problem(frame, problem),
-        };
-    let empty = Vec::new();
-    let items = answered.body.get("items").and_then(Value::as_array).unwrap_or(&empty);
+    let answered = visitor.read_on(&door, "timeline", &id, &query).await?;
+    let items = layout::items(&answered.body, "items");
     let body = html! {
         (layout::tabs(frame, &id, "timeline"))
         ol.timeline { @for item in items {
@@ -114,5 +118,5 @@ pub(crate) async fn timeline(
         (layout::next(frame, &format!("/customers/{}/timeline", encode(&id)), &[], answered.next.as_deref()))
         (layout::standing(frame, &answered))
     };
-    layout::page(frame, StatusCode::OK, &format!("{id} · {}", frame.say("timeline")), &body)
+    Ok(layout::page(frame, StatusCode::OK, &format!("{id} · {}", frame.say("timeline")), &body))
 }

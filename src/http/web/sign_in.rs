@@ -38,7 +38,7 @@ pub(crate) async fn enter(
     "/sign-in".clone_into(&mut frame.address);
     let sent = cookie(&headers, FORM).is_some_and(|secret| same(&token(secret), fields.text("token")));
     if !sent {
-        return asked(&door, &frame, &back, &fields, Some(Problem::CrossSite));
+        return asked(&door, &frame, &back, &fields, Some(Problem::StaleForm));
     }
     let place = if fields.text("away").is_empty() { Place::Office } else { Place::Offsite };
     let password = fields.text("password").to_owned();
@@ -54,13 +54,12 @@ pub(crate) async fn leave(
     headers: HeaderMap,
     visitor: Visitor,
     fields: Fields,
-) -> Response {
-    let Some(session) = visitor.asker.session.as_ref().filter(|_| visitor.sent(&fields)) else {
-        return layout::problem(&visitor.frame, Problem::CrossSite);
-    };
+) -> Result<Response, Problem> {
+    visitor.check_sent(&fields)?;
+    let session = visitor.asker.session.as_ref().ok_or(Problem::StaleForm)?;
     let cookie = door.sessions.sign_out(session, &headers);
     let cleared = [("clear-site-data", "\"cache\", \"storage\"")];
-    ([(SET_COOKIE, cookie)], cleared, Redirect::to("/sign-in")).into_response()
+    Ok(([(SET_COOKIE, cookie)], cleared, Redirect::to("/sign-in")).into_response())
 }
 
 fn asked(door: &Door, frame: &Frame, back: &str, typed: &Fields, problem: Option<Problem>) -> Response {

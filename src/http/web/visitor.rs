@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Form;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request, State};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
@@ -15,7 +15,7 @@ use crate::clock::Timestamp;
 use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::session::{self, Asker};
-use crate::http::web::{layout, words};
+use crate::http::web::words;
 use crate::ledger::{Answered, Asked, ViewError};
 use crate::projection;
 
@@ -80,7 +80,7 @@ impl FromRequestParts<Arc<Door>> for Visitor {
             Err(Problem::Unauthenticated) if parts.method.is_safe() => {
                 return Err(Redirect::to(&format!("/sign-in?back={}", encode(&frame.address))).into_response());
             }
-            Err(problem) => return Err(layout::problem(&frame, problem)),
+            Err(problem) => return Err(problem.into_response()),
         };
         asker.principal.language = frame.language;
         let kept = cookie(&parts.headers, PURPOSE).and_then(|key| Purpose::parse(key).ok());
@@ -111,10 +111,23 @@ impl Visitor {
         door.ledger.view(&self.asker.principal, &asked).await.map_err(Problem::View)
     }
 
-    /// Tells whether a form came from a page of this session.
-    pub(crate) fn sent(&self, fields: &Fields) -> bool {
+    /// Reads what a list says of a customer, from where the address says on.
+    pub(crate) async fn read_on(
+        &self,
+        door: &Door,
+        key: &str,
+        customer: &str,
+        query: &BTreeMap<String, String>,
+    ) -> Result<Answered, Problem> {
+        let after = query.get("after").filter(|after| !after.is_empty()).cloned();
+        self.read(door, key, Some(format!("customer/{customer}")), |asked| asked.after = after).await
+    }
+
+    /// Checks that a form came from a page of this session.
+    pub(crate) fn check_sent(&self, fields: &Fields) -> Result<(), Problem> {
         let token = self.frame.signed_in.as_ref().map(|who| who.form_token.as_str()).unwrap_or_default();
-        !token.is_empty() && same(token, fields.text("token"))
+        let own = !token.is_empty() && same(token, fields.text("token"));
+        if own { Ok(()) } else { Err(Problem::StaleForm) }
     }
 }
 
@@ -158,12 +171,11 @@ pub(crate) async fn language(query: Query<BTreeMap<String, String>>) -> Response
 }
 
 /// `POST /purpose`: keeps the purpose of what is read next.
-pub(crate) async fn purpose(State(_): State<Arc<Door>>, visitor: Visitor, fields: Fields) -> Response {
-    if !visitor.sent(&fields) {
-        return layout::problem(&visitor.frame, Problem::CrossSite);
-    }
+pub(crate) async fn purpose(visitor: Visitor, fields: Fields) -> Result<Response, Problem> {
+    visitor.check_sent(&fields)?;
     let chosen = Purpose::parse(fields.text("purpose")).map(|purpose| purpose.kind.key()).unwrap_or_default();
-    ([(SET_COOKIE, set_cookie(PURPOSE, chosen, ""))], Redirect::to(&home(fields.text("back")))).into_response()
+    let back = Redirect::to(&home(fields.text("back")));
+    Ok(([(SET_COOKIE, set_cookie(PURPOSE, chosen, ""))], back).into_response())
 }
 
 /// Returns an address of this site, whatever was asked for.

@@ -109,6 +109,14 @@ pub(crate) fn choice(language: Language, choices: &[Choice], value: &str) -> Str
     found.map_or_else(|| value.to_owned(), |choice| language.choose((choice.en, choice.zh)).to_owned())
 }
 
+/// Returns the label of a customer's class along a dimension.
+pub(crate) fn class(language: Language, dimension: &str, value: &str) -> String {
+    let named: Option<customer::Dimension> = serde_json::from_value(dimension.into()).ok();
+    named
+        .and_then(customer::Dimension::classes)
+        .map_or_else(|| value.to_owned(), |classes| choice(language, classes, value))
+}
+
 /// Returns the label of a role.
 pub(crate) fn role(language: Language, key: &str) -> String {
     key.parse().map_or_else(|_| key.to_owned(), |role: Role| language.choose((role.en(), role.zh())).to_owned())
@@ -194,6 +202,8 @@ mod tests {
         assert_eq!(label(Language::Chinese, "name"), "客户名称", "and not the name of a unit");
         assert_eq!(status(Language::Chinese, "loyal"), "忠诚/老");
         assert_eq!(label(Language::English, "no_such_field"), "no_such_field");
+        assert_eq!(class(Language::Chinese, "weight", "main"), "主力");
+        assert_eq!(class(Language::Chinese, "industry", "steel"), "steel", "any text is a class of this dimension");
         assert_eq!(field("limit").map(|field| field.en), Some("Limit"), "a field of an object");
     }
 }
