@@ -93,6 +93,16 @@ impl Accounts {
         Ok(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(secret)))
     }
 
+    /// Makes a password for an employee, in place of any before, and returns it; this is the only time it is seen.
+    ///
+    /// # Errors
+    /// The file cannot be written; then the password does not hold.
+    pub fn issue_password(&self, employee: &EmployeeId, source: &dyn Source) -> Result<String, ChangeError> {
+        let password = password(source);
+        self.set_password(employee, &password, source)?;
+        Ok(password)
+    }
+
     /// Returns whom a bearer token stands for, unless it has ended or was revoked.
     pub fn employee_of_token(&self, token: &str, now: Timestamp) -> Option<EmployeeId> {
         let name = name(&secret(token)?);
@@ -361,6 +371,21 @@ fn hasher() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
+/// Sixty random bits in letters nobody mistakes for another.
+fn password(source: &dyn Source) -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut bytes = [0; 12];
+    source.fill(&mut bytes);
+    let mut text = String::new();
+    for (place, byte) in bytes.into_iter().enumerate() {
+        if place > 0 && place % 4 == 0 {
+            text.push('-');
+        }
+        text.extend(LETTERS.get(usize::from(byte % 32)).map(|letter| char::from(*letter)));
+    }
+    text
+}
+
 fn hash_password(password: &str, salt: &[u8; 16]) -> Option<String> {
     hasher().hash_password_with_salt(normal(password).as_bytes(), salt).ok().map(|hash| hash.to_string())
 }
@@ -426,6 +451,15 @@ mod tests {
     }
 
     const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+
+    #[test]
+    fn a_password_has_three_groups_of_letters_nobody_mistakes() {
+        let source = SeededSource::new("passwords");
+        let (one, other) = (password(&source), password(&source));
+        assert_ne!(one, other);
+        assert_eq!(one.len(), 14);
+        assert!(one.split('-').all(|group| group.len() == 4 && !group.contains(['l', 'o', '0', '1'])), "{one}");
+    }
 
     #[test]
     fn a_token_stands_for_its_employee_until_it_ends() {

@@ -145,6 +145,12 @@ impl Failure {
 
     /// Says what happened, what the shell learns, and what to do.
     pub fn told(&self) -> Told {
+        let told = self.said();
+        let hint = told.hint.or_else(|| self.causes().find_map(|cause| mended(cause.downcast_ref()?)));
+        Told { hint, ..told }
+    }
+
+    fn said(&self) -> Told {
         match self {
             Self::Open(error) => open(error),
             Self::Submit(error) => submit(error),
@@ -169,11 +175,19 @@ impl Failure {
             Self::Process(_) => {
                 told(Exit::Other, "the system refuses what the process needs", "系统拒绝了进程所需的资源")
             }
-            Self::Listen { address, .. } => {
-                told(Exit::Other, format!("cannot listen on \"{address}\""), format!("无法监听“{address}”")).hint(
-                    "Is another server running? Choose another address with --listen.",
-                    "是否已有服务在运行？可用 --listen 指定其他地址。",
-                )
+            Self::Listen { address, source } => {
+                let told = told(Exit::Other, format!("cannot listen on \"{address}\""), format!("无法监听“{address}”"));
+                if source.kind() == io::ErrorKind::AddrInUse {
+                    told.hint(
+                        "Is another server running? Choose another address with --listen.",
+                        "是否已有服务在运行？可用 --listen 指定其他地址。",
+                    )
+                } else {
+                    told.hint(
+                        "Give an address of this machine and a port from 1024 on with --listen, such as 127.0.0.1:8088.",
+                        "请用 --listen 给出本机地址和1024以上的端口，如 127.0.0.1:8088。",
+                    )
+                }
             }
             Self::Json { file, line, column, reason } => told(
                 Exit::Usage,
@@ -196,6 +210,10 @@ impl Failure {
                 Exit::NotAllowed,
                 format!("there is no employee \"{id}\" at work here"),
                 format!("没有在职员工“{id}”"),
+            )
+            .hint(
+                "Give an employee's number, such as E-101; `dossier show staff` lists them.",
+                "须为员工工号，如 E-101；可用 `dossier show staff` 查看。",
             ),
             Self::NoSuchToken => told(Exit::NotAllowed, "there is no such token to revoke", "没有可吊销的令牌"),
             Self::NoSuchView(key) => {
@@ -255,7 +273,16 @@ impl Failure {
             };
             return problems.iter().map(said).collect();
         }
-        let source: Option<&dyn std::error::Error> = match self {
+        let told = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref().and_then(in_chinese) {
+            Some(words) if language == Language::Chinese => words.to_owned(),
+            Some(_) | None => cause.to_string(),
+        };
+        self.causes().map(told).collect()
+    }
+
+    /// What stands behind it, from the nearest cause to the last.
+    fn causes(&self) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+        let first: Option<&(dyn std::error::Error + 'static)> = match self {
             Self::Open(error) => std::error::Error::source(error),
             Self::Verify(error) => std::error::Error::source(error),
             Self::Table(error) => std::error::Error::source(error),
@@ -268,16 +295,7 @@ impl Failure {
             | Self::Process(source) => Some(source),
             _ => None,
         };
-        let mut lines = Vec::new();
-        let mut next = source;
-        while let Some(error) = next {
-            lines.push(match error.downcast_ref::<io::Error>().and_then(in_chinese) {
-                Some(words) if language == Language::Chinese => words.to_owned(),
-                Some(_) | None => error.to_string(),
-            });
-            next = error.source();
-        }
-        lines
+        std::iter::successors(first, |error| error.source())
     }
 
     fn refusal(&self) -> Option<&Refusal> {
@@ -305,6 +323,21 @@ fn in_chinese(error: &io::Error) -> Option<&'static str> {
     }
 }
 
+/// What to do about what the system says, whatever was being done.
+fn mended(error: &io::Error) -> Option<(&'static str, &'static str)> {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some((
+            "Make room on the disk, then start again; nothing acknowledged is lost.",
+            "请清理磁盘后重新启动；已确认的内容不会丢失。",
+        )),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Some((
+            "Run it as the owner of the files, on a file system that can be written.",
+            "请以文件所有者身份运行，且文件系统须可写。",
+        )),
+        _ => None,
+    }
+}
+
 fn told(exit: Exit, en: impl Into<String>, zh: impl Into<String>) -> Told {
     Told { exit, message: (en.into(), zh.into()), hint: None }
 }
@@ -328,6 +361,10 @@ fn open(error: &OpenError) -> Told {
         OpenError::Exists(path) => {
             let path = shown(path);
             told(Exit::Refused, format!("there is a ledger in \"{path}\" already"), format!("目录“{path}”中已有账本"))
+                .hint(
+                    "`dossier serve` serves it; another one is founded in another directory.",
+                    "可用 `dossier serve` 启动该账本；新账本须建在其他目录。",
+                )
         }
         OpenError::InUse(path) => {
             let path = shown(path);
@@ -464,6 +501,7 @@ fn verify(broken: &Broken) -> Told {
     match broken {
         Broken::NoLedger => {
             told(Exit::NotAllowed, "there is no ledger of this format in the directory", "目录中没有本格式的账本")
+                .hint("Name the data directory with --data.", "请用 --data 指明数据目录。")
         }
         Broken::Bytes { index, reason } => told(
             Exit::Integrity,
@@ -515,7 +553,13 @@ fn table(error: &table::ReadError) -> Told {
     };
     let missing =
         matches!(error, table::ReadError::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound);
-    told(if missing { Exit::NotAllowed } else { Exit::Usage }, error.to_string(), zh)
+    if !missing {
+        return told(Exit::Usage, error.to_string(), zh);
+    }
+    told(Exit::NotAllowed, error.to_string(), zh).hint(
+        "Is it the right folder? It must hold every file the mapping names.",
+        "目录是否正确？其中须有映射文件列出的全部文件。",
+    )
 }
 
 fn plan(error: &PlanError) -> Told {

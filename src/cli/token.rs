@@ -1,4 +1,4 @@
-//! `dossier token`: issues and revokes the tokens with which programs and the command line ask.
+//! `dossier token`: issues and revokes the tokens with which programs and the command line ask, and passwords for pages.
 
 use clap::Args;
 
@@ -10,9 +10,9 @@ use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::ids::EmployeeId;
 use crate::ledger::{Ledger, OpenError, Options};
 
-/// Issue a token for an employee, list the tokens, or revoke them.
+/// Issue a token or a password for an employee, list the tokens, or revoke them.
 ///
-/// The token is printed once and kept nowhere; the data directory holds its hash only. Works beside a running server,
+/// It is printed once and kept nowhere; the data directory holds its hash only. Works beside a running server,
 /// which takes a change over within a second.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
@@ -21,6 +21,9 @@ pub(super) struct Arguments {
     /// Whom the token stands for.
     #[arg(long, value_name = "ID", required_unless_present_any = ["revoke", "list"])]
     employee: Option<EmployeeId>,
+    /// Issue a password for the sign-in page instead, in place of any before.
+    #[arg(long, requires = "employee", conflicts_with_all = ["revoke", "list", "label", "until"])]
+    password: bool,
     /// What it is for.
     #[arg(long, default_value = "")]
     label: String,
@@ -54,6 +57,9 @@ pub(super) fn run(arguments: &Arguments, language: Language) -> Result<(), Failu
         (Some(_), _) => Err(Failure::NoSuchToken),
         (None, Some(employee)) if !arguments.list => {
             check_employee(&arguments.place, employee)?;
+            if arguments.password {
+                return output::line(&accounts.issue_password(employee, source()?.as_ref())?);
+            }
             output::line(&accounts.issue_token(employee, source()?.as_ref(), &arguments.label, arguments.until)?)
         }
         (None, employee) => list(&accounts, employee.as_ref(), language),

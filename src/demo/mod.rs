@@ -157,8 +157,7 @@ fn sign_ins(data: &Path, source: &dyn Source) -> Result<Vec<User>, BuildError> {
     let mut users = Vec::with_capacity(STAFF.len());
     for person in STAFF {
         let Ok(employee) = person.id.parse() else { continue };
-        let password = password(source);
-        accounts.set_password(&employee, &password, source)?;
+        let password = accounts.issue_password(&employee, source)?;
         let token = accounts.issue_token(&employee, source, "demo", None)?;
         users.push(User {
             employee: person.id.into(),
@@ -170,21 +169,6 @@ fn sign_ins(data: &Path, source: &dyn Source) -> Result<Vec<User>, BuildError> {
         });
     }
     Ok(users)
-}
-
-/// Sixty random bits in letters nobody mistakes for another.
-fn password(source: &dyn Source) -> String {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let mut bytes = [0; 12];
-    source.fill(&mut bytes);
-    let mut text = String::new();
-    for (place, byte) in bytes.into_iter().enumerate() {
-        if place > 0 && place % 4 == 0 {
-            text.push('-');
-        }
-        text.extend(LETTERS.get(usize::from(byte % 32)).map(|letter| char::from(*letter)));
-    }
-    text
 }
 
 fn write_users(data: &Path, users: &[User]) -> Result<(), BuildError> {
@@ -209,16 +193,6 @@ const MORNING: std::time::Duration = std::time::Duration::from_secs(8 * 3600);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::SeededSource;
-
-    #[test]
-    fn a_password_has_three_groups_of_letters_nobody_mistakes() {
-        let source = SeededSource::new("demo");
-        let (one, other) = (password(&source), password(&source));
-        assert_ne!(one, other);
-        assert_eq!(one.len(), 14);
-        assert!(one.split('-').all(|group| group.len() == 4 && !group.contains(['l', 'o', '0', '1'])), "{one}");
-    }
 
     #[test]
     fn a_plan_with_too_few_events_is_refused() {

@@ -118,7 +118,7 @@ pub fn check_signature(note: &Note<'_>, key: &Key) -> Result<(), &'static str> {
         key.public.verify_strict(note.text.as_bytes(), &signature).map_err(|_| "the signature is false")?;
         signed = true;
     }
-    if signed { Ok(()) } else { Err("no signature of this key is there") }
+    if signed { Ok(()) } else { Err("no signature of this key is there (is it the key of this ledger?)") }
 }
 
 /// Reads the text of a note as a checkpoint: origin, size, root, one to a line. Further lines may follow and are ignored.
