@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use dossier::accounts::Accounts;
 use dossier::clock::{Clock, ManualClock, SystemClock};
-use dossier::ids::SeededSource;
+use dossier::ids::{SeededSource, Source as _};
 use dossier::journal::{Fault, Journal, MemoryDisk, MemoryJournal};
 use dossier::ledger::open::OpenedJournal;
 use dossier::ledger::{Home, Ledger, OpenError, Options, SubmitError, ViewError, verify_data};
@@ -31,12 +31,22 @@ struct Server {
 
 impl Server {
     fn start(data: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_dossier"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dossier"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+        Self::started(command)
+    }
+
+    /// Starts a server none of whose files may grow beyond this many blocks of 512 bytes.
+    fn within(blocks: u32, data: &Path) -> Self {
+        let mut command = Command::new("sh");
+        // Unless it is ignored, the signal of the limit ends the process before a write can fail.
+        let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" serve --listen 127.0.0.1:0 --data \"$1\"");
+        command.args(["-c", &limited, env!("CARGO_BIN_EXE_dossier")]).arg(data);
+        Self::started(command)
+    }
+
+    fn started(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address =
@@ -124,18 +134,62 @@ fn killed_two_hundred_times_under_load_it_loses_nothing_it_acknowledged() {
     }
     let acknowledged = acknowledged.lock().unwrap();
     assert!(acknowledged.len() >= KILLS * 3, "only {} answers", acknowledged.len());
+    check(&home, &acknowledged);
+}
+
+/// Checks that the ledger is sound and shows every entry that was acknowledged.
+fn check(home: &Home, acknowledged: &BTreeMap<u64, String>) {
     let sound = verify_data(&home.data, |_| ()).unwrap();
     assert!(sound.entries > *acknowledged.keys().last().unwrap());
-    let ledger = open(&home, &ManualClock::at(SystemClock::new().now()), "after");
+    let ledger = open(home, &ManualClock::at(SystemClock::new().now()), "after");
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut asked = dossier::ledger::Asked::new(dossier::projection::view("entry").unwrap());
     asked.purpose = Some(dossier::access::principal::Purpose::parse("audit").unwrap());
-    for (index, hash) in acknowledged.iter() {
+    for (index, hash) in acknowledged {
         asked.subject = Some(index.to_string());
         let shown = runtime.block_on(ledger.view(&principal("E-901"), &asked)).unwrap();
         assert_eq!(shown.body["hash"].as_str(), Some(hash.as_str()), "entry {index}");
     }
     ledger.close();
+}
+
+#[test]
+fn a_full_disk_stops_readings_too_and_loses_nothing_acknowledged() {
+    let directory = Directory::new();
+    let (home, token) = founded(&directory);
+    let authorization = format!("Bearer {token}");
+    let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+    let server = Server::within(1_300, &home.data);
+    let mut client = Client::connect(server.address).unwrap();
+    let (mut acknowledged, mut refused) = (BTreeMap::new(), None);
+    let noise = SeededSource::new("noise");
+    for number in 0..500 {
+        let proposed = || {
+            let mut bytes = [0; 1_900];
+            noise.fill(&mut bytes);
+            let mut data = contact("C-0", "E-101", SystemClock::new().now()).data;
+            data["summary"] = json!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+            json!({ "type": "contact.recorded", "subject": "contact/C-0", "data": data })
+        };
+        let batch = json!([proposed(), proposed(), proposed(), proposed(), proposed()]).to_string();
+        let answer = client.send("POST", "/v1/events", &headers, batch.as_bytes()).unwrap();
+        if answer.status != 201 {
+            refused = Some((number, answer.problem()));
+            break;
+        }
+        for entry in answer.json()["entries"].as_array().unwrap() {
+            acknowledged.insert(entry["index"].as_u64().unwrap(), entry["hash"].as_str().unwrap().to_owned());
+        }
+    }
+    let (entered, problem) = refused.expect("the limit is reached");
+    assert!(entered > 5, "only {entered} batches were entered before {problem:?}");
+    assert_eq!((problem.0, problem.1.as_str()), (503, "E_UNWRITABLE"));
+    // Within a second the server ends by itself; whoever it still answers gets no archive.
+    if let Ok(read) = client.send("GET", "/v1/customers/C-0", &headers, b"") {
+        assert_eq!(read.problem().0, 503);
+    }
+    drop(server);
+    check(&home, &acknowledged);
 }
 
 #[test]
