@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use serde_json::json;
 
+use crate::contact::{self, Words};
 use crate::load::{self, Shape};
 
 /// The salespeople of a company, each with customers of their own.
@@ -70,7 +70,9 @@ impl Company {
         self.shape(clients, 201, |seller, customers, words| {
             (0..REQUESTS_PER_CLIENT)
                 .zip(customers.iter().cycle())
-                .map(|(_, customer)| post(seller, &contact(seller, customer, now, words).to_string()))
+                .map(|(_, customer)| {
+                    post(seller, &contact::recorded(&seller.employee, customer, now, words).to_string())
+                })
                 .collect()
         })
     }
@@ -81,8 +83,11 @@ impl Company {
             let mut customers = customers.iter().cycle();
             (0..BATCHES_PER_CLIENT)
                 .map(|_| {
-                    let events: Vec<_> =
-                        customers.by_ref().take(batch).map(|customer| contact(seller, customer, now, words)).collect();
+                    let events: Vec<_> = customers
+                        .by_ref()
+                        .take(batch)
+                        .map(|customer| contact::recorded(&seller.employee, customer, now, words))
+                        .collect();
                     post(seller, &serde_json::Value::from(events).to_string())
                 })
                 .collect()
@@ -162,54 +167,6 @@ struct CustomerItem {
     customer_id: String,
 }
 
-/// Invented words, the same for the same start (splitmix64).
-struct Words {
-    state: u64,
-}
-
-impl Words {
-    fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn pick(&mut self, from: &[&'static str]) -> &'static str {
-        let index = self.next() % from.len() as u64;
-        usize::try_from(index).ok().and_then(|index| from.get(index)).copied().unwrap_or_default()
-    }
-
-    /// A report of some forty Chinese characters and figures, three bytes each.
-    fn report(&mut self) -> String {
-        let mut report = String::new();
-        for _ in 0..3 {
-            let (who, what, of) = (self.pick(WHO), self.pick(WHAT), self.pick(OF));
-            let number = self.next() % 10_000;
-            report.push_str(&format!("{who}{what}{of}{number};"));
-        }
-        report
-    }
-}
-
-fn contact(seller: &Seller, customer: &str, now: DateTime<Utc>, words: &mut Words) -> serde_json::Value {
-    json!({
-        "type": "contact.recorded",
-        "subject": format!("contact/{customer}"),
-        "data": {
-            "direction": words.pick(&["outbound", "inbound"]),
-            "channel": words.pick(&["visit", "phone", "email", "meeting"]),
-            "at": now.to_rfc3339_opts(SecondsFormat::Secs, true),
-            "our_people": [seller.employee],
-            "purpose": words.pick(&["care_bond", "care_volume", "care_collect", "service"]),
-            "summary": words.report(),
-            "major": false,
-            "class": "C2",
-        },
-    })
-}
-
 fn post(seller: &Seller, body: &str) -> Vec<u8> {
     format!(
         "POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {}\r\n\
@@ -219,10 +176,6 @@ fn post(seller: &Seller, body: &str) -> Vec<u8> {
     )
     .into_bytes()
 }
-
-const WHO: &[&str] = &["采购部", "财务部", "仓库", "工程部", "总经理办公室", "项目部", "质检部", "销售部"];
-const WHAT: &[&str] = &["询问", "确认", "要求调整", "退回", "同意", "推迟", "催促", "核对", "补充说明"];
-const OF: &[&str] = &["订单", "报价单", "对账单", "到货数量", "付款计划", "样品", "合同附件", "检验报告", "发票"];
 
 /// How many different requests a connection sends before it starts again.
 const REQUESTS_PER_CLIENT: usize = 64;

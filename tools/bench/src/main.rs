@@ -19,6 +19,12 @@
 //! | `bare_64`, `bare_1` | the bare limit alone, in requests/s; needs no `dossier` |
 //! | `events_*` | of a ledger grown to `--events`: disk over entry bytes, resident memory and its growth, seconds to ready after a clean stop and after `kill -9` under load, entries/s of `dossier rebuild` and `dossier verify` |
 //!
+//! A figure more needs no server and no network, and is measured by `in_process.rs` beside this package:
+//!
+//! | figure | what |
+//! |---|---|
+//! | `in_process` | CPU per event in batches of 256, from the bytes of a proposal to durable and followed, with its parts: `cargo bench --bench in_process` |
+//!
 //! The *bare limit* is an axum server that only writes the request body to a file, one write and one `fdatasync` per group. It is sent the
 //! very same requests, on the same file system, in turns with the served ledger (bare, proposals, readings, bare, …), because a machine
 //! that others share is never the same for two minutes. A figure is a ratio of medians; `of` holds every turn, with latencies, errors, and
@@ -42,6 +48,7 @@
 
 mod bare;
 mod company;
+mod contact;
 mod figure;
 mod grown;
 mod load;
