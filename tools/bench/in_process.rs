@@ -26,7 +26,8 @@
 //! | `encode_and_hash` | payload and entry to canonical bytes, the entry's hash, its leaf and the tree |
 //! | `journal` | block compressed and hashed, written, synced; read back and checked |
 //! | `store` | entries packed, terms and claims indexed, tiles put, all flushed every 64 blocks |
-//! | `other` | the value less all of these: ids and salts, the hash of the body, uniqueness, the state imagined ahead within a batch, links to the heads of streams, decoding what was read back, passing things from thread to thread, snapshots |
+//! | `decode` | entries read back to entry and event, as the follower does to find terms and claims |
+//! | `other` | the value less all of these: ids and salts, the hash of the body, uniqueness, the state imagined ahead within a batch, links to the heads of streams, passing things from thread to thread, snapshots |
 //!
 //! Proposals come from one caller after the other, so that a block holds one batch; `--callers` changes that.
 
@@ -303,6 +304,9 @@ fn parts(
     let entries = blocks.iter().map(|block| block.entries.len()).sum();
     let decoded = decoded(&blocks)?;
     let encode_and_hash = passes(own, decoded.len(), || encode_and_hash(&decoded))?;
+    let decode = passes(own, entries, || {
+        blocks.iter().flat_map(|block| &block.entries).try_for_each(|bytes| decode(bytes).map(drop))
+    })?;
     let mut place = 0;
     let mut next = |name: &str| {
         place += 1;
@@ -317,6 +321,7 @@ fn parts(
         ("encode_and_hash", encode_and_hash),
         ("journal", journal),
         ("store", store),
+        ("decode", decode),
     ])
 }
 
@@ -449,11 +454,15 @@ fn term(space: &str, name: &str) -> Term {
 fn decoded(blocks: &[Block]) -> anyhow::Result<Vec<(Entry, Event)>> {
     let mut decoded = Vec::new();
     for bytes in blocks.iter().rev().take(BODIES).flat_map(|block| &block.entries) {
-        let entry = Entry::decode(bytes)?;
-        let event = Event::decode(&entry.kind, entry.data.get()).context("an entry of an unknown type")??;
-        decoded.push((entry, event));
+        decoded.push(decode(bytes)?);
     }
     Ok(decoded)
+}
+
+fn decode(bytes: &[u8]) -> anyhow::Result<(Entry, Event)> {
+    let entry = Entry::decode(bytes)?;
+    let event = Event::decode(&entry.kind, entry.data.get()).context("an entry of an unknown type")??;
+    Ok((entry, event))
 }
 
 /// Makes entries of events, and leaves of entries.
