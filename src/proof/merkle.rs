@@ -19,6 +19,12 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     Sha256::new().chain_update([NODE]).chain_update(left).chain_update(right).finalize().into()
 }
 
+/// Returns the hash of each of many entries as a leaf, in their order; much faster than one by one on some processors.
+#[must_use]
+pub fn leaf_hashes(entries: &[&[u8]]) -> Vec<Hash> {
+    side_by_side(LEAF, entries).unwrap_or_else(|| entries.iter().map(|entry| leaf_hash(entry)).collect())
+}
+
 /// Returns the root of the tree without leaves: `SHA-256("")`.
 #[must_use]
 pub fn empty_root() -> Hash {
@@ -27,19 +33,35 @@ pub fn empty_root() -> Hash {
 
 /// Returns the root over leaf hashes, or over the roots of equal perfect subtrees.
 ///
-/// Takes one node hash per leaf and memory logarithmic in their number.
+/// Takes one node hash per leaf, and memory for half as many hashes.
 #[must_use]
 pub fn root(leaves: &[Hash]) -> Hash {
-    let mut peaks = Vec::with_capacity(9);
-    for (index, leaf) in leaves.iter().enumerate() {
-        peaks.push(*leaf);
-        // As many subtrees are completed by leaf `index` as its binary form ends in ones.
-        for _ in 0..index.trailing_ones() {
-            let (Some(right), Some(left)) = (peaks.pop(), peaks.pop()) else { break };
-            peaks.push(node_hash(&left, &right));
-        }
+    let mut level = parents(leaves);
+    while level.len() > 1 {
+        level = parents(&level);
     }
-    root_of_peaks(&peaks)
+    level.first().copied().unwrap_or_else(empty_root)
+}
+
+/// Returns the level above: the nodes over each two neighbors, and the last one itself where it has none.
+///
+/// RFC 6962 splits at the largest power of two from above; joining neighbors from below arrives at the same tree.
+fn parents(level: &[Hash]) -> Vec<Hash> {
+    let (pairs, last) = level.as_chunks::<2>();
+    let joined: Vec<&[u8]> = pairs.iter().map(|pair| pair.as_flattened()).collect();
+    let nodes = side_by_side(NODE, &joined);
+    let mut nodes = nodes.unwrap_or_else(|| pairs.iter().map(|[left, right]| node_hash(left, right)).collect());
+    nodes.extend(last);
+    nodes
+}
+
+/// Hashes messages in lanes, where the processor has lanes and the messages fill them.
+fn side_by_side(prefix: u8, messages: &[&[u8]]) -> Option<Vec<Hash>> {
+    #[cfg(target_arch = "x86_64")]
+    if messages.len() >= LANES_USEFUL {
+        return crate::proof::lanes::Lanes::detect().map(|lanes| lanes.hash(prefix, messages));
+    }
+    None
 }
 
 /// Returns the root over perfect subtrees of strictly falling size, largest first.
@@ -152,6 +174,10 @@ pub const PATH_HASHES_MAX: usize = 64;
 const LEAF: u8 = 0x00;
 const NODE: u8 = 0x01;
 const HASH_TEXT_BYTES: usize = 44;
+
+/// The fewest messages that are faster in lanes than one by one.
+#[cfg(target_arch = "x86_64")]
+const LANES_USEFUL: usize = 4;
 
 #[cfg(test)]
 mod tests {
