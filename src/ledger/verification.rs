@@ -1,5 +1,7 @@
 //! Verification: bytes hashed again, links followed, roots compared, and the first bad index named.
 
+use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::domain::Verification;
@@ -7,6 +9,7 @@ use crate::domain::catalog::Int;
 use crate::domain::ledger::Verdict;
 use crate::entry::{Entry, Hash};
 use crate::journal::{self, Flaw};
+use crate::ledger::hashing::{Hashed, hash_journal};
 use crate::ledger::{Shared, SubmitError, snapshot};
 use crate::proof::checkpoint::{Checkpoint, Vkey};
 use crate::proof::merkle;
@@ -78,31 +81,35 @@ pub fn verify_data(data: &Path, mut progress: impl FnMut(u64)) -> Result<Sound, 
     let signed = snapshot::read_checkpoint(data, &vkey).map_err(Broken::Io)?.map(|signed| signed.checkpoint);
     let covered = signed.as_ref().map_or(0, |signed| signed.size);
 
+    let origin = text("origin");
     let mut growth = Growth::new();
     let mut full = Vec::new();
     let mut links = Links::default();
     let mut broken = None;
     let mut root = None;
-    let found = journal::verify(&data.join("journal"), 0, |frame| {
-        for bytes in frame.entries() {
-            let index = growth.size();
-            if broken.is_none() {
-                broken = links.check(index, bytes, &text("origin")).err();
+    let found = hash_journal(
+        &data.join("journal"),
+        &origin,
+        |entry| {
+            if let Err(error) = links.check(entry) {
+                broken = Some(error);
+                return ControlFlow::Break(());
             }
-            growth.push(merkle::leaf_hash(bytes), &mut full);
+            growth.push(entry.leaf, &mut full);
             full.clear();
             if growth.size() == covered {
                 root = Some(growth.root());
             }
-        }
-        progress(growth.size());
-    });
-    // Bytes come first: a damaged block ends the reading before anything later could be looked at.
+            ControlFlow::Continue(())
+        },
+        &mut progress,
+    );
     let damage = match found {
-        Ok(_) => None,
+        Ok(()) => None,
         Err(journal::VerifyError::Damaged(damage)) => Some(damage),
         Err(journal::VerifyError::Io(error)) => return Err(Broken::Io(error)),
     };
+    // A damaged block ends the reading, so an entry that does not link stands before it.
     if let Some(broken) = broken {
         return Err(broken);
     }
@@ -117,52 +124,40 @@ pub fn verify_data(data: &Path, mut progress: impl FnMut(u64)) -> Result<Sound, 
     }
     match (&signed, root) {
         (Some(signed), Some(root)) if signed.root != root => Err(Broken::Root { size: covered }),
-        _ => Ok(Sound { entries: growth.size(), checkpoint: signed, origin: text("origin") }),
+        _ => Ok(Sound { entries: growth.size(), checkpoint: signed, origin }),
     }
 }
 
 /// The last hash of every stream, to check that each entry names the one before it.
 #[derive(Default)]
 struct Links {
-    heads: std::collections::HashMap<String, (u64, Hash)>,
+    heads: HashMap<Box<str>, (u64, Hash)>,
 }
 
 impl Links {
-    fn check(&mut self, index: u64, bytes: &[u8], origin: &str) -> Result<(), Broken> {
-        let bad = |reason: &str| Broken::Bytes { index, reason: reason.into() };
-        let entry: Linked<'_> = serde_json::from_slice(bytes).map_err(|_| bad("it is not an entry"))?;
-        if entry.source != origin {
-            return Err(bad("it belongs to another ledger"));
-        }
-        let hash = Hash::of(bytes);
-        for part in entry.streams.split(' ') {
+    fn check(&mut self, entry: &Hashed<'_>) -> Result<(), Broken> {
+        let index = entry.index;
+        let streams = entry.streams.map_err(|reason| Broken::Bytes { index, reason: reason.into() })?;
+        for part in streams.split(' ') {
             let unlinked = || Broken::Link { index, stream: part.split('@').next().unwrap_or_default().into() };
             let (name, rest) = part.split_once('@').ok_or_else(unlinked)?;
             let (version, previous) = rest.split_once(':').ok_or_else(unlinked)?;
             let version: u64 = version.parse().map_err(|_| unlinked())?;
-            let expected = match self.heads.get(name) {
-                Some((last, hash)) => (*last + 1, hash.to_string()),
-                None => (1, "-".to_owned()),
-            };
-            if (version, previous) != (expected.0, expected.1.as_str()) {
-                return Err(unlinked());
-            }
             match self.heads.get_mut(name) {
-                Some(head) => *head = (version, hash),
-                None => drop(self.heads.insert(name.to_owned(), (version, hash))),
+                Some(head) if version == head.0 + 1 && names(previous, &head.1) => *head = (version, entry.hash),
+                None if version == 1 && previous == "-" => {
+                    self.heads.insert(name.into(), (version, entry.hash));
+                }
+                Some(_) | None => return Err(unlinked()),
             }
         }
         Ok(())
     }
 }
 
-/// The attributes of an entry that its links need.
-#[derive(serde::Deserialize)]
-struct Linked<'a> {
-    #[serde(borrow)]
-    source: std::borrow::Cow<'a, str>,
-    #[serde(borrow)]
-    streams: std::borrow::Cow<'a, str>,
+/// Answers whether a link's text is this hash, in lower-case hex and nothing else.
+fn names(text: &str, hash: &Hash) -> bool {
+    text == blake3::Hash::from_bytes(hash.0).to_hex().as_str()
 }
 
 impl Shared {
@@ -244,5 +239,189 @@ impl Shared {
         if let Err(error) = kept {
             tracing::error!(%error, "the finding could not be kept");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use ed25519_dalek::SigningKey;
+    use serde_json::json;
+
+    use super::*;
+    use crate::journal::testing::Directory;
+    use crate::journal::{Encoder, FileJournal, Journal as _, Options};
+    use crate::ledger::snapshot::Signed;
+    use crate::proof::checkpoint;
+
+    const ORIGIN: &str = "test.example/ledger";
+    const BLOCKS: usize = 60;
+    const ENTRIES_PER_BLOCK: usize = 40;
+
+    /// A data directory with enough entries for several threads to be busy with, and where each of its blocks begins in its one segment.
+    struct Data {
+        _directory: Directory,
+        path: PathBuf,
+        offsets: Vec<usize>,
+    }
+
+    impl Data {
+        fn of(entries: &[Vec<u8>]) -> Self {
+            let directory = Directory::new();
+            let path = directory.journal().parent().unwrap().to_owned();
+            let (mut journal, _) = FileJournal::open(&directory.journal(), &Options::default()).unwrap();
+            let mut offsets = vec![0];
+            let mut encoder = Encoder::new().unwrap();
+            for block in entries.chunks(ENTRIES_PER_BLOCK) {
+                let head = journal.head();
+                let frame = encoder.encode(&head, &[0; 16], block).unwrap();
+                journal.append(head.next_block, frame).unwrap();
+                offsets.push(offsets.last().unwrap() + frame.len());
+            }
+            let key = SigningKey::from_bytes(&[7; 32]);
+            let identity =
+                json!({"format": 1, "origin": ORIGIN, "vkey": checkpoint::vkey(ORIGIN, &key.verifying_key())});
+            fs::write(path.join("ledger.json"), identity.to_string()).unwrap();
+            let data = Self { _directory: directory, path, offsets };
+            data.sign(entries);
+            data
+        }
+
+        fn sign(&self, entries: &[Vec<u8>]) {
+            let leaves: Vec<merkle::Hash> = entries.iter().map(|entry| merkle::leaf_hash(entry)).collect();
+            let signed = Checkpoint { origin: ORIGIN.into(), size: leaves.len() as u64, root: merkle::root(&leaves) };
+            let note = signed.sign(&SigningKey::from_bytes(&[7; 32])).unwrap();
+            snapshot::write_checkpoint(&self.path, &Signed { checkpoint: signed, note, assigned: 0 }, 0).unwrap();
+        }
+
+        fn change(&self, change: impl FnOnce(&mut Vec<u8>)) {
+            let files = fs::read_dir(self.path.join("journal")).unwrap().map(|file| file.unwrap().path());
+            let segment = files.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
+            let mut bytes = fs::read(&segment).unwrap();
+            change(&mut bytes);
+            fs::write(&segment, bytes).unwrap();
+        }
+
+        fn verify(&self) -> Result<Sound, Broken> {
+            verify_data(&self.path, |_| ())
+        }
+    }
+
+    /// Entries of a stream all belong to and of one in three.
+    fn entries() -> Vec<Vec<u8>> {
+        let mut heads: HashMap<String, (u64, String)> = HashMap::new();
+        let mut entries = Vec::new();
+        for number in 0..BLOCKS * ENTRIES_PER_BLOCK {
+            let names = ["all".to_owned(), format!("third/{}", number % 3)];
+            let links = names.clone().map(|name| {
+                let (version, last) = heads.entry(name.clone()).or_insert((0, "-".into()));
+                *version += 1;
+                format!("{name}@{version}:{last}")
+            });
+            let padding = blake3::hash(&number.to_be_bytes()).to_hex().repeat(8);
+            let entry = json!({"data": padding, "source": ORIGIN, "streams": links.join(" ")}).to_string().into_bytes();
+            for name in names {
+                heads.entry(name).and_modify(|(_, last)| *last = Hash::of(&entry).to_string());
+            }
+            entries.push(entry);
+        }
+        entries
+    }
+
+    fn replace(entry: &mut Vec<u8>, from: &str, to: &str) {
+        *entry = String::from_utf8(entry.clone()).unwrap().replacen(from, to, 1).into_bytes();
+    }
+
+    #[test]
+    fn a_sound_directory_is_verified_to_its_end() {
+        let entries = entries();
+        let data = Data::of(&entries);
+        let mut last = 0;
+        let sound = verify_data(&data.path, |verified| {
+            assert!(last < verified);
+            last = verified;
+        });
+        assert_eq!(sound.unwrap().entries, entries.len() as u64);
+        assert_eq!(last, entries.len() as u64);
+    }
+
+    #[test]
+    fn the_first_entry_that_is_not_one_or_does_not_link_is_named() {
+        let whole = entries();
+        let found = |change: &dyn Fn(&mut Vec<Vec<u8>>)| {
+            let mut entries = whole.clone();
+            change(&mut entries);
+            Data::of(&entries).verify().unwrap_err()
+        };
+        // Later entries do not link to the changed one either; the changed one comes first.
+        let error = found(&|entries| replace(&mut entries[1501], "\"all@1502:", "\"all@1503:"));
+        assert!(matches!(&error, Broken::Link { index: 1501, stream } if stream == "all"), "{error}");
+        let error = found(&|entries| replace(&mut entries[700], "third/1@234:", "third/1@234:0"));
+        assert!(matches!(&error, Broken::Link { index: 700, stream } if stream == "third/1"), "{error}");
+        let error = found(&|entries| replace(&mut entries[2399], "{", "["));
+        assert!(matches!(&error, Broken::Bytes { index: 2399, reason } if reason == "it is not an entry"), "{error}");
+        let error = found(&|entries| {
+            replace(&mut entries[1900], "{", "[");
+            replace(&mut entries[9], ORIGIN, "elsewhere.example");
+        });
+        let other = "it belongs to another ledger";
+        assert!(matches!(&error, Broken::Bytes { index: 9, reason } if reason == other), "{error}");
+        let error = found(&|entries| {
+            replace(&mut entries[1800], ".example", ".other");
+            replace(&mut entries[1799], " third/2@", " third/2@0:");
+        });
+        assert!(matches!(&error, Broken::Link { index: 1799, .. }), "{error}");
+    }
+
+    #[test]
+    fn the_first_entry_of_a_damaged_block_is_named_unless_one_before_it_is_bad() {
+        let whole = entries();
+        for block in [0, 1, 31, BLOCKS - 2, BLOCKS - 1] {
+            let data = Data::of(&whole);
+            let place = data.offsets[block] + 150;
+            data.change(|bytes| bytes[place] ^= 4);
+            let error = data.verify().unwrap_err();
+            let first = (block * ENTRIES_PER_BLOCK) as u64;
+            match error {
+                // At the end it could be a write that was cut short, had nobody been told of it.
+                Broken::Missing { found, size } => assert_eq!((found, size), (first, whole.len() as u64)),
+                Broken::Bytes { index, .. } => assert_eq!(index, first),
+                other => panic!("{other}"),
+            }
+        }
+        let mut unlinked = whole;
+        replace(&mut unlinked[801], "\"all@802:", "\"all@803:");
+        let data = Data::of(&unlinked);
+        let place = data.offsets[31] + 150;
+        data.change(|bytes| bytes[place] ^= 4);
+        assert!(matches!(data.verify(), Err(Broken::Link { index: 801, .. })));
+    }
+
+    #[test]
+    fn a_cut_file_lacks_what_comes_from_the_cut_on() {
+        let whole = entries();
+        for (block, further) in [(0, 50), (7, 0), (33, 200), (BLOCKS, 0)] {
+            let data = Data::of(&whole);
+            let length = data.offsets[block] + further;
+            data.change(|bytes| bytes.truncate(length));
+            let first = (block * ENTRIES_PER_BLOCK) as u64;
+            match data.verify() {
+                Ok(_) => assert_eq!(block, BLOCKS),
+                Err(Broken::Missing { found, .. }) => assert_eq!(found, first),
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn another_root_than_was_signed_is_told() {
+        let whole = entries();
+        let data = Data::of(&whole);
+        let mut other = whole;
+        other[5].push(b' ');
+        data.sign(&other);
+        assert!(matches!(data.verify(), Err(Broken::Root { size: 2400 })));
     }
 }
