@@ -4,8 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, RwLock};
+use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -17,7 +18,7 @@ use crate::clock::Clock;
 use crate::domain::{self, Event, policy};
 use crate::entry::{Entry, Hash};
 use crate::ids::Source;
-use crate::journal::{self, Encoder, FileJournal, Journal};
+use crate::journal::{self, Encoder, FileJournal, Frame, Journal};
 use crate::ledger::claims::Recent;
 use crate::ledger::follower::{self, FollowError, Follower};
 use crate::ledger::reading::Views;
@@ -83,6 +84,9 @@ struct Identity {
 const FORMAT: u32 = 1;
 const IDENTITY: &str = "ledger.json";
 const SIGNING_KEY: &str = "signing.key";
+
+/// How many blocks wait at a start between being folded and being taken over.
+const FRAMES_WAITING: usize = 4;
 
 /// Why a ledger does not open.
 #[derive(Debug, thiserror::Error)]
@@ -292,7 +296,7 @@ impl Ledger {
         if let Some(recompressor) = opened.recompressor {
             let signal = shared.signal.clone();
             let run = move || follower::recompress(&signal, &recompressor);
-            std::thread::Builder::new().name("recompressor".into()).spawn(run).map_err(failed(home.data.clone()))?;
+            thread::Builder::new().name("recompressor".into()).spawn(run).map_err(failed(home.data.clone()))?;
         }
         let threads = Threads {
             writer: spawn("writer", shared.clone(), move || writer.run()).map_err(failed(home.data.clone()))?,
@@ -326,13 +330,12 @@ impl Ledger {
 impl Shared {
     /// Folds what the journal holds beyond the snapshot, and brings store, tree and key ring up to it.
     fn recover(&self, mut state: State, stored: u64) -> Result<State, OpenError> {
-        let covered = self.checkpoint();
+        let covered = &self.checkpoint();
         // A store that was wiped has lost its tiles too: the tree grows again from the first leaf.
         if stored == 0 {
             *self.growth_mut() = Growth::new();
         }
-        let mut growth_size = self.growth().size();
-        self.check_root(growth_size, &covered)?;
+        self.check_root(self.growth().size(), covered)?;
         // The store may lag behind the snapshot, the index behind the store: read from the first that does.
         self.reindex(stored)?;
         let from = state.size.min(stored);
@@ -340,7 +343,32 @@ impl Shared {
             self.ring.replayed();
             return Ok(state);
         };
-        for frame in self.journal.read(first.header().number) {
+        // Folding and taking over need nothing of each other and take equally long. Only what could be folded is taken over.
+        thread::scope(|scope| {
+            let (folded, frames) = sync_channel(FRAMES_WAITING);
+            let taking = thread::Builder::new().name("recovery".into());
+            // With the receiver the thread takes the end of the waiting with it, should it fail.
+            let taking = taking.spawn_scoped(scope, move || self.take_frames(&frames, covered));
+            let taking = taking.map_err(|source| OpenError::Io { path: self.home.data.clone(), source })?;
+            let outcome = self.fold_frames(first.header().number, &mut state, covered, folded);
+            match taking.join() {
+                Ok(taken) => taken.and(outcome),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })?;
+        self.ring.replayed();
+        Ok(state)
+    }
+
+    /// Folds the journal's entries from a block on, and hands on each block.
+    fn fold_frames(
+        &self,
+        from_block: u64,
+        state: &mut State,
+        covered: &Checkpoint,
+        folded: SyncSender<Frame>,
+    ) -> Result<(), OpenError> {
+        for frame in self.journal.read(from_block) {
             let frame = frame.map_err(FollowError::from)?;
             for (index, bytes) in (frame.header().first_index..).zip(frame.entries()) {
                 if index == state.size {
@@ -350,15 +378,26 @@ impl Shared {
                     }
                 }
             }
+            // Whoever takes over has failed, and says why.
+            if folded.send(frame).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes blocks over into store and tree, and compares the root at the size the checkpoint speaks of.
+    fn take_frames(&self, frames: &Receiver<Frame>, covered: &Checkpoint) -> Result<(), OpenError> {
+        let mut growth_size = self.growth().size();
+        for frame in frames {
             self.take_frame(&frame)?;
             // The root must be looked at exactly when the tree has the size the checkpoint speaks of.
             if growth_size < covered.size && self.growth().size() >= covered.size {
-                self.check_root_at(&covered)?;
+                self.check_root_at(covered)?;
             }
             growth_size = self.growth().size();
         }
-        self.ring.replayed();
-        Ok(state)
+        Ok(())
     }
 
     fn check_root(&self, size: u64, covered: &Checkpoint) -> Result<(), OpenError> {
@@ -469,7 +508,7 @@ fn lock(data: &Path) -> Result<File, OpenError> {
             Ok(()) => return Ok(file),
             // Whoever was just killed may still be ending, and a child process keeps its parent's locks until it executes.
             Err(fs::TryLockError::WouldBlock) if waited < LOCK_WAIT => {
-                std::thread::sleep(LOCK_LOOK);
+                thread::sleep(LOCK_LOOK);
                 waited += LOCK_LOOK;
             }
             Err(fs::TryLockError::WouldBlock) => return Err(OpenError::InUse(data.to_owned())),
@@ -483,12 +522,8 @@ const LOCK_WAIT: Duration = Duration::from_millis(500);
 const LOCK_LOOK: Duration = Duration::from_millis(20);
 
 /// Runs a thread whose panic stops the ledger: a writer that is gone must not look alive.
-fn spawn(
-    name: &str,
-    shared: Arc<Shared>,
-    run: impl FnOnce() + Send + 'static,
-) -> io::Result<std::thread::JoinHandle<()>> {
-    std::thread::Builder::new().name(name.into()).spawn(move || {
+fn spawn(name: &str, shared: Arc<Shared>, run: impl FnOnce() + Send + 'static) -> io::Result<thread::JoinHandle<()>> {
+    thread::Builder::new().name(name.into()).spawn(move || {
         let _guard = Guard(shared);
         run();
     })
@@ -498,7 +533,7 @@ struct Guard(Arc<Shared>);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if thread::panicking() {
             self.0.fail();
         }
     }
