@@ -325,8 +325,8 @@ async fn build_demo(dossier: &Path, work: &Path) -> anyhow::Result<PathBuf> {
     let data = work.join("data");
     progress("building the demo company");
     let arguments = ["demo".as_ref(), "--data".as_ref(), data.as_os_str(), "--build-only".as_ref()];
-    let (took, _) = process::run(dossier, arguments).await.context("the demo company could not be built")?;
-    progress(&format!("built in {took:.1?}"));
+    let ran = process::run(dossier, arguments).await.context("the demo company could not be built")?;
+    progress(&format!("built in {:.1?}", ran.took));
     Ok(data)
 }
 

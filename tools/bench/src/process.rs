@@ -115,9 +115,7 @@ impl Process {
     /// Returns the CPU seconds used so far by all its threads, user and system, in steps of a clock tick (usually 10 ms).
     pub fn cpu_seconds(&self) -> Result<f64, LookError> {
         let (stat, error) = self.look("stat")?;
-        let ticks = ticks_in(&stat).ok_or(error)?;
-        #[expect(clippy::cast_precision_loss, reason = "ticks stay far below 2^53")]
-        Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+        ticks_in(&stat, OWN_TICKS_FIELD).map(seconds).ok_or(error)
     }
 
     /// Returns what it holds in memory.
@@ -196,15 +194,23 @@ pub fn serve(program: &Path, data: &Path, log: &Path) -> Result<Process, StartEr
     Process::start(program, arguments, log, START_LIMIT)
 }
 
-/// Runs a program to its end and returns how long it took and what it printed.
+/// A program that was run to its end.
+pub struct Ran {
+    /// How long it took.
+    pub took: Duration,
+    /// The CPU seconds it used, user and system.
+    pub cpu_seconds: f64,
+    /// What it printed.
+    pub printed: String,
+}
+
+/// Runs a program to its end, no other child of this process ending meanwhile, and returns what it took and printed.
 ///
 /// # Errors
 /// When it cannot be started, takes longer than `RUN_LIMIT` and is killed, or ends with anything but success; the error holds the end of
 /// its standard error.
-pub async fn run<A: AsRef<OsStr>>(
-    program: &Path,
-    arguments: impl IntoIterator<Item = A>,
-) -> anyhow::Result<(Duration, String)> {
+pub async fn run<A: AsRef<OsStr>>(program: &Path, arguments: impl IntoIterator<Item = A>) -> anyhow::Result<Ran> {
+    let cpu_before = children_cpu_seconds()?;
     let mut command = tokio::process::Command::new(program);
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     let started = Instant::now();
@@ -217,7 +223,20 @@ pub async fn run<A: AsRef<OsStr>>(
         let words = last_lines(&String::from_utf8_lossy(&output.stderr));
         anyhow::bail!("{} ended with {}:\n{words}", program.display(), output.status);
     }
-    Ok((took, String::from_utf8_lossy(&output.stdout).into_owned()))
+    let cpu_seconds = children_cpu_seconds()? - cpu_before;
+    Ok(Ran { took, cpu_seconds, printed: String::from_utf8_lossy(&output.stdout).into_owned() })
+}
+
+/// Returns the CPU seconds of all children that have ended and were waited for.
+fn children_cpu_seconds() -> Result<f64, LookError> {
+    let path = PathBuf::from("/proc/self/stat");
+    let ticks = std::fs::read_to_string(&path).ok().and_then(|stat| ticks_in(&stat, CHILDREN_TICKS_FIELD));
+    ticks.map(seconds).ok_or(LookError { path })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "ticks stay far below 2^53")]
+fn seconds(ticks: u64) -> f64 {
+    ticks as f64 / rustix::param::clock_ticks_per_second() as f64
 }
 
 fn address_in(line: &str) -> Option<SocketAddr> {
@@ -227,10 +246,11 @@ fn address_in(line: &str) -> Option<SocketAddr> {
     address.get(..end)?.trim_end_matches(['.', ':']).parse().ok()
 }
 
-/// Adds `utime` and `stime` of a `/proc/<pid>/stat` line; the program's name before them may hold anything, even a `)`.
-fn ticks_in(stat: &str) -> Option<u64> {
+/// Adds the user and the system time of a `/proc/<pid>/stat` line, which follow each other; the program's name before them may hold
+/// anything, even a `)`.
+fn ticks_in(stat: &str, first_field: usize) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_ascii_whitespace().skip(11);
+    let mut fields = fields.split_ascii_whitespace().skip(first_field);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     Some(user + system)
@@ -249,6 +269,10 @@ fn last_lines(text: &str) -> String {
     let lines: Vec<_> = text.lines().collect();
     lines.get(lines.len().saturating_sub(12)..).unwrap_or_default().join("\n")
 }
+
+/// Where the process's own times stand behind its name, `utime` first, and where those of its children, `cutime` first.
+const OWN_TICKS_FIELD: usize = 11;
+const CHILDREN_TICKS_FIELD: usize = 13;
 
 /// The longest a server may take to become ready.
 pub const START_LIMIT: Duration = Duration::from_secs(300);
@@ -275,8 +299,9 @@ mod tests {
     #[test]
     fn cpu_ticks_are_read_behind_a_name_with_a_parenthesis() {
         let stat = "42 (a ) b) S 1 42 42 0 -1 4194560 900 0 0 0 17 5 0 0 20 0 4 0 100 1 1";
-        assert_eq!(ticks_in(stat), Some(22));
-        assert_eq!(ticks_in("42 (short) S 1"), None);
+        assert_eq!(ticks_in(stat, OWN_TICKS_FIELD), Some(22));
+        assert_eq!(ticks_in(stat, CHILDREN_TICKS_FIELD), Some(20));
+        assert_eq!(ticks_in("42 (short) S 1", OWN_TICKS_FIELD), None);
     }
 
     #[test]
