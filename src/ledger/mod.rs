@@ -49,6 +49,7 @@ mod pipeline;
 pub mod proof;
 pub mod proposal;
 mod reading;
+mod rebuild;
 mod snapshot;
 mod state;
 mod tail;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::entry::{Entry, Hash};
+use crate::entry::Entry;
 use crate::ledger::tail::stream_term;
 use crate::ledger::{Ledger, Shared};
 use crate::proof::evidence::{Evidence, Shown};
@@ -113,11 +113,5 @@ impl Shared {
                 Some((index, prover.inclusion(index, size).ok()?.iter().map(merkle::encode_hash).collect()))
             })
             .collect()
-    }
-
-    /// Returns an entry with its hash.
-    pub(crate) fn hashed(&self, index: u64) -> Option<(Entry, Hash)> {
-        let bytes = self.shelf.entry(index).ok()??;
-        Some((Entry::decode(&bytes).ok()?, Hash::of(&bytes)))
     }
 }

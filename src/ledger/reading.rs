@@ -22,6 +22,7 @@ use crate::domain::{Actor, Event, Refusal, World, common, customer, grade};
 use crate::entry::{Entry, Hash};
 use crate::ids::{CustomerId, EmployeeId, StreamName};
 use crate::ledger::door::{Basis, salted};
+use crate::ledger::rebuild::{self, Stored};
 use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
 use crate::ledger::writer::{Access, Answer, Job, Reading};
@@ -512,17 +513,13 @@ impl Ledger {
         let shared = &self.shared;
         shared.shelf.store().drop_documents().map_err(|_| ViewError::Store)?;
         let size = shared.state().size;
-        let mut register = Register::default();
-        let mut archives: BTreeMap<CustomerId, Archive> = BTreeMap::new();
-        shared.scan(0, size, &mut |read| {
-            register.fold(read);
-            if let Some(id) = read.customer() {
-                archives.entry(id).or_default().fold(read);
-            }
-            if read.index % 1024 == 0 {
-                progress(read.index);
-            }
-        })?;
+        let stored = shared.shelf.store().len().min(size);
+        let mut views = rebuild::fold_all(shared.shelf.store(), stored, &mut progress)?;
+        for index in stored..size {
+            shared.read_at(index, &mut |read| views.fold(read))?;
+        }
+        let Stored { mut register, archives } = views;
+        register.size = size;
         for (id, archive) in &archives {
             shared.keep_document(&format!("archive/{id}"), archive.version, archive);
         }
@@ -1143,7 +1140,8 @@ impl Shared {
     /// One entry: its very bytes for who may take proofs out, a rendering without salt for everybody else.
     fn one_entry(&self, asked: &Asked, subject: &Subject, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
         let index: u64 = asked.subject.as_deref().unwrap_or_default().parse().map_err(|_| ViewError::NotFound)?;
-        let (entry, hash) = self.hashed(index).ok_or(ViewError::NotFound)?;
+        let bytes = self.shelf.entry(index)?.ok_or(ViewError::NotFound)?;
+        let entry = Entry::decode(&bytes).map_err(|_| ViewError::Store)?;
         let streams = |name: &str| {
             entry
                 .streams
@@ -1157,7 +1155,7 @@ impl Shared {
             let whole: Value = serde_json::to_value(&entry).map_err(|_| ViewError::Store)?;
             Node::Row(vec![
                 ("index", Node::plain(index)),
-                ("hash", Node::plain(json!(hash))),
+                ("hash", Node::plain(json!(Hash::of(&bytes)))),
                 ("redacted", Node::plain(false)),
                 ("entry", Node::plain(whole)),
             ])
@@ -1165,7 +1163,7 @@ impl Shared {
             let mut row = vec![("redacted", Node::plain(true)), ("streams", Node::plain(json!(streams(""))))];
             let read_row = {
                 let event = decode(&entry).ok_or(ViewError::Store)?;
-                projection::audit::line(&Read { index, entry: &entry, hash, event: &event })
+                projection::audit::line(&Read { index, entry: &entry, bytes: &bytes, event: &event })
             };
             row.push(("entry", read_row));
             Node::Row(row)
@@ -1232,10 +1230,11 @@ impl Shared {
     }
 }
 
-fn fold(index: u64, bytes: &[u8], take: &mut dyn FnMut(&Read<'_>)) -> Result<(), ViewError> {
+/// Decodes an entry and lends it.
+pub(super) fn fold(index: u64, bytes: &[u8], take: &mut dyn FnMut(&Read<'_>)) -> Result<(), ViewError> {
     let entry = Entry::decode(bytes).map_err(|_| ViewError::Store)?;
     let event = decode(&entry).ok_or(ViewError::Store)?;
-    take(&Read { index, entry: &entry, hash: Hash::of(bytes), event: &event });
+    take(&Read { index, entry: &entry, bytes, event: &event });
     Ok(())
 }
 

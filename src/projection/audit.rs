@@ -54,7 +54,7 @@ pub fn reading(read: &Read<'_>, of: Option<&str>) -> Option<Node> {
         ("reader", cell(json!(read.entry.actor))),
         ("reader_role", cell(json!(read.entry.actorrole))),
         ("reader_unit", cell(json!(read.entry.actorunit))),
-        ("hash", Node::plain(json!(read.hash))),
+        ("hash", Node::plain(json!(read.hash()))),
     ];
     row.extend(cells.into_iter().map(|(name, value)| (name, cell(value))));
     Some(Node::Row(row))
@@ -77,7 +77,7 @@ pub fn line(read: &Read<'_>) -> Node {
         ("late_reason", Node::of(Class::C1, json!(entry.latereason))),
         ("policy_version", Node::plain(entry.policyversion)),
         ("payload", payload),
-        ("hash", Node::plain(json!(read.hash))),
+        ("hash", Node::plain(json!(read.hash()))),
     ]);
     match read.customer() {
         Some(customer) => Node::About(customer, Box::new(row)),

@@ -88,6 +88,7 @@ pub struct Promise {
 }
 
 const CONTACTS_SHOWN: usize = 10;
+const SUMMARY_CHARS_MAX: usize = 200;
 
 impl Archive {
     /// Folds one entry of the customer's stream.
@@ -193,7 +194,9 @@ impl Archive {
             contact::Confidentiality::C3 => Class::C3,
             contact::Confidentiality::C6 => Class::C6,
         };
-        let summary: String = contact.summary.0.chars().take(200).collect();
+        let summary = contact.summary.0.as_str();
+        let end = summary.char_indices().nth(SUMMARY_CHARS_MAX).map_or(summary.len(), |(end, _)| end);
+        let summary = summary.get(..end).unwrap_or_default().to_owned();
         self.contacts.push(Contact {
             index: read.index,
             at: contact.at,

@@ -162,7 +162,7 @@ impl Trace {
             ("policy_version", json!(read.entry.policyversion)),
             ("index", json!(read.index)),
             ("id", json!(read.entry.id)),
-            ("hash", json!(read.hash)),
+            ("hash", json!(read.hash())),
         ];
         cells.extend(more);
         self.lines.push(Line { index: read.index, customer, cells });

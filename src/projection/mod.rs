@@ -313,13 +313,18 @@ pub struct Read<'a> {
     pub index: u64,
     /// Its envelope.
     pub entry: &'a Entry,
-    /// Its hash.
-    pub hash: Hash,
+    /// Its bytes.
+    pub bytes: &'a [u8],
     /// Its event.
     pub event: &'a Event,
 }
 
 impl Read<'_> {
+    /// Its hash, which few views show.
+    pub fn hash(&self) -> Hash {
+        Hash::of(self.bytes)
+    }
+
     /// The customer the entry concerns, by its streams.
     pub fn customer(&self) -> Option<CustomerId> {
         customer_of(self.entry)

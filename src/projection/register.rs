@@ -86,6 +86,14 @@ impl Register {
         }
     }
 
+    /// Takes over a register folded from entries of other customers.
+    pub fn merge(&mut self, other: Self) {
+        self.size = self.size.max(other.size);
+        self.customers.extend(other.customers);
+        self.staff.extend(other.staff);
+        self.sales.merge(other.sales);
+    }
+
     fn fold_customer(&mut self, read: &Read<'_>, event: &customer::Event) {
         let Some(id) = read.customer() else { return };
         let listed = self.customers.entry(id).or_default();

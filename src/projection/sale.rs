@@ -37,6 +37,21 @@ impl Sales {
         entry.1 |= sold;
     }
 
+    /// Adds sales folded from other entries.
+    pub fn merge(&mut self, other: Self) {
+        for (year, products) in other.years {
+            let year = self.years.entry(year).or_default();
+            for (key, customers) in products {
+                let product = year.entry(key).or_default();
+                for (customer, (amount, sold)) in customers {
+                    let entry = product.entry(customer).or_default();
+                    entry.0 += amount;
+                    entry.1 |= sold;
+                }
+            }
+        }
+    }
+
     /// One row per product and region, over one year or all of them, for the customers `seen`; and the total.
     pub fn rows(&self, year: Option<i32>, seen: &dyn Fn(&CustomerId) -> bool) -> (Vec<Node>, Node) {
         let mut rows: BTreeMap<(&str, &str), BTreeMap<&CustomerId, Sold>> = BTreeMap::new();
