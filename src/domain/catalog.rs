@@ -891,14 +891,10 @@ fn is_email(text: &str) -> bool {
 
 /// Tells whether any value of these fields is declared sealed.
 pub fn seals(fields: &[Field]) -> bool {
-    fn seals_kind(kind: &Kind) -> bool {
-        match kind {
-            Kind::Object(fields) => seals(fields),
-            Kind::List(kind) => seals_kind(kind),
-            _ => false,
-        }
+    fn within(kind: &Kind) -> bool {
+        if let Kind::List(kind) = kind { within(kind) } else { matches!(kind, Kind::Object(fields) if seals(fields)) }
     }
-    fields.iter().any(|field| field.sealed || seals_kind(&field.kind))
+    fields.iter().any(|field| field.sealed || within(&field.kind))
 }
 
 /// Visits every value that is declared sealed, with its pointer.

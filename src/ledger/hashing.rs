@@ -87,17 +87,15 @@ struct Digest {
 
 impl HashedBatch {
     fn of(batch: &Batch, origin: &str) -> Self {
-        let entries: Vec<&[u8]> = batch.entries().collect();
         let mut streams = Vec::with_capacity(batch.bytes.len() / 2);
-        let digest = |(bytes, leaf): (&[u8], merkle::Hash)| {
+        let digest = |bytes: &[u8]| {
             let streams_end = links(bytes, origin).map(|links| {
                 streams.extend_from_slice(links.as_bytes());
                 streams.len()
             });
-            Digest { leaf, hash: Hash::of(bytes), streams_end }
+            Digest { leaf: merkle::leaf_hash(bytes), hash: Hash::of(bytes), streams_end }
         };
-        let leaves = merkle::leaf_hashes(&entries);
-        let digests = entries.iter().copied().zip(leaves).map(digest).collect();
+        let digests = batch.entries().map(digest).collect();
         Self { first_index: batch.first_index, digests, streams }
     }
 

@@ -145,7 +145,6 @@ fn terms(entry: &Entry) -> Vec<Term> {
     match entry.kind.as_str() {
         kind if kind.starts_with("credit_grade.") => terms.push(family_term("credit_grade")),
         kind if kind.starts_with("approval.") => terms.push(family_term("approval")),
-        "policy.adopted" => terms.push(family_term("policy")),
         "command.refused" => {
             let data: serde_json::Value = serde_json::from_str(entry.data.get()).unwrap_or_default();
             let text = |field: &str| data.get(field).and_then(serde_json::Value::as_str).unwrap_or_default();

@@ -9,7 +9,6 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
-use sha2::{Digest as _, Sha256};
 
 use crate::proof::merkle::{self, Hash};
 
@@ -313,9 +312,7 @@ fn read_line(line: &str) -> Option<Line> {
 
 /// `SHA-256(name || 0x0A || type || public key)`, the first four bytes.
 fn key_id(name: &str, key: &VerifyingKey) -> u32 {
-    let digest: Hash =
-        Sha256::new().chain_update(name).chain_update([b'\n', ED25519]).chain_update(key.as_bytes()).finalize().into();
-    let [a, b, c, d, ..] = digest;
+    let [a, b, c, d, ..] = merkle::sha256(&[name.as_bytes(), &[b'\n', ED25519], key.as_bytes()]);
     u32::from_be_bytes([a, b, c, d])
 }
 

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
+use ring::digest::{Context, SHA256};
 
 /// The hash of a leaf, a node or a whole tree: 32 bytes of SHA-256.
 pub type Hash = [u8; 32];
@@ -10,25 +10,29 @@ pub type Hash = [u8; 32];
 /// Returns the hash of an entry as a leaf: `SHA-256(0x00 || entry)`.
 #[must_use]
 pub fn leaf_hash(entry: &[u8]) -> Hash {
-    Sha256::new().chain_update([LEAF]).chain_update(entry).finalize().into()
+    sha256(&[&[LEAF], entry])
 }
 
 /// Returns the hash of an inner node: `SHA-256(0x01 || left || right)`.
 #[must_use]
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    Sha256::new().chain_update([NODE]).chain_update(left).chain_update(right).finalize().into()
+    sha256(&[&[NODE], left, right])
 }
 
-/// Returns the hash of each of many entries as a leaf, in their order; much faster than one by one on some processors.
+/// Returns `SHA-256(parts, one behind the other)`.
 #[must_use]
-pub fn leaf_hashes(entries: &[&[u8]]) -> Vec<Hash> {
-    side_by_side(LEAF, entries).unwrap_or_else(|| entries.iter().map(|entry| leaf_hash(entry)).collect())
+pub fn sha256(parts: &[&[u8]]) -> Hash {
+    let mut context = Context::new(&SHA256);
+    for part in parts {
+        context.update(part);
+    }
+    context.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
 /// Returns the root of the tree without leaves: `SHA-256("")`.
 #[must_use]
 pub fn empty_root() -> Hash {
-    Sha256::digest([]).into()
+    sha256(&[])
 }
 
 /// Returns the root over leaf hashes, or over the roots of equal perfect subtrees.
@@ -48,20 +52,7 @@ pub fn root(leaves: &[Hash]) -> Hash {
 /// RFC 6962 splits at the largest power of two from above; joining neighbors from below arrives at the same tree.
 fn parents(level: &[Hash]) -> Vec<Hash> {
     let (pairs, last) = level.as_chunks::<2>();
-    let joined: Vec<&[u8]> = pairs.iter().map(|pair| pair.as_flattened()).collect();
-    let nodes = side_by_side(NODE, &joined);
-    let mut nodes = nodes.unwrap_or_else(|| pairs.iter().map(|[left, right]| node_hash(left, right)).collect());
-    nodes.extend(last);
-    nodes
-}
-
-/// Hashes messages in lanes, where the processor has lanes and the messages fill them.
-fn side_by_side(prefix: u8, messages: &[&[u8]]) -> Option<Vec<Hash>> {
-    #[cfg(target_arch = "x86_64")]
-    if messages.len() >= LANES_USEFUL {
-        return crate::proof::lanes::Lanes::detect().map(|lanes| lanes.hash(prefix, messages));
-    }
-    None
+    pairs.iter().map(|[left, right]| node_hash(left, right)).chain(last.iter().copied()).collect()
 }
 
 /// Returns the root over perfect subtrees of strictly falling size, largest first.
@@ -175,14 +166,11 @@ const LEAF: u8 = 0x00;
 const NODE: u8 = 0x01;
 const HASH_TEXT_BYTES: usize = 44;
 
-/// The fewest messages that are faster in lanes than one by one.
-#[cfg(target_arch = "x86_64")]
-const LANES_USEFUL: usize = 4;
-
 #[cfg(test)]
 mod tests {
     use ct_merkle::mem_backed_tree::MemoryBackedTree;
     use proptest::prelude::*;
+    use sha2::Sha256;
 
     use super::*;
 

@@ -207,7 +207,7 @@ impl Company {
             let customers: Vec<String> = numbers.map(|number| format!("C-{number:05}")).collect();
             let registrations: Vec<_> =
                 customers.iter().map(|customer| registration(customer, employee, now)).collect();
-            runtime.block_on(ledger.submit(&principal, &registrations))?;
+            runtime.block_on(ledger.submit(&principal, registrations))?;
             sellers.push(Seller { principal, customers });
         }
         Ok(Self { ledger, sellers })
@@ -243,8 +243,9 @@ impl Company {
             for batch in batches.clone().skip(caller).step_by(callers) {
                 let body = bodies.get(batch % bodies.len()).context("there are no bodies")?;
                 let proposals = read(&body.json)?;
-                let receipts = runtime.block_on(self.ledger.submit(&body.principal, &proposals))?;
-                ensure!(receipts.len() == proposals.len(), "a batch of other events");
+                let count = proposals.len();
+                let receipts = runtime.block_on(self.ledger.submit(&body.principal, proposals))?;
+                ensure!(receipts.len() == count, "a batch of other events");
             }
             Ok(cpu(ClockId::ThreadCPUTime).saturating_sub(before))
         };
