@@ -479,7 +479,8 @@ pub(crate) fn usize_of(number: u32) -> usize {
 pub(crate) const MAGIC: [u8; 4] = *b"DJB1";
 const CHECKSUM_OFFSET: usize = 8;
 const STORED_BODY_OFFSET: usize = HEADER_BYTES + 4;
-const COMPRESSION_LEVEL: i32 = 1;
+/// Somebody waits for every block; full segments are compressed again, and better, when nobody does.
+const COMPRESSION_LEVEL: i32 = -1;
 
 #[cfg(test)]
 mod tests {

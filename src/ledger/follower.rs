@@ -20,7 +20,8 @@ use crate::seal::ring::{self, Purpose};
 
 /// The longest the signed checkpoint stays behind (`design` §2).
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
-/// The most blocks taken in one go.
+/// How long blocks may pile up, and how many are taken in one go: each turn costs a reading of the journal.
+const GATHER: Duration = Duration::from_millis(2);
 const PILE: usize = 64;
 /// How often the follower looks up while nothing comes, and after how many such looks it signs what there is.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -82,6 +83,9 @@ impl Follower {
             let closing = matches!(received, Err(RecvTimeoutError::Disconnected));
             idle = if matches!(received, Err(RecvTimeoutError::Timeout)) { idle + 1 } else { 0 };
             if let Ok(received) = received {
+                if !self.shared.hurry.load(Ordering::SeqCst) {
+                    std::thread::park_timeout(GATHER);
+                }
                 // Whatever has piled up is taken in one go.
                 let (block, state) = self.blocks.try_iter().take(PILE).last().unwrap_or(received);
                 self.take_blocks(block)?;

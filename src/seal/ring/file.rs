@@ -390,10 +390,10 @@ pub(super) const RING: &str = "ring";
 const RING_NEXT: &str = "ring.next";
 
 const MAGIC: &[u8; 4] = b"DKR1";
-const HEADER_BYTES: u64 = 4 + 4 + 16 + 16 + 32 + 16;
+pub(super) const HEADER_BYTES: u64 = 4 + 4 + 16 + 16 + 32 + 16;
 const AUTHENTICATOR_BYTES: usize = 8;
 const MARK_BYTES: usize = 8 + AUTHENTICATOR_BYTES;
-const RECORDS_AT: u64 = HEADER_BYTES + 2 * 16;
+pub(super) const RECORDS_AT: u64 = HEADER_BYTES + 2 * 16;
 pub(super) const KEY_BYTES: usize = 1 + 16 + 32 + 16;
 const ASSIGNMENT_BYTES: usize = 1 + 4 + 1 + AUTHENTICATOR_BYTES;
 

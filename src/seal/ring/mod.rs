@@ -372,10 +372,12 @@ const STOCK_FIRST: usize = 256;
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::thread;
 
     use proptest::prelude::*;
 
+    use super::file::{HEADER_BYTES, RECORDS_AT};
     use super::*;
 
     #[test]
