@@ -132,13 +132,7 @@ impl Shared {
         proposal: &mut Proposal,
     ) -> Result<Outcome, Stop> {
         let world = &state.world;
-        let kind = catalog::find(&proposal.kind).ok_or_else(|| {
-            Refusal::from(common::Refusal::UnknownType { name: proposal.kind.chars().take(60).collect() })
-        })?;
-        let id = match &proposal.id {
-            Some(id) => id.parse().map_err(|_| Refusal::from(common::Refusal::BadId))?,
-            None => self.source.entry_id(self.clock.now()),
-        };
+        let (kind, id) = self.kind_and_id(proposal)?;
         let named = named_subject(proposal)?;
         let expected = expected_versions(&proposal.expected)?;
         let late_reason = late_reason(proposal)?;
@@ -204,6 +198,17 @@ impl Shared {
             claims: claims.0,
             checked_to,
         })))
+    }
+
+    /// Finds a proposal's type, and its id or a new one.
+    pub(super) fn kind_and_id(&self, proposal: &Proposal) -> Result<(&'static EventType, EntryId), Refusal> {
+        let unknown = || common::Refusal::UnknownType { name: proposal.kind.chars().take(60).collect() };
+        let kind = catalog::find(&proposal.kind).ok_or_else(unknown)?;
+        let id = match &proposal.id {
+            Some(id) => id.parse().map_err(|_| common::Refusal::BadId)?,
+            None => self.source.entry_id(self.clock.now()),
+        };
+        Ok((kind, id))
     }
 
     /// Enters into a speculative state what a prepared proposal would bring about.

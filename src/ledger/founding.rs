@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use crate::domain::catalog;
-use crate::domain::{self, Actor, Fetched, Refusal, common};
+use crate::domain::{self, Actor, Fetched, Refusal};
 use crate::ledger::door::{Basis, Prepared, Stop, decode, named_subject};
 use crate::ledger::proposal::{Proposal, Receipt, SubmitError};
 use crate::ledger::state::State;
@@ -47,13 +47,7 @@ impl Ledger {
 
 impl Shared {
     fn prepare_founding(&self, base: &State, ahead: &State, proposal: &Proposal) -> Result<Prepared, Stop> {
-        let kind = catalog::find(&proposal.kind).ok_or_else(|| {
-            Refusal::from(common::Refusal::UnknownType { name: proposal.kind.chars().take(60).collect() })
-        })?;
-        let id = match &proposal.id {
-            Some(id) => id.parse().map_err(|_| Refusal::from(common::Refusal::BadId))?,
-            None => self.source.entry_id(self.clock.now()),
-        };
+        let (kind, id) = self.kind_and_id(proposal)?;
         let named = named_subject(proposal)?;
         let mut data = proposal.data.clone();
         catalog::check(kind, &mut data)?;
