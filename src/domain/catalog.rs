@@ -1035,7 +1035,7 @@ mod tests {
         let promise = json!({ "promise_id": "PR-1", "text": "x", "due": "soon", "by~/": 1 });
         assert_eq!(
             wrong("promises", json!([promise])),
-            ["/promises/0/by~0~1", "/promises/0/due", "/promises/0/responsible"]
+            ["/promises/0/due", "/promises/0/by~0~1", "/promises/0/responsible"]
         );
     }
 
