@@ -319,6 +319,8 @@ fn sc_17_an_altered_byte_is_found_and_stops_the_writing() {
     let served = Served::of(test);
     let asked = json!({ "type": "ledger.verified", "data": { "from_position": 0, "to_position": victim + 2 } });
     served.admit("E-901", &asked);
+    // Whoever still reads the block behind the writer would find the damage first.
+    served.test.ledger.settle();
 
     // Flip a byte of the block that holds the victim, on disk.
     let journal = served.test.home.data.join("journal");
