@@ -116,6 +116,11 @@ impl<'a> Sight<'a> {
         decision
     }
 
+    /// Tells whether the reader is this person.
+    pub fn is(&self, employee: &str) -> bool {
+        self.principal.employee.as_str() == employee
+    }
+
     /// Tells whether whole entries may leave: whoever may take ledger proofs out (auditor and compliance).
     pub fn may_take_proofs(&mut self) -> bool {
         let facts = self.subject.with(self.extra);

@@ -584,6 +584,16 @@ pub(crate) fn canonical(payload: &impl Serialize) -> serde_json::Result<Value> {
     Ok(value)
 }
 
+/// Returns about how many bytes a document has when it is written.
+pub(crate) fn weight(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => items.iter().map(|item| weight(item) + 1).sum(),
+        Value::Object(map) => map.iter().map(|(key, value)| key.len() + 4 + weight(value)).sum(),
+    }
+}
+
 /// A payload being written: its fields in any order, to be put in that of RFC 8785.
 #[derive(Default)]
 pub(crate) struct Payload {

@@ -249,6 +249,11 @@ pub fn due(world: &World, at: Timestamp) -> Vec<(Event, About)> {
         .collect()
 }
 
+/// Returns the id under which the lapse of a proposal will be entered: the clock replayed elsewhere gives the same.
+pub fn lapse_id(proposal: &EntryId) -> EntryId {
+    ids::derived(proposal, "lapsed")
+}
+
 /// Says which stream the event belongs to: the grades of the proposal's customer.
 pub(super) fn about(world: &World, event: &Event, _: Option<&StreamName>) -> Result<About, domain::Refusal> {
     let proposal = match event {

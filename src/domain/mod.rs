@@ -317,6 +317,9 @@ pub mod common {
             "the clock has leapt; an operator must accept the new time first", "时钟发生跳变，须先由管理员确认新时间";
         /// More bytes than an entry may have.
         TooLarge => E_SCHEMA "R-003", "the entry would be larger than 65,535 bytes", "事件超过65535字节";
+        /// More bytes than a block may have.
+        BatchTooLarge => E_SCHEMA "R-003",
+            "these events are too many bytes to be entered at once; propose them in smaller batches", "一次提交的事件过大，请分批提交";
         /// The type of event is not in the catalog.
         UnknownType { name: String } => E_SCHEMA "", "there is no event type \"{name}\"", "不存在事件类型“{name}”";
         /// The id is outside the grammar.

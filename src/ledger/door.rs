@@ -19,7 +19,7 @@ use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName};
 use crate::ledger::claims::term;
 use crate::ledger::proposal::{Expected, Proposal, Receipt};
 use crate::ledger::state::{State, data_of};
-use crate::ledger::tail::begun;
+use crate::ledger::tail::{begun, following};
 use crate::ledger::{Shared, SubmitError};
 use crate::seal::ring::Purpose;
 use crate::seal::{self, Place};
@@ -98,11 +98,13 @@ pub(super) struct Refused {
     pub(super) refusal: Refusal,
     /// Whose proposal it was and of which stream, where that much is known.
     pub(super) of: Option<(Actor, StreamName)>,
+    /// Whether the proposer may not even know of the stream.
+    pub(super) hidden: bool,
 }
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, of: None }
+        Self { refusal, of: None, hidden: false }
     }
 }
 
@@ -148,26 +150,32 @@ impl Shared {
         };
         let (actor, denied) = self.authorize(principal, world, &plain, &about);
         let Some(actor) = actor else {
-            if about.customer.as_ref().is_some_and(|id| world.customer.customers.contains_key(id))
-                && !self.may_list(principal, world)
-            {
-                return Err(Stop::Failed(SubmitError::NotFound));
-            }
+            let hidden = about.customer.as_ref().is_some_and(|id| world.customer.customers.contains_key(id))
+                && !self.may_list(principal, world);
             // Separation of duties is a code of its own, whoever notices it first.
             let refusal = match denied.as_str() {
                 "R-025" => common::Refusal::SeparateDuties,
                 _ => common::Refusal::Forbidden { rule: denied },
             };
             let of = self.first_actor(principal, world).map(|actor| (actor, about.subject));
-            return Err(Stop::Refused(Refused { refusal: refusal.into(), of }));
+            return Err(Stop::Refused(Refused { refusal: refusal.into(), of, hidden }));
         };
         if let Some(receipts) = self.seen(principal, proposal, &id, &plain)? {
             return Ok(Outcome::Seen(receipts));
         }
+        // The version of a stream tells what happens in it, so only the event's own may be asked about.
+        let own = |stream: &StreamName| {
+            *stream == about.subject
+                || about.customer.as_ref().is_some_and(|customer| *stream == customer.stream())
+                || *stream == principal.employee.acts()
+        };
+        if !expected.iter().all(|(stream, _)| own(stream)) {
+            return Err(Refusal::field("/expected", "must name streams of this event", "须为本事件所属的对象").into());
+        }
         let stop = |stopped: Stop| match stopped {
             Stop::Refused(refused) => {
                 let of = Some((actor.clone(), about.subject.clone()));
-                Stop::Refused(Refused { refusal: refused.refusal, of })
+                Stop::Refused(Refused { refusal: refused.refusal, of, hidden: false })
             }
             Stop::Failed(error) => Stop::Failed(error),
         };
@@ -427,11 +435,13 @@ impl Shared {
             let subject = subject.unwrap_or(&issued);
             let taken = common::Refusal::SubjectTaken { what: what.into(), id: subject.to_string() };
             wanted.push((term(space, subject.as_str()), taken.clone()));
-            // An id that was issued is the one of its entry.
+            // An id that was issued is the one of its entry, or derived from it.
             if *subject != issued {
                 wanted.push((term("id", subject.as_str()), taken));
             }
         }
+        let gated = approval::gated(event.name()).then(|| approval::approved_id(id));
+        wanted.extend(following(event, id).or(gated).map(|id| (term("id", id.as_str()), common::Refusal::IdTaken)));
         let mut checked_to = u64::MAX;
         for (term, refusal) in &wanted {
             let (found, checked) = self.recent.look_up(self.shelf.store(), *term).map_err(|_| SubmitError::Store)?;

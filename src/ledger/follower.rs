@@ -53,6 +53,9 @@ pub enum FollowError {
     /// What was read back is no entry.
     #[error("an entry read back is not an entry")]
     Entry,
+    /// What was read back is not what was acknowledged.
+    #[error("an entry read back is not the one that was made")]
+    Altered,
     /// A checkpoint or snapshot cannot be written.
     #[error("a checkpoint cannot be written")]
     Checkpoint(#[from] std::io::Error),
@@ -191,15 +194,16 @@ impl Shared {
         Ok(())
     }
 
-    /// Returns the keys of a block's entries from the `known`th on: as the writer found them, where it made the same bytes.
+    /// Returns the keys of a block's entries from the `known`th on: as the writer found them; it must have made the same bytes.
     fn keys(&self, frame: &Frame, known: usize) -> Result<Vec<Arc<Keys>>, FollowError> {
         let unknown = frame.entries().len() - known;
         let first = frame.header().first_index.saturating_add(u64::try_from(known).unwrap_or(u64::MAX));
         let mut recent = self.shelf.from(first, unknown).into_iter();
         let mut keys = Vec::with_capacity(unknown);
         for bytes in frame.entries().skip(known) {
-            keys.push(match recent.next().filter(|made| *made.bytes == *bytes) {
-                Some(made) => made.keys,
+            keys.push(match recent.next() {
+                Some(made) if *made.bytes == *bytes => made.keys,
+                Some(_) => return Err(FollowError::Altered),
                 None => Arc::new(Keys::of(&Entry::decode(bytes).map_err(|_| FollowError::Entry)?)),
             });
         }

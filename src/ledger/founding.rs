@@ -35,7 +35,7 @@ impl Ledger {
             prepared.push(ready);
         }
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Propose(Box::new(Batch { proposals: prepared, reply })))?;
+        self.send(Job::Propose(Box::new(Batch { proposals: prepared, bytes: 0, reply })))?;
         match answer.await.map_err(|_| SubmitError::Unwritable)? {
             Answer::Entered(receipts) => Ok(receipts),
             Answer::Refused(at, refusal) => Err(SubmitError::Refused { at, refusal }),

@@ -141,6 +141,9 @@ impl Signal {
     }
 }
 
+/// About what an entry has besides its payload.
+const ENVELOPE_BYTES: usize = 640;
+
 /// How often a door decides again before it gives up.
 const ATTEMPTS: usize = 32;
 
@@ -192,12 +195,13 @@ impl Ledger {
             let (reply, answer) = oneshot::channel();
             let whose: Vec<_> =
                 prepared.iter().map(|ready| (ready.actor.clone(), ready.about.subject.clone())).collect();
-            self.send(Job::Propose(Box::new(Batch { proposals: prepared, reply })))?;
+            let bytes = proposals.iter().map(|proposal| ENVELOPE_BYTES + catalog::weight(&proposal.data)).sum();
+            self.send(Job::Propose(Box::new(Batch { proposals: prepared, bytes, reply })))?;
             match answer.await.map_err(|_| SubmitError::Unwritable)? {
                 Answer::Entered(receipts) => return Ok(receipts),
                 Answer::Refused(at, refusal) => {
                     let Some(proposal) = proposals.get(at) else { return Err(SubmitError::Refused { at, refusal }) };
-                    let refused = door::Refused { refusal, of: whose.into_iter().nth(at) };
+                    let refused = door::Refused { refusal, of: whose.into_iter().nth(at), hidden: false };
                     return self.refuse(at, refused, proposal).await;
                 }
                 Answer::Unwritable => return Err(SubmitError::Unwritable),
@@ -248,6 +252,9 @@ impl Ledger {
             if !matches!(answer.await, Ok(Answer::Entered(_))) {
                 return Err(SubmitError::Unwritable);
             }
+        }
+        if refused.hidden {
+            return Err(SubmitError::NotFound);
         }
         Err(SubmitError::Refused { at, refusal })
     }

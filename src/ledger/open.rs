@@ -203,7 +203,13 @@ impl Ledger {
         let policies = Policies::builtin()?;
 
         let last = snapshot::read_checkpoint(&home.data, &vkey).map_err(failed(home.data.clone()))?;
-        let covered = last.as_ref().map_or(0, |last| last.checkpoint.size);
+        let (last, turn) = last.map_or((None, 0), |(last, turn)| (Some(last), turn));
+        let snapshot = snapshot::read(home, &vkey).map_err(failed(home.data.clone()))?;
+        if last.is_none() && snapshot.is_some() {
+            return Err(OpenError::Integrity("the signed checkpoints are missing".into()));
+        }
+        let (state, growth) = snapshot.unwrap_or_default();
+        let covered = last.as_ref().map_or(0, |last| last.checkpoint.size).max(state.size);
         let directory = home.data.join("journal");
         let opened = (options.journal)(&directory, covered).map_err(OpenError::Journal)?;
         if let Some(cut) = &opened.opened.cut {
@@ -224,8 +230,6 @@ impl Ledger {
             return Err(OpenError::RingBehind(format!("it gave out {} keys, {assigned} are known", ring.assigned())));
         }
 
-        let (state, growth) =
-            snapshot::read(home, &vkey, head.next_index).map_err(failed(home.data.clone()))?.unwrap_or_default();
         let store = open_store(&home.data.join("store"), options.cache_bytes, head.next_index)?;
         let stored = store.len();
         let (jobs, job_receiver) = channel();
@@ -256,7 +260,7 @@ impl Ledger {
             journal: journal.reader(),
             growth: RwLock::new(growth),
             signed: RwLock::new(signed),
-            turn: AtomicU64::new(covered),
+            turn: AtomicU64::new(turn),
             unwritable: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             hurry: AtomicBool::new(false),
@@ -276,10 +280,11 @@ impl Ledger {
             shared: shared.clone(),
             encoder: Encoder::new()
                 .map_err(|error| OpenError::Io { path: directory, source: io::Error::other(error) })?,
-            seen: (shared.clock.now(), elapsed),
+            seen: (shared.clock.now(), shared.clock.elapsed()),
             state,
             jobs: job_receiver,
             blocks,
+            append_took: Duration::ZERO,
             leapt: false,
             accepted: false,
             writer: writer_id,
@@ -331,14 +336,14 @@ impl Shared {
     /// Folds what the journal holds beyond the snapshot, and brings store, tree and key ring up to it.
     fn recover(&self, mut state: State, stored: u64) -> Result<State, OpenError> {
         let covered = &self.checkpoint();
-        // A store that was wiped has lost its tiles too: the tree grows again from the first leaf.
-        if stored == 0 {
+        // A store that was wiped or lost its end has lost tiles too: the tree grows again from the first leaf.
+        if stored < self.growth().size() {
             *self.growth_mut() = Growth::new();
         }
         self.check_root(self.growth().size(), covered)?;
         // The store may lag behind the snapshot, the index behind the store: read from the first that does.
         self.reindex(stored)?;
-        let from = state.size.min(stored);
+        let from = state.size.min(stored).min(self.growth().size());
         let Some(first) = self.journal.block_at_index(from).map_err(FollowError::from)? else {
             self.ring.replayed();
             return Ok(state);
@@ -445,15 +450,17 @@ impl Tiles for Store {
     }
 }
 
-/// Opens the store; what is damaged, of another format or ahead of the journal is wiped and filled again.
+/// Opens the store; what is damaged or of another format is wiped and filled again.
 fn open_store(directory: &Path, cache_bytes: u64, journal_len: u64) -> Result<Store, OpenError> {
     let options = store::Options { cache_bytes, ..store::Options::default() };
     let wipe = || Store::wipe(directory).map_err(|source| OpenError::Io { path: directory.to_owned(), source });
     match Store::open(directory, options) {
         Ok(store) if store.len() <= journal_len => return Ok(store),
+        // The store only follows: what it has more of than the journal was acknowledged, and may stand nowhere else.
         Ok(store) => {
-            tracing::warn!("the store is ahead of the journal and is filled again");
-            drop(store);
+            let (stored, journal) = (store.len(), journal_len);
+            let missing = format!("the journal holds {journal} entries, the store {stored}");
+            return Err(OpenError::Integrity(missing));
         }
         Err(error @ (store::OpenError::Damaged { .. } | store::OpenError::Format { .. })) => {
             tracing::warn!(%error, "the store is filled again from the journal");

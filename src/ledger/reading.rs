@@ -260,9 +260,14 @@ impl Ledger {
                 Ok(held) => held,
                 Err(rule) => return self.deny(principal, &state.world, member, asked, &subject, &rule).await,
             };
-            match self.attempt(principal, &state, member, held, asked, &subject).await? {
-                Some(answered) => return Ok(answered),
-                None => continue,
+            match self.attempt(principal, &state, member, held, asked, &subject).await {
+                Ok(Some(answered)) => return Ok(answered),
+                Ok(None) => {}
+                Err(ViewError::Denied(refusal)) => {
+                    let (_, rule) = refusal.grounds();
+                    return self.deny(principal, &state.world, member, asked, &subject, rule).await;
+                }
+                Err(error) => return Err(error),
             }
         }
         Err(ViewError::Busy)
@@ -478,9 +483,9 @@ impl Ledger {
                 let rows = shared.archive(state, id, end)?.promises();
                 of_customer(Node::Row(vec![("items", Node::List(rows))]))
             }
-            ("list", _) => shared.list(state, end, at, asked),
+            ("list", _) => shared.list(state, end, at, asked, sight),
             ("stats", _) => shared.statistics(state, end, asked, sight),
-            ("grades", _) => shared.grades(state, end, at, asked, subject),
+            ("grades", _) => shared.grades(end, at, asked, subject),
             ("grade_audit", _) => shared.trace(end, asked, subject),
             ("sod", _) => shared.separation(end, asked),
             ("access_log", _) => shared.access_log(end, asked, subject),
@@ -572,6 +577,9 @@ impl Shared {
                 let index: u64 = index.parse().map_err(|_| ViewError::NotFound)?;
                 let entry = self.entry(index)?.ok_or(ViewError::NotFound)?;
                 subject.customer = projection::customer_of(&entry);
+                if audit::types().iter().any(|kind| kind.name == entry.kind) {
+                    subject.matter = Some(Matter::AccessLog);
+                }
             }
         }
         match (&subject.customer, &asked.subject) {
@@ -835,11 +843,19 @@ impl Shared {
         }
     }
 
-    fn list(&self, state: &State, end: u64, at: Timestamp, asked: &Asked) -> Result<Built, ViewError> {
+    fn list(
+        &self,
+        state: &State,
+        end: u64,
+        at: Timestamp,
+        asked: &Asked,
+        sight: &mut Sight<'_>,
+    ) -> Result<Built, ViewError> {
         let then = self.state_at(state, end)?;
         let world = &then.world;
         let filter = |name: &str| asked.filters.get(name).map(|text| text.to_lowercase());
         let (owner, region, query, wanted) = (filter("owner"), filter("region"), filter("q"), filter("status"));
+        let narrowed = owner.is_some() || region.is_some() || wanted.is_some();
         let latest = asked.as_of == AsOf::Latest;
         let day = world.date(at);
         let mut rows = Vec::new();
@@ -860,6 +876,13 @@ impl Shared {
                             || id.as_str().to_lowercase().contains(query.as_str())
                     });
                 if !matches {
+                    continue;
+                }
+                // Whom a filter finds tells what it looked at: it may only look at what would be shown.
+                if narrowed {
+                    sight.turn_to(Some(id));
+                }
+                if narrowed && !sight.may(Class::C1.matter()).allowed {
                     continue;
                 }
                 if rows.len() >= asked.limit {
@@ -887,6 +910,7 @@ impl Shared {
                 rows.push((id.clone(), row));
             }
         })?;
+        sight.turn_to(None);
         let items = rows.into_iter().map(|(id, row)| Node::About(id, Box::new(row))).collect();
         Ok(Built { node: Node::Row(vec![("items", Node::List(items))]), next, targets: Vec::new() })
     }
@@ -918,14 +942,7 @@ impl Shared {
         })
     }
 
-    fn grades(
-        &self,
-        state: &State,
-        end: u64,
-        at: Timestamp,
-        asked: &Asked,
-        subject: &Subject,
-    ) -> Result<Built, ViewError> {
+    fn grades(&self, end: u64, at: Timestamp, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
         let mut rows: Vec<(CustomerId, Node)> = Vec::new();
         let mut next = None;
         self.with_register(end, asked.as_of == AsOf::Latest, |register| {
@@ -950,7 +967,6 @@ impl Shared {
                 rows.push((id.clone(), projection::grade::in_force(id, name, &listed.grades, at)));
             }
         })?;
-        let _ = state;
         let items = rows.into_iter().map(|(_, row)| row).collect();
         Ok(Built { node: Node::Row(vec![("items", Node::List(items))]), next, targets: subject.targets.clone() })
     }
@@ -1150,6 +1166,11 @@ impl Shared {
                 .map(|link| format!("{}@{}", link.name, link.version))
                 .collect::<Vec<_>>()
         };
+        let known = match (subject.matter, &subject.customer) {
+            (Some(matter), _) => sight.is(&entry.actor) || sight.may(matter).allowed,
+            (None, Some(_)) => sight.may(Matter::List).allowed,
+            (None, None) => true,
+        };
         let node = if self.raw(sight) {
             sight.seen.classes.insert(Class::C8);
             let whole: Value = serde_json::to_value(&entry).map_err(|_| ViewError::Store)?;
@@ -1159,6 +1180,10 @@ impl Shared {
                 ("redacted", Node::plain(false)),
                 ("entry", Node::plain(whole)),
             ])
+        } else if !known {
+            // That there is an entry is all one learns of what one may not know of (`design` §6).
+            let place = vec![("index", Node::plain(index)), ("hash", Node::plain(json!(Hash::of(&bytes))))];
+            Node::Row(vec![("redacted", Node::plain(true)), ("entry", Node::Row(place))])
         } else {
             let mut row = vec![("redacted", Node::plain(true)), ("streams", Node::plain(json!(streams(""))))];
             let read_row = {

@@ -24,7 +24,7 @@ const SLOTS: [&str; 2] = ["checkpoint.0", "checkpoint.1"];
 const SNAPSHOTS_KEPT: usize = 2;
 const LEVEL: i32 = 1;
 
-/// Writes a signed checkpoint to the slot that is not the last; durable when it returns.
+/// Writes a signed checkpoint to the slot whose turn it is; durable when it returns.
 pub(super) fn write_checkpoint(data: &Path, signed: &Signed, turn: u64) -> io::Result<()> {
     let slot = SLOTS.get(usize::try_from(turn % 2).unwrap_or(0)).copied().unwrap_or("checkpoint.0");
     let path = data.join(slot);
@@ -40,10 +40,10 @@ pub(super) fn write_checkpoint(data: &Path, signed: &Signed, turn: u64) -> io::R
     Ok(())
 }
 
-/// Reads the newer of the two slots; `None` if neither verifies.
-pub(super) fn read_checkpoint(data: &Path, vkey: &Vkey) -> io::Result<Option<Signed>> {
-    let mut newest: Option<Signed> = None;
-    for slot in SLOTS {
+/// Reads the newer of the two slots, and returns whose turn to be written is next; `None` if neither verifies.
+pub(super) fn read_checkpoint(data: &Path, vkey: &Vkey) -> io::Result<Option<(Signed, u64)>> {
+    let mut newest: Option<(Signed, u64)> = None;
+    for (slot, turn) in SLOTS.into_iter().zip([1, 0]) {
         let text = match fs::read_to_string(data.join(slot)) {
             Ok(text) => text,
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => continue,
@@ -53,8 +53,8 @@ pub(super) fn read_checkpoint(data: &Path, vkey: &Vkey) -> io::Result<Option<Sig
         let (Ok(checkpoint), Ok(assigned)) = (checkpoint::verify(note, vkey), ring.trim_end().parse()) else {
             continue;
         };
-        if newest.as_ref().is_none_or(|newest| newest.checkpoint.size <= checkpoint.size) {
-            newest = Some(Signed { checkpoint, note: note.to_owned(), assigned });
+        if newest.as_ref().is_none_or(|(newest, _)| newest.checkpoint.size <= checkpoint.size) {
+            newest = Some((Signed { checkpoint, note: note.to_owned(), assigned }, turn));
         }
     }
     Ok(newest)
@@ -89,10 +89,10 @@ pub(super) fn write(home: &Home, origin: &str, key: &SigningKey, state: &State, 
     Ok(())
 }
 
-/// Reads the newest snapshot that verifies and holds at most `size_max` entries.
+/// Reads the newest snapshot that verifies; the caller judges whether the journal still holds what it covers.
 ///
 /// A snapshot that does not verify is passed over: an older one, or the journal from its start, serves as well.
-pub(super) fn read(home: &Home, vkey: &Vkey, size_max: u64) -> io::Result<Option<(State, Growth)>> {
+pub(super) fn read(home: &Home, vkey: &Vkey) -> io::Result<Option<(State, Growth)>> {
     let directory = home.data.join("snapshots");
     if !directory.exists() {
         return Ok(None);
@@ -100,7 +100,7 @@ pub(super) fn read(home: &Home, vkey: &Vkey, size_max: u64) -> io::Result<Option
     for name in names(&directory)?.iter().rev() {
         let bytes = fs::read(directory.join(name))?;
         match open(&bytes, vkey) {
-            Some(body) if body.state.size <= size_max && body.growth.size() == body.state.size => {
+            Some(body) if body.growth.size() == body.state.size => {
                 return Ok(Some((body.state, body.growth)));
             }
             Some(_) => {}

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::domain::{Event, contact, grade, sale};
+use crate::domain::{Event, approval, contact, grade, sale};
 use crate::entry::Entry;
 use crate::ids::{self, EntryId, SubjectId};
 use crate::ledger::claims::term;
@@ -169,10 +169,10 @@ pub(crate) fn family_term(family: &str) -> Term {
     term("family", family)
 }
 
-/// Returns what an entry uses up: its id, and the id of a subject it begins.
+/// Returns what an entry uses up: its id, the id of a subject it begins, and the ids of what will follow from it.
 fn claims(entry: &Entry) -> Vec<Term> {
     match entry.kind.as_str() {
-        "sale.recorded" | "contact.recorded" | "credit_grade.proposed" => {
+        "sale.recorded" | "contact.recorded" | "credit_grade.proposed" | "approval.requested" => {
             match Event::decode(&entry.kind, entry.data.get()) {
                 Some(Ok(event)) => claims_of(&event, &entry.id),
                 Some(Err(_)) | None => vec![term("id", entry.id.as_str())],
@@ -185,12 +185,10 @@ fn claims(entry: &Entry) -> Vec<Term> {
 /// Returns what an event entered under `id` uses up.
 fn claims_of(event: &Event, id: &EntryId) -> Vec<Term> {
     let mut claims = vec![term("id", id.as_str())];
-    // An id issued by the service is the entry's own, which is used up already.
-    if let Some((space, _, Some(subject))) = begun(event)
-        && *subject != ids::issued(id)
-    {
-        claims.push(term(space, subject.as_str()));
+    if let Some((space, _, subject)) = begun(event) {
+        claims.push(term(space, subject.unwrap_or(&ids::issued(id)).as_str()));
     }
+    claims.extend(following(event, id).map(|id| term("id", id.as_str())));
     claims
 }
 
@@ -204,6 +202,17 @@ pub(crate) fn begun(event: &Event) -> Option<(&'static str, &'static str, Option
         Event::Grade(grade::Event::Proposed(proposed)) => {
             Some(("proposal_id", "proposal", proposed.proposal_id.as_ref()))
         }
+        Event::Approval(approval::Event::Requested(_)) => Some(("request_id", "request", None)),
+        event if approval::gated(event.name()) => Some(("request_id", "request", None)),
+        _ => None,
+    }
+}
+
+/// The id under which something will be entered that follows from an event entered under `id`, if anything may.
+pub(crate) fn following(event: &Event, id: &EntryId) -> Option<EntryId> {
+    match event {
+        Event::Grade(grade::Event::Proposed(_)) => Some(grade::lapse_id(id)),
+        Event::Approval(approval::Event::Requested(_)) => Some(approval::approved_id(id)),
         _ => None,
     }
 }

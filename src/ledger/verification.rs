@@ -8,7 +8,7 @@ use crate::domain::Verification;
 use crate::domain::catalog::Int;
 use crate::domain::ledger::Verdict;
 use crate::entry::{Entry, Hash};
-use crate::journal::{self, Flaw};
+use crate::journal;
 use crate::ledger::hashing::{Hashed, hash_journal};
 use crate::ledger::{Shared, SubmitError, snapshot};
 use crate::proof::checkpoint::{Checkpoint, Vkey};
@@ -78,7 +78,7 @@ pub fn verify_data(data: &Path, mut progress: impl FnMut(u64)) -> Result<Sound, 
     let identity: serde_json::Value = serde_json::from_str(&identity).map_err(|_| Broken::NoLedger)?;
     let text = |field: &str| identity.get(field).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
     let vkey = Vkey::parse(&text("vkey")).map_err(|_| Broken::NoLedger)?;
-    let signed = snapshot::read_checkpoint(data, &vkey).map_err(Broken::Io)?.map(|signed| signed.checkpoint);
+    let signed = snapshot::read_checkpoint(data, &vkey).map_err(Broken::Io)?.map(|(signed, _)| signed.checkpoint);
     let covered = signed.as_ref().map_or(0, |signed| signed.size);
 
     let origin = text("origin");
@@ -113,11 +113,9 @@ pub fn verify_data(data: &Path, mut progress: impl FnMut(u64)) -> Result<Sound, 
     if let Some(broken) = broken {
         return Err(broken);
     }
+    // An incomplete last block is no damage: nobody was ever told of it.
     if let Some(damage) = damage {
-        let torn = matches!(damage.flaw, Flaw::Block(_)) && damage.first_bad_index >= covered;
-        if !torn {
-            return Err(Broken::Bytes { index: damage.first_bad_index, reason: damage.flaw.to_string() });
-        }
+        return Err(Broken::Bytes { index: damage.first_bad_index, reason: damage.flaw.to_string() });
     }
     if growth.size() < covered {
         return Err(Broken::Missing { found: growth.size(), size: covered });

@@ -12,7 +12,7 @@ use crate::domain::audit::{self, RefusalCode};
 use crate::domain::catalog::Str;
 use crate::domain::{self, About, Actor, Admission, Context, Event, Fetched, Refusal, common, grade, policy};
 use crate::entry::{EncodeError, Hash};
-use crate::ids::{self, EntryId, StreamName};
+use crate::ids::{EntryId, StreamName};
 use crate::journal::{Encoder, Journal};
 use crate::ledger::Shared;
 use crate::ledger::door::{Basis, Prepared, receipt};
@@ -40,6 +40,8 @@ pub(super) enum Job {
 /// A batch with where its answer goes.
 pub(super) struct Batch {
     pub(super) proposals: Vec<Prepared>,
+    /// About how many bytes its entries will have.
+    pub(super) bytes: usize,
     pub(super) reply: oneshot::Sender<Answer>,
 }
 
@@ -89,6 +91,9 @@ pub(super) enum Answer {
 const BLOCK_BYTES: usize = 384 * 1024;
 /// Entries after which a block is closed.
 const BLOCK_ENTRIES: usize = 1024;
+/// How much longer than the last block took to become durable the next one may be filled: whoever is in it waits for both, and
+/// those who answer have nothing to do meanwhile.
+const ADMIT_PER_APPEND: u32 = 2;
 /// How often the clock is looked at for what time alone brings.
 const TICK: Duration = Duration::from_secs(20);
 /// How far wall clock and elapsed time may part before deadlines would fire wrongly (`design` §3).
@@ -106,6 +111,8 @@ pub(super) struct Writer {
     pub(super) blocks: Sender<(u64, Arc<State>)>,
     /// The clock as it was last looked at: wall and elapsed.
     pub(super) seen: (Timestamp, Duration),
+    /// How long the last block took to become durable.
+    pub(super) append_took: Duration,
     pub(super) leapt: bool,
     /// An operator has accepted a clock that runs behind the last entry.
     pub(super) accepted: bool,
@@ -143,29 +150,53 @@ impl Open {
 struct Mark {
     state: State,
     made: usize,
+    leapt: bool,
+    accepted: bool,
 }
 
 impl Writer {
     /// Works until it is told to stop, all callers are gone, or the journal fails.
     pub(super) fn run(mut self) {
         self.check_clock();
+        let mut ticked = self.shared.clock_elapsed();
         loop {
-            let first = match self.jobs.recv_timeout(TICK) {
+            // What time brings comes whether or not others keep the writer busy.
+            let due = ticked.saturating_add(TICK).saturating_sub(self.shared.clock_elapsed());
+            let received = if due.is_zero() { Err(RecvTimeoutError::Timeout) } else { self.jobs.recv_timeout(due) };
+            let first = match received {
                 Ok(job) => job,
-                Err(RecvTimeoutError::Timeout) => Job::Tick,
+                Err(RecvTimeoutError::Timeout) => {
+                    ticked = self.shared.clock_elapsed();
+                    Job::Tick
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             let mut open = Open::default();
             let mut next = Some(first);
             let mut stop = false;
+            let mut began = self.seen.1;
             while let Some(job) = next {
                 stop = matches!(job, Job::Stop);
                 if stop {
                     break;
                 }
+                if let Job::Propose(batch) = &job
+                    && !open.made.is_empty()
+                    && open.bytes.saturating_add(batch.bytes) > BLOCK_BYTES
+                    && self.commit(std::mem::take(&mut open)).is_err()
+                {
+                    drop(job);
+                    self.fail();
+                    return;
+                }
                 self.check_clock();
+                if open.answers.is_empty() {
+                    began = self.seen.1;
+                }
                 self.take(job, &mut open);
-                let full = open.bytes >= BLOCK_BYTES || open.made.len() >= BLOCK_ENTRIES;
+                let full = open.bytes >= BLOCK_BYTES
+                    || open.made.len() >= BLOCK_ENTRIES
+                    || self.seen.1.saturating_sub(began) > self.append_took.saturating_mul(ADMIT_PER_APPEND);
                 next = if full { None } else { self.jobs.try_recv().ok() };
             }
             if self.commit(open).is_err() {
@@ -206,11 +237,12 @@ impl Writer {
     }
 
     fn mark(&self, open: &Open) -> Mark {
-        Mark { state: self.state.clone(), made: open.made.len() }
+        Mark { state: self.state.clone(), made: open.made.len(), leapt: self.leapt, accepted: self.accepted }
     }
 
     fn back_to(&mut self, mark: Mark, open: &mut Open) {
         self.state = mark.state;
+        (self.leapt, self.accepted) = (mark.leapt, mark.accepted);
         open.truncate(mark.made);
     }
 
@@ -229,14 +261,20 @@ impl Writer {
         if !proposals.iter().all(|proposal| proposal.basis.holds(&self.state.world)) {
             return Answer::Moved;
         }
+        let mut used: HashSet<Term> = HashSet::new();
         for (at, proposal) in proposals.iter().enumerate() {
             for (term, refusal) in &proposal.claims {
-                match self.shared.recent.find(*term, proposal.checked_to) {
-                    // Of what is used up already, the door finds out whether it is the same proposal once more.
-                    Err(_) | Ok(Some(_)) => return Answer::Moved,
-                    Ok(None) if open.claimed.contains(term) => return Answer::Refused(at, refusal.clone().into()),
-                    Ok(None) => {}
+                if used.contains(term) {
+                    return Answer::Refused(at, refusal.clone().into());
                 }
+                // Of what others have used up, the door finds out whether it is the same proposal once more.
+                let found = self.shared.recent.find(*term, proposal.checked_to);
+                if !matches!(found, Ok(None)) || open.claimed.contains(term) {
+                    return Answer::Moved;
+                }
+            }
+            if proposals.len() > 1 {
+                used.extend(proposal.claims.iter().map(|(term, _)| *term));
             }
             match self.admit(proposal, open) {
                 Ok(made) => receipts.extend(made),
@@ -472,10 +510,9 @@ impl Writer {
         let now = self.now();
         for (event, about) in grade::due(&self.state.world, now) {
             let grade::Event::Withdrawn(withdrawn) = &event else { continue };
-            // Derived from what lapses: the clock replayed elsewhere gives the same id.
             let cause = self.state.world.grade.open.get(&withdrawn.proposal_id).map(|proposal| proposal.event.clone());
             let Some(cause) = cause else { continue };
-            let id = ids::derived(&cause, "lapsed");
+            let id = grade::lapse_id(&cause);
             // A refusal here means that somebody decided in time after all.
             if let Err(Halt::Refused(refusal)) = self.enter_system(event.into(), about, &id, open) {
                 tracing::info!(refusal = refusal.words().0, "a proposal did not lapse");
@@ -510,15 +547,18 @@ impl Writer {
         if !open.made.is_empty() {
             let head = self.journal.head();
             let entries: Vec<&[u8]> = open.made.iter().map(|made| made.bytes.as_slice()).collect();
+            let began = self.shared.clock_elapsed();
             let appended = match self.encoder.encode(&head, &self.writer, &entries) {
                 Ok(frame) => self.journal.append(head.next_block, frame).map_err(|error| error.to_string()),
                 Err(error @ crate::journal::EncodeError::TooLarge) => {
-                    // Nothing has happened yet: whoever filled the block hears that it is too much at once.
-                    tracing::info!(%error, "a block was too large and is refused");
+                    // Nothing has happened yet. What was alone is too much at once; what only came together is decided again.
+                    tracing::info!(%error, "a block was too large and is not written");
                     self.state = State::clone(&self.shared.state());
+                    let alone = open.answers.len() == 1;
                     for (reply, answer) in open.answers {
                         let refused = match answer {
-                            Answer::Entered(_) => Answer::Refused(0, common::Refusal::TooLarge.into()),
+                            Answer::Entered(_) if alone => Answer::Refused(0, common::Refusal::BatchTooLarge.into()),
+                            Answer::Entered(_) => Answer::Moved,
                             other => other,
                         };
                         drop(reply.send(refused));
@@ -534,6 +574,7 @@ impl Writer {
                 }
                 return Err(Failed);
             }
+            self.append_took = self.shared.clock_elapsed().saturating_sub(began);
             self.shared.recent.note(open.made.iter().map(|made| (made.index, made.keys.claims.as_slice())));
             let recent = |made: Made| Recent { bytes: made.bytes.into(), keys: Arc::new(made.keys) };
             self.shared.shelf.push(open.made.into_iter().map(recent).collect());
