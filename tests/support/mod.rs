@@ -140,12 +140,20 @@ impl TestLedger {
 
     /// Closes the ledger and opens it again, as a restart does.
     pub(crate) fn reopen(&mut self) {
+        self.let_go();
+        self.ledger = open(&self.home, &self.clock, "again");
+    }
+
+    /// Closes the ledger and lets go of its directory.
+    pub(crate) fn let_go(&mut self) {
         self.ledger.close();
-        let home = self.home.clone();
         // The lock goes with the last handle of the old ledger.
-        let closed = std::mem::replace(&mut self.ledger, open_elsewhere());
-        drop(closed);
-        self.ledger = open(&home, &self.clock, "again");
+        drop(std::mem::replace(&mut self.ledger, open_elsewhere()));
+    }
+
+    /// Waits for whatever is asked of the ledger.
+    pub(crate) fn block_on<T>(&self, asked: impl Future<Output = T>) -> T {
+        self.runtime.block_on(asked)
     }
 
     /// Registers a customer of the north owned by E-101.
