@@ -80,7 +80,12 @@ impl Follower {
     fn follow(&mut self) -> Result<(), FollowError> {
         let mut unsigned = false;
         let mut idle = 0_u32;
-        let mut latest: Option<Arc<State>> = None;
+        // What a start had to fold anew is not folded again at the next one.
+        let mut latest = Some(self.shared.state()).filter(|state| state.size > self.snapshot_size);
+        if let Some(state) = latest.take_if(|state| state.size >= self.snapshot_size + SNAPSHOT_ENTRIES) {
+            self.shared.shelf.store().flush()?;
+            self.snapshot(&state)?;
+        }
         loop {
             let received = self.blocks.recv_timeout(LOOK_EVERY);
             let closing = matches!(received, Err(RecvTimeoutError::Disconnected));
