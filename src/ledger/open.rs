@@ -515,7 +515,7 @@ fn lock(data: &Path) -> Result<File, OpenError> {
             Ok(()) => return Ok(file),
             // Whoever was just killed may still be ending, and a child process keeps its parent's locks until it executes.
             Err(fs::TryLockError::WouldBlock) if waited < LOCK_WAIT => {
-                thread::sleep(LOCK_LOOK);
+                thread::park_timeout(LOCK_LOOK);
                 waited += LOCK_LOOK;
             }
             Err(fs::TryLockError::WouldBlock) => return Err(OpenError::InUse(data.to_owned())),
