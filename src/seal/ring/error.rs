@@ -74,7 +74,7 @@ pub enum RingError {
         /// The holder.
         holder: String,
     },
-    /// A new key was asked for before [`Ring::replayed`]: it might already be somebody's.
+    /// A new key was asked for before [`replayed`](crate::seal::Ring::replayed): it might already be somebody's.
     #[error("key ring is not replayed")]
     NotReplayed,
     /// The ring cannot write.
