@@ -1,3 +1,5 @@
+//! Dossier keeps a company's customer archives as a ledger of immutable, hashed events.
+
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod access;

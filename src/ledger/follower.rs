@@ -83,7 +83,6 @@ impl Follower {
         // What a start had to fold anew is not folded again at the next one.
         let mut latest = Some(self.shared.state()).filter(|state| state.size > self.snapshot_size);
         if let Some(state) = latest.take_if(|state| state.size >= self.snapshot_size + SNAPSHOT_ENTRIES) {
-            self.shared.shelf.store().flush()?;
             self.snapshot(&state)?;
         }
         loop {
@@ -152,6 +151,8 @@ impl Follower {
     }
 
     fn snapshot(&mut self, state: &State) -> Result<(), FollowError> {
+        // A store behind its snapshot is filled again from the first entry.
+        self.shared.shelf.store().flush()?;
         self.shared.save_register(state.size);
         let growth = self.shared.growth();
         // The tree may be ahead of the state; a snapshot is of one index.
