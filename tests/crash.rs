@@ -314,12 +314,7 @@ fn a_journal_cut_back_behind_its_signed_checkpoint_does_not_start() {
     let home = test.home.clone();
     let TestLedger { ledger, clock, .. } = &test;
     let _ = ledger;
-    let segment = std::fs::read_dir(home.data.join("journal"))
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .filter(|path| !path.ends_with("segments"))
-        .max_by_key(|path| std::fs::metadata(path).unwrap().len())
-        .unwrap();
+    let segment = largest_segment(&home);
     let whole = std::fs::read(&segment).unwrap();
     let copy = Directory::new();
     let copied = Home { data: copy.path().join("data"), keys: home.keys.clone() };
@@ -344,12 +339,7 @@ fn a_flipped_byte_anywhere_in_the_journal_is_named_or_harmless() {
     test.admit("E-101", contact("C-1", "E-101", test.clock.now()));
     test.ledger.settle();
     test.ledger.close();
-    let segment = std::fs::read_dir(test.home.data.join("journal"))
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .filter(|path| !path.ends_with("segments"))
-        .max_by_key(|path| std::fs::metadata(path).unwrap().len())
-        .unwrap();
+    let segment = largest_segment(&test.home);
     let whole = std::fs::read(&segment).unwrap();
     for place in (0..whole.len()).step_by(97) {
         let mut bytes = whole.clone();
@@ -375,4 +365,10 @@ fn two_processes_do_not_share_a_directory_and_other_versions_are_not_opened() {
     let text = std::fs::read_to_string(&path).unwrap().replace("\"format\": 1", "\"format\": 2");
     std::fs::write(&path, text).unwrap();
     assert!(matches!(Ledger::open(&home, options), Err(OpenError::Format(_))));
+}
+
+fn largest_segment(home: &Home) -> std::path::PathBuf {
+    let files = std::fs::read_dir(home.data.join("journal")).unwrap().map(|file| file.unwrap().path());
+    let segments = files.filter(|path| !path.ends_with("segments"));
+    segments.max_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap()
 }

@@ -140,7 +140,7 @@ fn parameter_names(filters: &[&str]) -> String {
 }
 
 /// Reads an index or an instant.
-fn as_of(text: &str) -> Result<AsOf, Problem> {
+pub(crate) fn as_of(text: &str) -> Result<AsOf, Problem> {
     if let Ok(index) = text.parse() {
         return Ok(AsOf::Index(index));
     }

@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use crate::access::principal::Purpose;
 use crate::access::redactor::MASK;
-use crate::clock::Timestamp;
 use crate::domain::catalog::Kind;
 use crate::http::Door;
 use crate::http::api::Named;
+use crate::http::api::views::as_of;
 use crate::http::error::Problem;
 use crate::http::web::layout::{self, items, shown, text};
 use crate::http::web::visitor::{Fields, Frame, Visitor, encode, wall};
@@ -50,20 +50,7 @@ pub(crate) async fn reveal(
 }
 
 fn moment(text: &str) -> Result<AsOf, Problem> {
-    if text.is_empty() {
-        return Ok(AsOf::Latest);
-    }
-    if let Ok(index) = text.parse() {
-        return Ok(AsOf::Index(index));
-    }
-    let instant: Result<Timestamp, _> = text.replace(' ', "+").parse();
-    instant.map(AsOf::Instant).map_err(|_| {
-        Problem::value(
-            "/as_of",
-            "must be an index or an instant such as 2026-03-01T08:00:00+08:00",
-            "须为账本序号或时间，如2026-03-01T08:00:00+08:00",
-        )
-    })
+    if text.is_empty() { Ok(AsOf::Latest) } else { as_of(text) }
 }
 
 fn written(frame: &Frame, door: &Door, id: &str, as_of: &str, answered: &Answered) -> Response {
