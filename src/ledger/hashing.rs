@@ -88,14 +88,15 @@ struct Digest {
 impl HashedBatch {
     fn of(batch: &Batch, origin: &str) -> Self {
         let mut streams = Vec::with_capacity(batch.bytes.len() / 2);
-        let digest = |bytes: &[u8]| {
+        let entries: Vec<&[u8]> = batch.entries().collect();
+        let digest = |(bytes, leaf): (&&[u8], merkle::Hash)| {
             let streams_end = links(bytes, origin).map(|links| {
                 streams.extend_from_slice(links.as_bytes());
                 streams.len()
             });
-            Digest { leaf: merkle::leaf_hash(bytes), hash: Hash::of(bytes), streams_end }
+            Digest { leaf, hash: Hash::of(bytes), streams_end }
         };
-        let digests = batch.entries().map(digest).collect();
+        let digests = entries.iter().zip(merkle::leaf_hashes(&entries)).map(digest).collect();
         Self { first_index: batch.first_index, digests, streams }
     }
 

@@ -19,6 +19,12 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     sha256(&[&[NODE], left, right])
 }
 
+/// Returns the hash of each of many entries as a leaf, in their order; much faster than one by one on some processors.
+#[must_use]
+pub fn leaf_hashes(entries: &[&[u8]]) -> Vec<Hash> {
+    side_by_side(LEAF, entries).unwrap_or_else(|| entries.iter().map(|entry| leaf_hash(entry)).collect())
+}
+
 /// Returns `SHA-256(parts, one behind the other)`.
 #[must_use]
 pub fn sha256(parts: &[&[u8]]) -> Hash {
@@ -52,7 +58,20 @@ pub fn root(leaves: &[Hash]) -> Hash {
 /// RFC 6962 splits at the largest power of two from above; joining neighbors from below arrives at the same tree.
 fn parents(level: &[Hash]) -> Vec<Hash> {
     let (pairs, last) = level.as_chunks::<2>();
-    pairs.iter().map(|[left, right]| node_hash(left, right)).chain(last.iter().copied()).collect()
+    let joined: Vec<&[u8]> = pairs.iter().map(|pair| pair.as_flattened()).collect();
+    let nodes = side_by_side(NODE, &joined);
+    let mut nodes = nodes.unwrap_or_else(|| pairs.iter().map(|[left, right]| node_hash(left, right)).collect());
+    nodes.extend(last);
+    nodes
+}
+
+/// Hashes messages in lanes, where the processor has lanes and the messages fill them.
+fn side_by_side(prefix: u8, messages: &[&[u8]]) -> Option<Vec<Hash>> {
+    #[cfg(target_arch = "x86_64")]
+    if messages.len() >= LANES_USEFUL {
+        return crate::proof::lanes::Lanes::detect().map(|lanes| lanes.hash(prefix, messages));
+    }
+    None
 }
 
 /// Returns the root over perfect subtrees of strictly falling size, largest first.
@@ -165,6 +184,10 @@ pub const PATH_HASHES_MAX: usize = 64;
 const LEAF: u8 = 0x00;
 const NODE: u8 = 0x01;
 const HASH_TEXT_BYTES: usize = 44;
+
+/// The fewest messages that are faster in lanes than one by one.
+#[cfg(target_arch = "x86_64")]
+const LANES_USEFUL: usize = 4;
 
 #[cfg(test)]
 mod tests {

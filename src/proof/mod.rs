@@ -12,6 +12,8 @@
 
 pub mod checkpoint;
 pub mod evidence;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 pub mod merkle;
 pub mod receipt;
 pub mod tile;
