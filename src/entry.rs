@@ -74,8 +74,8 @@ pub struct Link {
 
 /// One entry: the attributes of the envelope and the payload (`design` §3).
 ///
-/// The fields stand in the order of their names, so that serializing them is canonical (RFC 8785).
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// The fields stand in the order of their names, which is the canonical one (RFC 8785).
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// First 16 hex digits of the hash of the access policy set that let it in.
@@ -87,17 +87,18 @@ pub struct Entry {
     /// From which unit.
     pub actorunit: String,
     /// The id of the entry that brought this one about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub causation: Option<EntryId>,
     /// What ties several entries together, such as one import.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub correlation: Option<String>,
-    /// The payload of that type, canonical.
-    pub data: Box<RawValue>,
+    /// The payload of that type: a JSON object, canonical.
+    #[serde(deserialize_with = "verbatim")]
+    pub data: Box<str>,
     /// The caller's idempotency key or a UUID.
     pub id: EntryId,
     /// Why it is recorded late (R-011).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub latereason: Option<String>,
     /// Business time.
     pub occurredat: Timestamp,
@@ -128,12 +129,26 @@ impl Entry {
     /// # Errors
     /// They would exceed [`ENTRY_BYTES_MAX`].
     pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
-        let mut bytes = Vec::with_capacity(1024);
-        serde_json::to_writer(&mut bytes, self).map_err(EncodeError::Json)?;
-        if bytes.len() > ENTRY_BYTES_MAX {
-            return Err(EncodeError::TooLarge(bytes.len()));
-        }
-        Ok(bytes)
+        let mut to = Attributes::default();
+        to.text("accesspolicy", &self.accesspolicy)?;
+        to.text("actor", &self.actor)?;
+        to.text("actorrole", &self.actorrole)?;
+        to.text("actorunit", &self.actorunit)?;
+        to.optional("causation", self.causation.as_ref().map(EntryId::as_str))?;
+        to.optional("correlation", self.correlation.as_deref())?;
+        to.verbatim("data", &self.data);
+        to.text("id", self.id.as_str())?;
+        to.optional("latereason", self.latereason.as_deref())?;
+        to.text("occurredat", &self.occurredat.to_string())?;
+        to.verbatim("policyversion", &self.policyversion.to_string());
+        to.text("salt", &BASE64_URL_SAFE_NO_PAD.encode(self.salt))?;
+        to.text("source", &self.source)?;
+        to.text("specversion", &self.specversion)?;
+        to.text("streams", &streams::written(&self.streams))?;
+        to.text("subject", self.subject.as_str())?;
+        to.text("time", &self.time.to_string())?;
+        to.text("type", &self.kind)?;
+        to.end()
     }
 
     /// Reads stored bytes.
@@ -144,10 +159,69 @@ impl Entry {
         serde_json::from_slice(bytes).map_err(DecodeError)
     }
 
+    /// Returns the event type of stored bytes, reading nothing else: in canonical order it stands last.
+    pub fn kind_of(bytes: &[u8]) -> Option<&str> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        let (before, kind) = text.strip_suffix("\"}")?.rsplit_once('"')?;
+        before.ends_with(",\"type\":").then_some(kind)
+    }
+
     /// Returns the entry's link in `stream`, if it belongs to it.
     pub fn link(&self, stream: &str) -> Option<&Link> {
         self.streams.iter().find(|link| link.name.as_str() == stream)
     }
+}
+
+/// The attributes of an entry being written, in their order.
+///
+/// Every event passes through here while others wait for it, and by far the most texts have nothing to escape: this takes a third of
+/// the time a general serializer does.
+struct Attributes(Vec<u8>);
+
+impl Default for Attributes {
+    fn default() -> Self {
+        Self(Vec::with_capacity(1536))
+    }
+}
+
+impl Attributes {
+    fn name(&mut self, name: &str) {
+        self.0.extend_from_slice(if self.0.is_empty() { b"{\"" } else { b",\"" });
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+    }
+
+    fn text(&mut self, name: &str, value: &str) -> Result<(), EncodeError> {
+        self.name(name);
+        if value.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+            return serde_json::to_writer(&mut self.0, value).map_err(EncodeError::Json);
+        }
+        self.0.push(b'"');
+        self.0.extend_from_slice(value.as_bytes());
+        self.0.push(b'"');
+        Ok(())
+    }
+
+    fn optional(&mut self, name: &str, value: Option<&str>) -> Result<(), EncodeError> {
+        value.map_or(Ok(()), |value| self.text(name, value))
+    }
+
+    /// Adds what is JSON already.
+    fn verbatim(&mut self, name: &str, json: &str) {
+        self.name(name);
+        self.0.extend_from_slice(json.as_bytes());
+    }
+
+    fn end(mut self) -> Result<Vec<u8>, EncodeError> {
+        self.0.push(b'}');
+        let length = self.0.len();
+        if length > ENTRY_BYTES_MAX { Err(EncodeError::TooLarge(length)) } else { Ok(self.0) }
+    }
+}
+
+/// Reads a JSON value as the text it is.
+fn verbatim<'de, D: Deserializer<'de>>(from: D) -> Result<Box<str>, D::Error> {
+    Box::<RawValue>::deserialize(from).map(Into::into)
 }
 
 /// Why an entry cannot be written.
@@ -169,10 +243,6 @@ pub struct DecodeError(#[source] serde_json::Error);
 mod salt {
     use super::*;
 
-    pub(super) fn serialize<S: Serializer>(salt: &[u8; 16], to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&BASE64_URL_SAFE_NO_PAD.encode(salt))
-    }
-
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[u8; 16], D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.as_bytes()).ok();
@@ -185,21 +255,22 @@ mod salt {
 mod streams {
     use super::*;
 
-    pub(super) fn serialize<S: Serializer>(links: &[Link], to: S) -> Result<S::Ok, S::Error> {
-        use std::fmt::Write as _;
-        let mut text = String::with_capacity(links.len() * 96);
+    pub(super) fn written(links: &[Link]) -> String {
+        let mut text = String::with_capacity(links.len() * 112);
         for link in links {
             if !text.is_empty() {
                 text.push(' ');
             }
             text.push_str(link.name.as_str());
-            write!(text, "@{}:", link.version).map_err(serde::ser::Error::custom)?;
+            text.push('@');
+            text.push_str(&link.version.to_string());
+            text.push(':');
             match link.previous {
                 Some(previous) => text.push_str(&previous.to_hex()),
                 None => text.push('-'),
             }
         }
-        to.serialize_str(&text)
+        text
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Link>, D::Error> {
@@ -230,7 +301,7 @@ mod tests {
             actorunit: "north".into(),
             causation: None,
             correlation: None,
-            data: RawValue::from_string(r#"{"a":"é","b":[1,2]}"#.into()).unwrap(),
+            data: r#"{"a":"é","b":[1,2]}"#.into(),
             id: "entry-0001".parse().unwrap(),
             latereason: None,
             occurredat: Timestamp::from_micros(1),
@@ -253,6 +324,24 @@ mod tests {
         let bytes = sample().encode().unwrap();
         let again = Entry::decode(&bytes).unwrap().encode().unwrap();
         assert_eq!(bytes, again);
+        let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(bytes, serde_json_canonicalizer::to_vec(&value).unwrap());
+        assert_eq!(Entry::kind_of(&bytes), Some("contact.recorded"));
+        assert_eq!(Entry::kind_of(b"{\"data\":\"x\"}"), None);
+    }
+
+    #[test]
+    fn every_attribute_reads_back_whatever_its_text() {
+        let mut entry = sample();
+        entry.causation = Some("entry-0000".parse().unwrap());
+        entry.correlation = Some("a \"quoted\" \\ \u{1}\n客户 \u{7f}\u{2028}".into());
+        entry.latereason = Some("\"".into());
+        let bytes = entry.encode().unwrap();
+        let again = Entry::decode(&bytes).unwrap();
+        assert_eq!(
+            (again.causation, again.correlation, again.latereason),
+            (entry.causation, entry.correlation, entry.latereason)
+        );
         let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(bytes, serde_json_canonicalizer::to_vec(&value).unwrap());
     }

@@ -610,7 +610,7 @@ impl Payload {
         let start = self.values.len();
         serde_json::to_writer(&mut self.values, value)?;
         // Objects within have an order of their own; a brace within a text only costs the longer way.
-        if self.values.iter().skip(start).any(|byte| *byte == b'{') {
+        if self.values.get(start..).is_some_and(|value| value.contains(&b'{')) {
             self.values.truncate(start);
             serde_json::to_writer(&mut self.values, &canonical(value)?)?;
         }

@@ -5,15 +5,23 @@ use std::sync::RwLock;
 
 use crate::store::{ReadError, Store, Term};
 
+/// What a name is known by in memory: the first 128 bits of the BLAKE3 of its key space and itself.
+pub(crate) type Digest = u128;
+
+/// Hashes a name of a key space.
+pub(crate) fn digest(space: &str, name: &str) -> Digest {
+    let hash = blake3::hash(&[space.as_bytes(), b"\0", name.as_bytes()].concat());
+    hash.as_bytes().first_chunk().map_or(0, |bytes| Digest::from_le_bytes(*bytes))
+}
+
+/// Returns what the store knows a name by: the first half of its digest.
+pub(crate) fn half(digest: Digest) -> Term {
+    u64::try_from(digest & u128::from(u64::MAX)).unwrap_or_default()
+}
+
 /// Hashes a name into the store's key space.
 pub(crate) fn term(space: &str, name: &str) -> Term {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(space.as_bytes());
-    hasher.update(b"\0");
-    hasher.update(name.as_bytes());
-    let mut bytes = [0; 8];
-    hasher.finalize_xof().fill(&mut bytes);
-    u64::from_le_bytes(bytes)
+    half(digest(space, name))
 }
 
 /// The claims of the last entries, kept until the store surely has them.
@@ -33,7 +41,7 @@ struct Inner {
 }
 
 /// How far behind the store claims are still kept, so that no door in flight has to start over.
-const MARGIN: u64 = 65_536;
+const MARGIN: u64 = 16_384;
 
 impl Recent {
     /// Starts with every claim from `floor` on to be noted.

@@ -340,7 +340,7 @@ impl Shared {
                 self.recent.look_up(self.shelf.store(), term(space, id)).map_err(|_| SubmitError::Store)?;
             let Some(index) = index else { continue };
             let Some(entry) = self.entry(index).map_err(|_| SubmitError::Store)? else { continue };
-            if let Some(Ok(Event::Sale(sale::Event::Recorded(sale)))) = Event::decode(&entry.kind, entry.data.get())
+            if let Some(Ok(Event::Sale(sale::Event::Recorded(sale)))) = Event::decode(&entry.kind, &entry.data)
                 && sale.sale_id.as_ref().is_some_and(|sale| sale.as_str() == id)
             {
                 return Ok(Some(sale));

@@ -709,15 +709,22 @@ impl Shared {
         fold(index, &bytes, take)
     }
 
-    fn scan(&self, from: u64, to: u64, take: &mut dyn FnMut(&Read<'_>)) -> Result<(), ViewError> {
-        let stored = self.shelf.store().len().min(to);
+    /// Brings a register up to the first `end` entries. Most entries are readings and contacts, which it does not mind.
+    fn fold_register(&self, register: &mut Register, end: u64) -> Result<(), ViewError> {
+        let from = register.size;
+        let mut take = |index, bytes: &[u8]| match Entry::kind_of(bytes) {
+            Some(kind) if !Register::minds(kind) => Ok(()),
+            _ => fold(index, bytes, &mut |read| register.fold(read)),
+        };
+        let stored = self.shelf.store().len().min(end);
         for item in self.shelf.store().scan(from..stored) {
             let (index, bytes) = item?;
-            fold(index, &bytes, take)?;
+            take(index, &bytes)?;
         }
-        for index in stored.max(from)..to {
-            self.read_at(index, take)?;
+        for index in stored.max(from)..end {
+            take(index, &self.shelf.entry(index)?.ok_or(ViewError::Store)?)?;
         }
+        register.size = from.max(end);
         Ok(())
     }
 
@@ -814,15 +821,11 @@ impl Shared {
     fn with_register<T>(&self, end: u64, latest: bool, with: impl FnOnce(&Register) -> T) -> Result<T, ViewError> {
         if !latest {
             let mut register = Register::default();
-            self.scan(0, end, &mut |read| register.fold(read))?;
+            self.fold_register(&mut register, end)?;
             return Ok(with(&register));
         }
         let mut register = self.views.register.lock().unwrap_or_else(PoisonError::into_inner);
-        let from = register.size;
-        if from < end {
-            self.scan(from, end, &mut |read| register.fold(read))?;
-            register.size = register.size.max(end);
-        }
+        self.fold_register(&mut register, end)?;
         Ok(with(&register))
     }
 
@@ -1173,7 +1176,7 @@ impl Shared {
         };
         let node = if self.raw(sight) {
             sight.seen.classes.insert(Class::C8);
-            let whole: Value = serde_json::to_value(&entry).map_err(|_| ViewError::Store)?;
+            let whole: Value = serde_json::from_slice(&bytes).map_err(|_| ViewError::Store)?;
             Node::Row(vec![
                 ("index", Node::plain(index)),
                 ("hash", Node::plain(json!(Hash::of(&bytes)))),
@@ -1264,7 +1267,7 @@ pub(super) fn fold(index: u64, bytes: &[u8], take: &mut dyn FnMut(&Read<'_>)) ->
 }
 
 fn decode(entry: &Entry) -> Option<Event> {
-    Event::decode(&entry.kind, entry.data.get())?.ok()
+    Event::decode(&entry.kind, &entry.data)?.ok()
 }
 
 /// A cursor that is an index.

@@ -5,13 +5,13 @@ use std::hash::{BuildHasherDefault, Hasher};
 use imbl::GenericHashMap;
 use imbl::shared_ptr::DefaultSharedPtr;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use crate::clock::Timestamp;
 use crate::domain::{About, Actor, Event, Fact, World};
 use crate::entry::{EncodeError, Entry, Hash, Link};
 use crate::ids::{EntryId, StreamName};
-use crate::ledger::tail::Keys;
+use crate::ledger::claims::Digest;
+use crate::ledger::tail::{Keys, stream_digest};
 
 /// The last entry of a live stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,28 +26,14 @@ pub struct Head {
 
 /// The heads of live streams, by their names.
 ///
-/// A name is kept as 128 bits of its BLAKE3: a copy of the map then counts no references, which costs more than the copy.
+/// A name is kept as its digest: a copy of the map then counts no references, which costs more than the copy.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Heads(GenericHashMap<u128, Head, BuildHasherDefault<Spread>, DefaultSharedPtr>);
+pub struct Heads(GenericHashMap<Digest, Head, BuildHasherDefault<Spread>, DefaultSharedPtr>);
 
 impl Heads {
     /// Returns the head of a live stream.
     pub fn get(&self, stream: &StreamName) -> Option<&Head> {
-        self.0.get(&Self::key(stream))
-    }
-
-    fn insert(&mut self, stream: &StreamName, head: Head) {
-        self.0.insert(Self::key(stream), head);
-    }
-
-    fn remove(&mut self, stream: &StreamName) {
-        self.0.remove(&Self::key(stream));
-    }
-
-    fn key(stream: &StreamName) -> u128 {
-        let mut bytes = [0; 16];
-        blake3::Hasher::new().update(stream.as_str().as_bytes()).finalize_xof().fill(&mut bytes);
-        u128::from_le_bytes(bytes)
+        self.0.get(&stream_digest(stream.as_str()))
     }
 }
 
@@ -112,7 +98,9 @@ impl State {
     /// Makes the next entry of a draft and takes it over.
     pub(crate) fn enter(&mut self, source: &str, access_policy: &str, draft: Draft) -> Result<Made, EncodeError> {
         let event = draft.event;
-        let data = event.text().and_then(RawValue::from_string).map_err(EncodeError::Json)?;
+        let data = event.text().map_err(EncodeError::Json)?.into();
+        let streams = streams(&draft.about, draft.also, &draft.actor);
+        let digests: Vec<Digest> = streams.iter().map(|stream| stream_digest(stream.as_str())).collect();
         let (actor, role, unit) = match &draft.actor {
             Actor::System => ("system", "system", ""),
             Actor::Employee { id, role, unit } => (id.as_str(), role.key(), unit.as_str()),
@@ -132,7 +120,7 @@ impl State {
             salt: draft.salt,
             source: source.to_owned(),
             specversion: "1.0".to_owned(),
-            streams: self.links(&draft.about, &draft.also, &draft.actor),
+            streams: streams.into_iter().zip(&digests).map(|(name, digest)| self.link(name, *digest)).collect(),
             subject: draft.about.subject,
             time: draft.at,
             kind: event.name().to_owned(),
@@ -140,8 +128,8 @@ impl State {
         let bytes = entry.encode()?;
         let hash = Hash::of(&bytes);
         let index = self.size;
-        let keys = Keys::of_event(&entry, &event);
-        self.take_over(&entry, &event, &draft.actor, hash);
+        let keys = Keys::of_event(&entry, &event, &digests);
+        self.take_over(&entry, &event, &draft.actor, &digests, hash);
         Ok(Made { index, bytes, hash, entry, keys })
     }
 
@@ -154,24 +142,23 @@ impl State {
         if entry.source != source {
             return Err(FoldError::OtherLedger { index: self.size });
         }
-        for link in &entry.streams {
-            let head = self.heads.get(&link.name);
-            let version = head.map_or(0, |head| head.version) + 1;
-            if link.version != version || link.previous != head.map(|head| head.hash) {
+        let digests: Vec<Digest> = entry.streams.iter().map(|link| stream_digest(link.name.as_str())).collect();
+        for (link, digest) in entry.streams.iter().zip(&digests) {
+            if *link != self.link(link.name.clone(), *digest) {
                 return Err(FoldError::Unlinked { index: self.size, stream: link.name.clone() });
             }
         }
-        let event = match Event::decode(&entry.kind, entry.data.get()) {
+        let event = match Event::decode(&entry.kind, &entry.data) {
             Some(Ok(event)) => event,
             Some(Err(_)) => return Err(FoldError::NotAnEntry { index: self.size }),
             None => return Err(FoldError::UnknownType { index: self.size, kind: entry.kind }),
         };
         let actor = actor_of(&entry).ok_or(FoldError::NotAnEntry { index: self.size })?;
-        self.take_over(&entry, &event, &actor, Hash::of(bytes));
+        self.take_over(&entry, &event, &actor, &digests, Hash::of(bytes));
         Ok(entry)
     }
 
-    fn take_over(&mut self, entry: &Entry, event: &Event, actor: &Actor, hash: Hash) {
+    fn take_over(&mut self, entry: &Entry, event: &Event, actor: &Actor, streams: &[Digest], hash: Hash) {
         let fact = Fact {
             index: self.size,
             id: &entry.id,
@@ -184,11 +171,11 @@ impl State {
         if *actor != Actor::System {
             self.world.ledger.opened = true;
         }
-        for link in &entry.streams {
+        for (link, digest) in entry.streams.iter().zip(streams) {
             if self.ended(&link.name) {
-                self.heads.remove(&link.name);
+                self.heads.0.remove(digest);
             } else {
-                self.heads.insert(&link.name, Head { version: link.version, index: self.size, hash });
+                self.heads.0.insert(*digest, Head { version: link.version, index: self.size, hash });
             }
         }
         self.size += 1;
@@ -207,25 +194,25 @@ impl State {
         }
     }
 
-    /// First the primary stream, then the customer's, then whatever else, last the acts of who acted.
-    fn links(&self, about: &About, also: &[StreamName], actor: &Actor) -> Vec<Link> {
-        let mut names = vec![about.subject.clone()];
-        let customer = about.customer.as_ref().map(crate::ids::CustomerId::stream);
-        let acts = actor.employee().map(crate::ids::EmployeeId::acts);
-        for name in customer.into_iter().chain(also.iter().cloned()).chain(acts) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        names
-            .into_iter()
-            .map(|name| {
-                let head = self.heads.get(&name);
-                let version = head.map_or(0, |head| head.version) + 1;
-                Link { name, version, previous: head.map(|head| head.hash) }
-            })
-            .collect()
+    /// The place of the next entry in a stream.
+    fn link(&self, name: StreamName, digest: Digest) -> Link {
+        let head = self.heads.0.get(&digest);
+        let version = head.map_or(0, |head| head.version) + 1;
+        Link { name, version, previous: head.map(|head| head.hash) }
     }
+}
+
+/// First the primary stream, then the customer's, then whatever else, last the acts of who acted.
+fn streams(about: &About, also: Vec<StreamName>, actor: &Actor) -> Vec<StreamName> {
+    let mut names = vec![about.subject.clone()];
+    let customer = about.customer.as_ref().map(crate::ids::CustomerId::stream);
+    let acts = actor.employee().map(crate::ids::EmployeeId::acts);
+    for name in customer.into_iter().chain(also).chain(acts) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// Returns who acted, as an entry names them.
@@ -241,8 +228,8 @@ pub fn actor_of(entry: &Entry) -> Option<Actor> {
 }
 
 /// Reads the payload of an entry as a JSON value.
-pub(super) fn data_of(data: &RawValue) -> serde_json::Value {
-    serde_json::from_str(data.get()).unwrap_or_default()
+pub(super) fn data_of(data: &str) -> serde_json::Value {
+    serde_json::from_str(data).unwrap_or_default()
 }
 
 /// Why an entry of the journal cannot be folded: the ledger stops rather than skip what it does not understand.

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::domain::{Event, approval, contact, grade, sale};
 use crate::entry::Entry;
 use crate::ids::{self, EntryId, SubjectId};
-use crate::ledger::claims::term;
+use crate::ledger::claims::{self, Digest, term};
 use crate::store::{Direction, Item, ReadError, Store, Term};
 
 /// What an entry is found by, and what it uses up.
@@ -19,12 +19,14 @@ pub(crate) struct Keys {
 impl Keys {
     /// Finds the keys of an entry as it is stored.
     pub(crate) fn of(entry: &Entry) -> Self {
-        Self { terms: terms(entry), claims: claims(entry) }
+        let streams = entry.streams.iter().map(|link| stream_term(link.name.as_str()));
+        Self { terms: terms(entry, streams), claims: claims_of_entry(entry) }
     }
 
-    /// Finds the keys of an entry whose event is at hand.
-    pub(crate) fn of_event(entry: &Entry, event: &Event) -> Self {
-        Self { terms: terms(entry), claims: claims_of(event, &entry.id) }
+    /// Finds the keys of an entry whose event and whose streams' digests are at hand.
+    pub(crate) fn of_event(entry: &Entry, event: &Event, streams: &[Digest]) -> Self {
+        let streams = streams.iter().map(|digest| claims::half(*digest));
+        Self { terms: terms(entry, streams), claims: claims_of(event, &entry.id) }
     }
 
     /// Builds the store's item of an entry with these keys.
@@ -140,13 +142,13 @@ impl Shelf {
 }
 
 /// Returns what an entry is found by: its streams, and the grades it has to do with.
-fn terms(entry: &Entry) -> Vec<Term> {
-    let mut terms: Vec<Term> = entry.streams.iter().map(|link| stream_term(link.name.as_str())).collect();
+fn terms(entry: &Entry, streams: impl Iterator<Item = Term>) -> Vec<Term> {
+    let mut terms: Vec<Term> = streams.collect();
     match entry.kind.as_str() {
         kind if kind.starts_with("credit_grade.") => terms.push(family_term("credit_grade")),
         kind if kind.starts_with("approval.") => terms.push(family_term("approval")),
         "command.refused" => {
-            let data: serde_json::Value = serde_json::from_str(entry.data.get()).unwrap_or_default();
+            let data: serde_json::Value = serde_json::from_str(&entry.data).unwrap_or_default();
             let text = |field: &str| data.get(field).and_then(serde_json::Value::as_str).unwrap_or_default();
             // A refused attempt shows in the trace of the grade it was about, though it never moves its stream.
             if text("command").starts_with("credit_grade.") {
@@ -161,7 +163,12 @@ fn terms(entry: &Entry) -> Vec<Term> {
 
 /// The term of a stream.
 pub(crate) fn stream_term(stream: &str) -> Term {
-    term("stream", stream)
+    claims::half(stream_digest(stream))
+}
+
+/// The digest of a stream's name.
+pub(crate) fn stream_digest(stream: &str) -> Digest {
+    claims::digest("stream", stream)
 }
 
 /// The term of a family of event types.
@@ -170,10 +177,10 @@ pub(crate) fn family_term(family: &str) -> Term {
 }
 
 /// Returns what an entry uses up: its id, the id of a subject it begins, and the ids of what will follow from it.
-fn claims(entry: &Entry) -> Vec<Term> {
+fn claims_of_entry(entry: &Entry) -> Vec<Term> {
     match entry.kind.as_str() {
         "sale.recorded" | "contact.recorded" | "credit_grade.proposed" | "approval.requested" => {
-            match Event::decode(&entry.kind, entry.data.get()) {
+            match Event::decode(&entry.kind, &entry.data) {
                 Some(Ok(event)) => claims_of(&event, &entry.id),
                 Some(Err(_)) | None => vec![term("id", entry.id.as_str())],
             }

@@ -63,7 +63,7 @@ pub fn reading(read: &Read<'_>, of: Option<&str>) -> Option<Node> {
 /// An entry as a row of the timeline.
 pub fn line(read: &Read<'_>) -> Node {
     let entry = read.entry;
-    let data: Value = serde_json::from_str(entry.data.get()).unwrap_or_default();
+    let data: Value = serde_json::from_str(&entry.data).unwrap_or_default();
     let payload = catalog::find(&entry.kind).map_or_else(Node::absent, |kind| projection::payload(kind, entry, &data));
     let row = Node::Row(vec![
         ("index", Node::plain(read.index)),

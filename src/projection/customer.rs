@@ -161,7 +161,7 @@ impl Archive {
 
     /// Takes over every value of the payload, or of the object in it, as the catalog declares it.
     fn take(&mut self, read: &Read<'_>, section: &str, declared: &'static [Field], within: &str) {
-        let data: Value = serde_json::from_str(read.entry.data.get()).unwrap_or_default();
+        let data: Value = serde_json::from_str(&read.entry.data).unwrap_or_default();
         let values = data.pointer(within).and_then(Value::as_object).cloned().unwrap_or_default();
         for field in declared {
             let Some(value) = values.get(field.name) else { continue };

@@ -48,6 +48,11 @@ pub struct Listed {
 }
 
 impl Register {
+    /// Tells whether events of a type change it; others need not be folded.
+    pub fn minds(kind: &str) -> bool {
+        ["customer.", "sale.", "credit_grade.", "employee."].iter().any(|family| kind.starts_with(family))
+    }
+
     /// Folds one entry; they come in order.
     pub fn fold(&mut self, read: &Read<'_>) {
         self.size = read.index + 1;

@@ -462,7 +462,7 @@ fn decoded(blocks: &[Block]) -> anyhow::Result<Vec<(Entry, Event)>> {
 
 fn decode(bytes: &[u8]) -> anyhow::Result<(Entry, Event)> {
     let entry = Entry::decode(bytes)?;
-    let event = Event::decode(&entry.kind, entry.data.get()).context("an entry of an unknown type")??;
+    let event = Event::decode(&entry.kind, &entry.data).context("an entry of an unknown type")??;
     Ok((entry, event))
 }
 
