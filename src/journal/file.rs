@@ -9,9 +9,12 @@
 //!   forensic/                      what was cut off at a start
 //! ```
 //!
-//! A segment becomes full when the next frame would make it longer than 64 MiB. Then, each step durable before the next: the list
-//! with it is written; the new file is created; the frame is written. A crash in between leaves no file where the next segment begins,
-//! or an empty one; both are starts of the next segment.
+//! The file of the segment being written is longer than its blocks: zeros behind them are room for the next ones, so that making a block
+//! durable need not make a new length of the file durable too. Without a crash the room is given back at the end.
+//!
+//! A segment becomes full when the next frame would make it longer than 64 MiB. Then, each step durable before the next: its file is cut
+//! to its blocks; the list with it is written; the new file is created; the frame is written. A crash in between leaves no file where the
+//! next segment begins, or an empty one; both are starts of the next segment.
 //!
 //! A start reads the list, compares the length of each file with it, and reads and checks only the segment being written: its cost is
 //! bounded by the size of a segment, not of the journal. [`verify`] reads everything.
@@ -60,20 +63,54 @@ pub struct FileJournal {
 struct Active {
     file: Box<dyn Writable>,
     start: Head,
+    /// The length of its blocks.
     length: u64,
-    /// Has taken in every byte of the file.
+    /// The length of the file, which is `length` or more.
+    room: u64,
+    /// Has taken in every byte of the blocks.
     hasher: blake3::Hasher,
 }
 
-/// The two calls by which bytes become durable; small enough for a failing disk to stand in.
+impl Active {
+    /// Writes a frame behind the others and makes it durable.
+    fn append(&mut self, frame: &[u8]) -> io::Result<()> {
+        let end = self.length.saturating_add(u64::try_from(frame.len()).unwrap_or(u64::MAX));
+        // A file that cannot be made longer in advance grows with its blocks.
+        if end > self.room && self.file.resize(end.saturating_add(ROOM_BYTES)).is_ok() {
+            self.room = end.saturating_add(ROOM_BYTES);
+        }
+        self.file.write(frame, self.length)?;
+        self.file.sync()?;
+        self.hasher.update(frame);
+        self.length = end;
+        Ok(())
+    }
+
+    /// Gives back the room behind the blocks.
+    fn trim(&mut self) -> io::Result<()> {
+        if self.room > self.length {
+            self.file.resize(self.length)?;
+            self.file.sync()?;
+            self.room = self.length;
+        }
+        Ok(())
+    }
+}
+
+/// The calls by which bytes become durable; small enough for a failing disk to stand in.
 trait Writable: Send {
     fn write(&mut self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    fn resize(&mut self, bytes: u64) -> io::Result<()>;
     fn sync(&mut self) -> io::Result<()>;
 }
 
 impl Writable for File {
     fn write(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.write_all_at(bytes, offset)
+    }
+
+    fn resize(&mut self, bytes: u64) -> io::Result<()> {
+        self.set_len(bytes)
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -116,6 +153,7 @@ impl FileJournal {
             }
             write_again(&file, unsure_from.unwrap_or(scanned.length), scanned.length)?;
             active = Some(Active {
+                room: file.metadata()?.len(),
                 file: Box::new(file),
                 start: survey.end,
                 length: scanned.length,
@@ -145,22 +183,29 @@ impl FileJournal {
         let full =
             |active: &Active| active.length > 0 && active.length.saturating_add(frame_bytes) > self.segment_bytes;
         let mut active = match self.active.take() {
-            Some(active) if full(&active) => {
+            Some(mut active) if full(&active) => {
+                active.trim()?;
                 self.shared.close(&active, self.head)?;
                 self.shared.begin(self.head)?
             }
             Some(active) => active,
             None => self.shared.begin(self.head)?,
         };
-        active.file.write(frame, active.length)?;
-        active.file.sync()?;
-        active.hasher.update(frame);
         let offset = active.length;
-        active.length = offset.saturating_add(frame_bytes);
+        active.append(frame)?;
         self.shared.publish(&active, offset, header, next);
         self.active = Some(active);
         self.head = next;
         Ok(())
+    }
+}
+
+impl Drop for FileJournal {
+    fn drop(&mut self) {
+        // Zeros that stay are room again at the next start. What a failed append has left is for that start to judge.
+        if let Some(active) = self.active.as_mut().filter(|_| !self.poisoned) {
+            drop(active.trim());
+        }
     }
 }
 
@@ -322,7 +367,7 @@ impl Shared {
         let path = self.directory.join(list::file_name(Form::Plain, start.next_block));
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
         list::sync_directory(&self.directory)?;
-        Ok(Active { file: Box::new(file), start, length: 0, hasher: blake3::Hasher::new() })
+        Ok(Active { file: Box::new(file), start, length: 0, room: 0, hasher: blake3::Hasher::new() })
     }
 
     /// Shows a durable block to the readers.
@@ -681,6 +726,9 @@ fn verify_segment(directory: &Path, listed: &Listed, mut show: impl FnMut(u64, &
             if let Some(tail) = scanned.tail {
                 return Err(damage(&name, scanned.length, scanned.head.next_index, Flaw::Block(tail.flaw)).into());
             }
+            if scanned.length != listed.length {
+                return Err(damage(&name, scanned.length, scanned.head.next_index, Flaw::Length).into());
+            }
             (scanned.head, *scanned.hasher.finalize().as_bytes())
         }
         Form::Dense => {
@@ -846,12 +894,14 @@ const NEW_SUFFIX: &str = ".new";
 const FORENSIC_DIRECTORY: &str = "forensic";
 /// More often than this no segment is replaced while one reader looks it up.
 const LOCATE_AGAIN_MAX: u32 = 3;
+/// How much room is made at a time.
+const ROOM_BYTES: u64 = 1024 * 1024;
 const RANDOM_PIECE_BYTES: usize = 64 * 1024;
 const SEQUENTIAL_PIECE_BYTES: usize = 256 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use crate::journal::testing::{Directory, append, check, files, frame};
+    use crate::journal::testing::{Directory, append, check, files, frame, usize_of};
     use crate::journal::{
         AppendError, Damage, Encoder, FileJournal, Flaw, Head, Journal, OpenError, Opened, Options, Verified,
         VerifyError, file, list, verify,
@@ -1130,7 +1180,7 @@ mod tests {
         let directory = Directory::new();
         let path = directory.journal();
         fs::create_dir_all(&path).unwrap();
-        fs::write(path.join(list::file_name(list::Form::Plain, 0)), vec![0; 512 * 1024 + 1]).unwrap();
+        fs::write(path.join(list::file_name(list::Form::Plain, 0)), vec![1; 512 * 1024 + 1]).unwrap();
         let refused = FileJournal::open(&path, &SMALL).map(|(journal, _)| journal.head());
         assert!(matches!(refused, Err(OpenError::Damaged(_))), "{refused:?}");
     }
@@ -1164,6 +1214,10 @@ mod tests {
             }
         }
 
+        fn resize(&mut self, bytes: u64) -> io::Result<()> {
+            self.inner.resize(bytes)
+        }
+
         fn sync(&mut self) -> io::Result<()> {
             Err(io::Error::other("disk is gone"))
         }
@@ -1191,6 +1245,45 @@ mod tests {
             check(&journal, if room.is_none() { 4 } else { 3 });
             assert_eq!(opened.cut.is_some(), room.is_some_and(|room| room > 0));
             append(&mut journal, 1);
+        }
+    }
+
+    #[test]
+    fn room_behind_the_blocks_holds_no_block_and_is_given_back() {
+        let directory = Directory::new();
+        let path = directory.journal();
+        let file = path.join(list::file_name(list::Form::Plain, 0));
+        let (mut journal, _) = FileJournal::open(&path, &Options::default()).unwrap();
+        append(&mut journal, 3);
+        let head = journal.head();
+        let length = usize_of(journal.active.as_ref().unwrap().length);
+        let crashed = fs::read(&file).unwrap();
+        assert!(crashed.len() > length && crashed[length..].iter().all(|byte| *byte == 0));
+        drop(journal);
+        assert_eq!(fs::read(&file).unwrap(), crashed[..length]);
+
+        fs::write(&file, &crashed).unwrap();
+        let verified = verify(&path, 0, |_| ()).unwrap();
+        assert_eq!((verified.head, verified.incomplete), (head, None));
+        let (mut journal, opened) = FileJournal::open(&path, &Options::default()).unwrap();
+        assert_eq!(opened.cut, None);
+        append(&mut journal, 1);
+        check(&journal, 4);
+        drop(journal);
+
+        // A block of which only some pages reached the disk, and bytes that no block can have left.
+        for (place, tail) in [(10, Some(11)), (600_000, None)] {
+            let mut torn = crashed.clone();
+            torn[length + place] = 7;
+            fs::write(&file, &torn).unwrap();
+            match (FileJournal::open(&path, &Options::default()), tail) {
+                (Ok((journal, opened)), Some(bytes)) => {
+                    assert_eq!(opened.cut.unwrap().bytes, bytes);
+                    check(&journal, 3);
+                }
+                (Err(OpenError::Damaged(damage)), None) => assert_eq!(damage.offset, length as u64),
+                (other, _) => panic!("{:?}", other.map(|(_, opened)| opened)),
+            }
         }
     }
 

@@ -380,8 +380,8 @@ mod tests {
 
     use crate::journal::testing::{Directory, append, block, check, frame, usize_of};
     use crate::journal::{
-        AppendError, Block, DecodeError, Fault, FileJournal, Head, Journal, MemoryDisk, MemoryJournal, OpenError,
-        Opened, Options, block,
+        AppendError, Block, DecodeError, Fault, FileJournal, Head, Header, Journal, MemoryDisk, MemoryJournal,
+        OpenError, Opened, Options, block,
     };
     use std::fs;
 
@@ -422,7 +422,15 @@ mod tests {
         }
 
         fn bytes(&self) -> Vec<u8> {
-            fs::read(self.journal().join(FIRST_SEGMENT)).unwrap()
+            let mut bytes = fs::read(self.journal().join(FIRST_SEGMENT)).unwrap();
+            if bytes.len() > ROOM_BYTES {
+                let mut length = 0;
+                while let Ok(header) = Header::parse(&bytes[length..]) {
+                    length += usize_of(header.frame_bytes.into());
+                }
+                bytes.truncate(length);
+            }
+            bytes
         }
 
         fn with_bytes(&self, bytes: Vec<u8>) -> Self {
@@ -434,6 +442,8 @@ mod tests {
     }
 
     const FIRST_SEGMENT: &str = "00000000000000000000.djb";
+    /// What an open journal keeps free behind its blocks, which are much shorter here.
+    const ROOM_BYTES: usize = 1024 * 1024;
 
     fn begins_empty_and_keeps_what_was_appended(place: &impl Place) {
         let (mut journal, opened) = place.open(0).unwrap();
@@ -493,7 +503,8 @@ mod tests {
             let (mut journal, opened) = place.open(acknowledged.next_index).unwrap();
             assert_eq!(journal.head(), acknowledged, "cut at {left}");
             let cut = opened.cut.map(|cut| (usize_of(cut.offset), usize_of(cut.bytes), cut.block));
-            assert_eq!(cut, (left > sound).then_some((sound, left - sound, 2)));
+            let written = bytes[sound..left].iter().rposition(|byte| *byte != 0);
+            assert_eq!(cut, written.map(|last| (sound, last + 1, 2)));
             append(&mut journal, 1);
             check(&journal, 3);
         }

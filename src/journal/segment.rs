@@ -18,6 +18,12 @@ impl Source for File {
     }
 }
 
+impl<S: Source> Source for &S {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        (*self).read_at(buffer, offset)
+    }
+}
+
 impl Source for &[u8] {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let rest = usize::try_from(offset).ok().and_then(|offset| self.get(offset..)).unwrap_or_default();
@@ -94,6 +100,25 @@ impl<S: Source> Walk<S> {
             self.fill(bytes)?;
         }
         Ok(self.buffer.get(self.start..).unwrap_or_default())
+    }
+
+    /// Returns how many bytes there are from the next place on up to the last that is not zero, reading to the end of the walk.
+    fn written(&self) -> io::Result<usize> {
+        let mut rest = Walk::new(&self.source, self.offset, self.end, self.piece_bytes);
+        let (mut seen, mut written) = (0, 0);
+        loop {
+            let piece = rest.ahead(1)?;
+            if piece.is_empty() {
+                return Ok(written);
+            }
+            if let Some(last) = piece.iter().rposition(|byte| *byte != 0) {
+                written = seen + last + 1;
+            }
+            let bytes = piece.len();
+            seen += bytes;
+            rest.offset = rest.offset.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+            rest.start += bytes;
+        }
     }
 
     fn fill(&mut self, bytes: usize) -> io::Result<()> {
@@ -238,8 +263,9 @@ impl From<io::Error> for ScanError {
 
 /// Reads and checks all blocks of a segment and the chain between them, showing each with its offset.
 ///
-/// What cannot be read is called a tail only if it could be one append cut short: no longer than one frame, and with no sound
-/// header of a later block in it. Everything else is damage, as is a sound block out of place.
+/// Zeros behind the last block are room that was made for the next ones. What cannot be read is called a tail only if it could be one
+/// append cut short: no longer than one frame up to its last byte that is not zero, and with no sound header of a later block in it.
+/// Everything else is damage, as is a sound block out of place.
 pub(crate) fn scan<S: Source>(
     source: S,
     start: &Head,
@@ -271,11 +297,14 @@ pub(crate) fn scan<S: Source>(
                 Err(flaw) => flaw,
             },
         };
-        let rest = walk.ahead(FRAME_BYTES_MAX + 1)?;
-        if rest.len() > FRAME_BYTES_MAX || holds_later_header(rest, &found.head) {
+        let written = walk.written()?;
+        let rest = walk.ahead(written.min(FRAME_BYTES_MAX))?.get(..written).unwrap_or_default();
+        if written > FRAME_BYTES_MAX || holds_later_header(rest, &found.head) {
             return Err(damaged(Flaw::Block(flaw)));
         }
-        found.tail = Some(Tail { bytes: u64::try_from(rest.len()).unwrap_or(u64::MAX), flaw });
+        if written > 0 {
+            found.tail = Some(Tail { bytes: u64::try_from(written).unwrap_or(u64::MAX), flaw });
+        }
         return Ok(found);
     }
 }
