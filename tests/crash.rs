@@ -18,7 +18,7 @@ use dossier::ledger::{Home, Ledger, OpenError, Options, SubmitError, ViewError, 
 use serde_json::json;
 
 use crate::support::http::Client;
-use crate::support::{Directory, TestLedger, contact, founding, open, principal, registration};
+use crate::support::{Directory, TestLedger, contact, founding, open, principal, proposal, registration};
 
 /// How often the served ledger is killed.
 const KILLS: usize = 200;
@@ -371,4 +371,43 @@ fn largest_segment(home: &Home) -> std::path::PathBuf {
     let files = std::fs::read_dir(home.data.join("journal")).unwrap().map(|file| file.unwrap().path());
     let segments = files.filter(|path| !path.ends_with("segments"));
     segments.max_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap()
+}
+
+#[test]
+fn what_was_found_broken_stops_every_start_until_it_is_repaired() {
+    let mut test = TestLedger::new();
+    test.customer("C-01", "Xingqiao Line-17 Metro");
+    test.ledger.settle();
+    let last = test.ledger.state().size - 1;
+    let segment = test.home.data.join("journal/00000000000000000000.djb");
+    let sound = std::fs::read(&segment).unwrap();
+    let mut altered = sound.clone();
+    let place = sound.iter().rposition(|byte| *byte != 0).unwrap() / 2;
+    altered[place] ^= 1;
+    std::fs::write(&segment, &altered).unwrap();
+    let asked = proposal("ledger.verified", None, json!({ "from_position": 0, "to_position": last }));
+    assert!(matches!(test.submit("E-901", vec![asked]), Err(SubmitError::Integrity)));
+    test.let_go();
+
+    let open = || {
+        let options = Options::new(Arc::new(test.clock.clone()), Arc::new(SeededSource::new("again")));
+        Ledger::open(&test.home, options).map(|ledger| ledger.close())
+    };
+    // The bytes as they were, and the finding edited to something that tells nothing: it still stands.
+    let forensic = test.home.data.join("forensic");
+    let finding = std::fs::read_dir(&forensic).unwrap().next().unwrap().unwrap().path();
+    let told = std::fs::read(&finding).unwrap();
+    std::fs::write(&segment, &sound).unwrap();
+    std::fs::write(&finding, b"{").unwrap();
+    assert!(matches!(open(), Err(OpenError::Integrity(_))));
+    std::fs::write(&finding, &told).unwrap();
+    std::fs::write(&segment, &altered).unwrap();
+    assert!(open().is_err());
+    std::fs::write(&segment, &sound).unwrap();
+    open().unwrap();
+    assert!(!finding.exists());
+    assert!(
+        forensic.read_dir().unwrap().any(|file| file.unwrap().file_name().to_str().unwrap().starts_with("repaired-"))
+    );
+    open().unwrap();
 }

@@ -272,6 +272,7 @@ impl Ledger {
         let state = shared.recover(state, stored)?;
         shared.load_register();
         shared.published.store(Arc::new(state.clone()));
+        shared.check_findings()?;
         shared.sign(shared.ring.flush().map_err(FollowError::from)?)?;
 
         let mut writer_id = [0; 16];

@@ -4,13 +4,17 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
 use crate::domain::Verification;
 use crate::domain::catalog::Int;
 use crate::domain::ledger::Verdict;
 use crate::entry::{Entry, Hash};
 use crate::journal;
 use crate::ledger::hashing::{Hashed, hash_journal};
-use crate::ledger::{Shared, SubmitError, snapshot};
+use crate::ledger::{OpenError, Shared, SubmitError, snapshot};
 use crate::proof::checkpoint::{Checkpoint, Vkey};
 use crate::proof::merkle;
 use crate::proof::tile::Growth;
@@ -126,25 +130,29 @@ pub fn verify_data(data: &Path, mut progress: impl FnMut(u64)) -> Result<Sound, 
     }
 }
 
-/// The last hash of every stream, to check that each entry names the one before it.
+/// The last version and hash of every stream, to check that each entry names the one before it.
 #[derive(Default)]
 struct Links {
-    heads: HashMap<Box<str>, (u64, Hash)>,
+    heads: HashMap<Box<str>, (u64, Hex), RandomState>,
 }
+
+/// A hash as links name it: in lower-case hex.
+type Hex = [u8; 64];
 
 impl Links {
     fn check(&mut self, entry: &Hashed<'_>) -> Result<(), Broken> {
         let index = entry.index;
         let streams = entry.streams.map_err(|reason| Broken::Bytes { index, reason: reason.into() })?;
+        let hex = hex(&entry.hash);
         for part in streams.split(' ') {
             let unlinked = || Broken::Link { index, stream: part.split('@').next().unwrap_or_default().into() };
             let (name, rest) = part.split_once('@').ok_or_else(unlinked)?;
             let (version, previous) = rest.split_once(':').ok_or_else(unlinked)?;
             let version: u64 = version.parse().map_err(|_| unlinked())?;
             match self.heads.get_mut(name) {
-                Some(head) if version == head.0 + 1 && names(previous, &head.1) => *head = (version, entry.hash),
+                Some(head) if version == head.0 + 1 && previous.as_bytes() == head.1 => *head = (version, hex),
                 None if version == 1 && previous == "-" => {
-                    self.heads.insert(name.into(), (version, entry.hash));
+                    self.heads.insert(name.into(), (version, hex));
                 }
                 Some(_) | None => return Err(unlinked()),
             }
@@ -153,9 +161,9 @@ impl Links {
     }
 }
 
-/// Answers whether a link's text is this hash, in lower-case hex and nothing else.
-fn names(text: &str, hash: &Hash) -> bool {
-    text == blake3::Hash::from_bytes(hash.0).to_hex().as_str()
+fn hex(hash: &Hash) -> Hex {
+    let text = blake3::Hash::from_bytes(hash.0).to_hex();
+    text.as_bytes().try_into().expect("a hash has 64 hex digits")
 }
 
 impl Shared {
@@ -166,47 +174,44 @@ impl Shared {
         if from > to || to >= self.state().size {
             return Ok(None);
         }
-        let mut head = None;
-        let mut bad = None;
-        let mut expected = from;
-        let first = self.journal.block_at_index(from);
-        match first {
-            Ok(Some(first)) => {
-                for frame in self.journal.read(first.header().number) {
-                    let Ok(frame) = frame else {
-                        bad = Some(expected);
-                        break;
-                    };
-                    let start = frame.header().first_index;
-                    for (index, bytes) in
-                        (start..).zip(frame.entries()).filter(|(index, _)| (from..=to).contains(index))
-                    {
-                        if !self.leaf_agrees(index, bytes) {
-                            bad = Some(index);
-                            break;
-                        }
-                        head = Some(Hash::of(bytes));
-                        expected = index + 1;
-                    }
-                    if bad.is_some() || frame.header().next_index() > to {
-                        break;
-                    }
-                }
-            }
-            Ok(None) | Err(_) => bad = Some(from),
-        }
+        let checked = self.check_range(from, to);
         let position = |index: u64| Int(i64::try_from(index).unwrap_or(i64::MAX));
         let found = Verification {
-            result: Some(if bad.is_some() { Verdict::Broken } else { Verdict::Intact }),
-            first_bad: bad.map(position),
-            head_hash: head,
+            result: Some(if checked.is_ok() { Verdict::Intact } else { Verdict::Broken }),
+            first_bad: checked.err().map(position),
+            head_hash: checked.ok(),
         };
-        if let Some(index) = bad {
+        if let Err(index) = checked {
             tracing::error!(index, "an entry is not as it was entered; writes stop");
             self.broken.store(true, std::sync::atomic::Ordering::SeqCst);
-            self.keep_finding(from, to, index);
+            self.keep_finding(&Finding {
+                from_position: from,
+                to_position: to,
+                first_bad: index,
+                at: self.clock.now(),
+            });
         }
         Ok(Some(found))
+    }
+
+    /// Hashes the entries `from..=to` again as the journal has them; returns the hash of the last, or the index of the first bad one.
+    fn check_range(&self, from: u64, to: u64) -> Result<Hash, u64> {
+        let Ok(Some(first)) = self.journal.block_at_index(from) else { return Err(from) };
+        let mut expected = from;
+        for frame in self.journal.read(first.header().number) {
+            let frame = frame.map_err(|_| expected)?;
+            let entries = (frame.header().first_index..).zip(frame.entries());
+            for (index, bytes) in entries.filter(|(index, _)| (from..=to).contains(index)) {
+                if !self.leaf_agrees(index, bytes) {
+                    return Err(index);
+                }
+                if index == to {
+                    return Ok(Hash::of(bytes));
+                }
+                expected = index + 1;
+            }
+        }
+        Err(expected)
     }
 
     fn leaf_agrees(&self, index: u64, bytes: &[u8]) -> bool {
@@ -226,19 +231,60 @@ impl Shared {
         tile.is_some_and(|tile| tile.get(place) == Some(&leaf))
     }
 
-    fn keep_finding(&self, from: u64, to: u64, index: u64) {
-        let directory = self.home.data.join("forensic");
-        let text = format!(
-            "{{\"result\":\"broken\",\"from_position\":{from},\"to_position\":{to},\"first_bad\":{index},\"at\":\"{}\"}}\n",
-            self.clock.now()
-        );
+    fn keep_finding(&self, finding: &Finding) {
+        let directory = self.home.data.join(FORENSIC);
+        let path = directory.join(format!("{FOUND}{}.json", finding.first_bad));
         let kept = std::fs::create_dir_all(&directory)
-            .and_then(|()| std::fs::write(directory.join(format!("verified-{index}.json")), text));
+            .and_then(|()| std::fs::write(path, serde_json::to_vec(finding).map_err(std::io::Error::other)?));
         if let Err(error) = kept {
             tracing::error!(%error, "the finding could not be kept");
         }
     }
+
+    /// Looks again at what was found broken before: the ledger does not go on until it is repaired.
+    ///
+    /// A finding that no longer holds stays on record as repaired.
+    pub(super) fn check_findings(&self) -> Result<(), OpenError> {
+        let directory = self.home.data.join(FORENSIC);
+        let failed = |source| OpenError::Io { path: directory.clone(), source };
+        let files = match std::fs::read_dir(&directory) {
+            Ok(files) => files,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        };
+        for file in files {
+            let path = file.map_err(failed)?.path();
+            let Some(index) = path.file_name().and_then(|name| name.to_str()?.strip_prefix(FOUND)) else { continue };
+            let read = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Finding>(&text).ok());
+            let last = self.state().size.saturating_sub(1);
+            let still = match &read {
+                Some(finding) => self.check_range(finding.from_position.min(last), finding.to_position.min(last)).err(),
+                None => index.strip_suffix(".json").and_then(|index| index.parse().ok()),
+            };
+            if let Some(index) = still {
+                let reason =
+                    format!("entry {index} was found not to be as it was entered; restore the directory from a backup");
+                return Err(OpenError::Integrity(reason));
+            }
+            tracing::warn!(finding = index, "what was found broken has been repaired");
+            std::fs::rename(&path, directory.join(format!("{REPAIRED}{index}"))).map_err(failed)?;
+        }
+        Ok(())
+    }
 }
+
+/// A verification that found something broken, as it is kept outside the ledger.
+#[derive(Debug, Serialize, Deserialize)]
+struct Finding {
+    from_position: u64,
+    to_position: u64,
+    first_bad: u64,
+    at: Timestamp,
+}
+
+const FORENSIC: &str = "forensic";
+const FOUND: &str = "broken-";
+const REPAIRED: &str = "repaired-";
 
 #[cfg(test)]
 mod tests {
