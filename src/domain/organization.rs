@@ -80,9 +80,13 @@ pub struct State {
 impl State {
     /// Returns the unit and those above it, nearest first.
     pub fn line<'a>(&'a self, unit: &'a UnitId) -> impl Iterator<Item = &'a UnitId> {
-        let above = |unit: &&'a UnitId| self.units.get(*unit)?.parent.as_ref();
+        let mut last = None;
+        let next = move || {
+            last = last.map_or(Some(unit), |last| self.units.get(last)?.parent.as_ref());
+            last
+        };
         // Cycles are refused on entry; a bound costs nothing and keeps a fault from hanging.
-        std::iter::successors(Some(unit), above).take(self.units.len() + 1)
+        std::iter::from_fn(next).take(self.units.len() + 1).fuse()
     }
 
     /// Tells whether `unit` is `above` or lies below it.

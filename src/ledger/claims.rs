@@ -1,6 +1,7 @@
 //! What may be used only once: entry ids and the ids of new subjects.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::RwLock;
 
 use crate::store::{ReadError, Store, Term};
@@ -19,6 +20,22 @@ pub(crate) fn half(digest: Digest) -> Term {
     u64::try_from(digest & u128::from(u64::MAX)).unwrap_or_default()
 }
 
+/// Takes bits that are spread already as they are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// Hashes a name into the store's key space.
 pub(crate) fn term(space: &str, name: &str) -> Term {
     half(digest(space, name))
@@ -35,7 +52,7 @@ pub(crate) struct Recent {
 
 #[derive(Debug, Default)]
 struct Inner {
-    claims: HashMap<Term, u64>,
+    claims: HashMap<Term, u64, BuildHasherDefault<Spread>>,
     /// Every claim of an entry from this index on is here.
     floor: u64,
 }
@@ -46,7 +63,7 @@ const MARGIN: u64 = 16_384;
 impl Recent {
     /// Starts with every claim from `floor` on to be noted.
     pub(crate) fn from(floor: u64) -> Self {
-        Self { inner: RwLock::new(Inner { claims: HashMap::new(), floor }) }
+        Self { inner: RwLock::new(Inner { claims: HashMap::default(), floor }) }
     }
 
     /// Notes the claims of entries.

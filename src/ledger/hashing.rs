@@ -125,7 +125,8 @@ fn pieces(bytes: &[u8], ends: impl Iterator<Item = usize>) -> impl Iterator<Item
 
 /// Returns the links of an entry of this ledger as they stand in it.
 fn links<'a>(bytes: &'a [u8], origin: &str) -> Result<std::borrow::Cow<'a, str>, &'static str> {
-    let entry: Linked<'a> = serde_json::from_slice(bytes).map_err(|_| NOT_AN_ENTRY)?;
+    let text = std::str::from_utf8(bytes).map_err(|_| NOT_AN_ENTRY)?;
+    let entry: Linked<'a> = serde_json::from_str(text).map_err(|_| NOT_AN_ENTRY)?;
     if entry.source == origin { Ok(entry.streams) } else { Err("it belongs to another ledger") }
 }
 

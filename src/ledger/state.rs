@@ -1,6 +1,6 @@
 //! The state of the ledger at one index: the world, the heads of its streams, its size.
 
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 
 use imbl::GenericHashMap;
 use imbl::shared_ptr::DefaultSharedPtr;
@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::domain::{About, Actor, Event, Fact, World};
 use crate::entry::{EncodeError, Entry, Hash, Link};
 use crate::ids::{EntryId, StreamName};
-use crate::ledger::claims::Digest;
+use crate::ledger::claims::{Digest, Spread};
 use crate::ledger::tail::{Keys, stream_digest};
 
 /// The last entry of a live stream.
@@ -34,22 +34,6 @@ impl Heads {
     /// Returns the head of a live stream.
     pub fn get(&self, stream: &StreamName) -> Option<&Head> {
         self.0.get(&stream_digest(stream.as_str()))
-    }
-}
-
-/// Takes bits that are spread already as they are.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Spread(u64);
-
-impl Hasher for Spread {
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            self.0 = u64::from_le_bytes(*first);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 

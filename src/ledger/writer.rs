@@ -18,7 +18,7 @@ use crate::ledger::Shared;
 use crate::ledger::door::{Basis, Prepared, receipt};
 use crate::ledger::proposal::Receipt;
 use crate::ledger::state::{Draft, Made, State};
-use crate::ledger::tail::Recent;
+use crate::ledger::tail::{Keys, Recent};
 use crate::store::Term;
 
 /// What the writer is asked to do.
@@ -119,10 +119,17 @@ pub(super) struct Writer {
     pub(super) writer: [u8; 16],
 }
 
+/// An entry on its way to the disk.
+struct Entered {
+    index: u64,
+    bytes: Vec<u8>,
+    keys: Keys,
+}
+
 /// A block being filled.
 #[derive(Default)]
 struct Open {
-    made: Vec<Made>,
+    made: Vec<Entered>,
     bytes: usize,
     /// What its entries use up: that is not among the recent claims yet.
     claimed: HashSet<Term>,
@@ -133,7 +140,7 @@ impl Open {
     fn push(&mut self, made: Made) {
         self.bytes += made.bytes.len();
         self.claimed.extend(&made.keys.claims);
-        self.made.push(made);
+        self.made.push(Entered { index: made.index, bytes: made.bytes, keys: made.keys });
     }
 
     fn truncate(&mut self, length: usize) {
@@ -576,7 +583,7 @@ impl Writer {
             }
             self.append_took = self.shared.clock_elapsed().saturating_sub(began);
             self.shared.recent.note(open.made.iter().map(|made| (made.index, made.keys.claims.as_slice())));
-            let recent = |made: Made| Recent { bytes: made.bytes.into(), keys: Arc::new(made.keys) };
+            let recent = |made: Entered| Recent { bytes: made.bytes.into(), keys: Arc::new(made.keys) };
             self.shared.shelf.push(open.made.into_iter().map(recent).collect());
             published = Some((head.next_block, Arc::new(self.state.clone())));
         }

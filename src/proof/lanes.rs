@@ -98,14 +98,9 @@ fn hash<S: Simd>(simd: S, prefix: u8, messages: &[&[u8]], hashes: &mut [Hash]) {
         if lanes.iter().all(|lane| lane.block == lane.blocks) {
             return;
         }
-        let mut words = [[0; LANES]; 16];
-        for (number, lane) in lanes.iter().enumerate().filter(|(_, lane)| lane.block < lane.blocks) {
-            for (words, bytes) in words.iter_mut().zip(lane.block(prefix).as_chunks().0) {
-                if let Some(word) = words.get_mut(number) {
-                    *word = u32::from_be_bytes(*bytes);
-                }
-            }
-        }
+        let blocks =
+            lanes.each_ref().map(|lane| if lane.block < lane.blocks { lane.block(prefix) } else { [0; BLOCK_BYTES] });
+        let words = std::array::from_fn(|word| blocks.each_ref().map(|block| big_endian(block, word)));
         compress(simd, &mut state, &words);
         for (number, lane) in lanes.iter_mut().enumerate().filter(|(_, lane)| lane.block < lane.blocks) {
             lane.block += 1;
@@ -116,6 +111,12 @@ fn hash<S: Simd>(simd: S, prefix: u8, messages: &[&[u8]], hashes: &mut [Hash]) {
             }
         }
     }
+}
+
+/// Returns a word of a block.
+#[inline(always)]
+fn big_endian(block: &[u8; BLOCK_BYTES], word: usize) -> u32 {
+    block.as_chunks().0.get(word).map_or(0, |bytes| u32::from_be_bytes(*bytes))
 }
 
 /// Turns the last sixteen words of the message schedule into the next: `w[t-16] + σ0(w[t-15]) + w[t-7] + σ1(w[t-2])`.
@@ -135,7 +136,7 @@ macro_rules! rounds {
         let first = $h + big1 + choice + $k + $w;
         let big0 = rotated($a, 2) ^ rotated($a, 13) ^ rotated($a, 22);
         let majority = ($a & $b) ^ ($c & ($a ^ $b));
-        $d = $d + first;
+        $d += first;
         $h = first + big0 + majority;
     )*};
 }

@@ -468,13 +468,19 @@ fn decode(bytes: &[u8]) -> anyhow::Result<(Entry, Event)> {
 
 /// Makes entries of events, and leaves of entries.
 fn encode_and_hash(decoded: &[(Entry, Event)]) -> anyhow::Result<()> {
-    let mut growth = Growth::new();
-    let mut full = Vec::new();
+    let mut made = Vec::new();
     for (entry, event) in decoded {
-        let data = serde_json::value::to_raw_value(&event.data()?)?;
+        let data = event.text()?.into();
         let bytes = Entry { data, ..entry.clone() }.encode()?;
         std::hint::black_box(Hash::of(&bytes));
-        growth.push(merkle::leaf_hash(&bytes), &mut full);
+        made.push(bytes);
+    }
+    let (mut growth, mut full) = (Growth::new(), Vec::new());
+    for made in made.chunks(dossier::ledger::BATCH_MAX) {
+        let made: Vec<&[u8]> = made.iter().map(Vec::as_slice).collect();
+        for leaf in merkle::leaf_hashes(&made) {
+            growth.push(leaf, &mut full);
+        }
     }
     std::hint::black_box(growth.root());
     Ok(())
