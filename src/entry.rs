@@ -156,14 +156,18 @@ impl Entry {
     /// # Errors
     /// They are no entry, or not in canonical order of attributes where that matters to reading.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        serde_json::from_slice(bytes).map_err(DecodeError)
+        let text = std::str::from_utf8(bytes).map_err(|error| DecodeError(serde::de::Error::custom(error)))?;
+        serde_json::from_str(text).map_err(DecodeError)
     }
 
     /// Returns the event type of stored bytes, reading nothing else: in canonical order it stands last.
+    ///
+    /// No text within an entry can pose as the attribute, as its quotes would be escaped.
     pub fn kind_of(bytes: &[u8]) -> Option<&str> {
-        let text = std::str::from_utf8(bytes).ok()?;
-        let (before, kind) = text.strip_suffix("\"}")?.rsplit_once('"')?;
-        before.ends_with(",\"type\":").then_some(kind)
+        let rest = bytes.strip_suffix(b"\"}")?;
+        let (before, kind) = rest.split_at_checked(rest.iter().rposition(|byte| *byte == b'"')?)?;
+        let kind = kind.strip_prefix(b"\"").filter(|_| before.ends_with(b",\"type\":"))?;
+        std::str::from_utf8(kind).ok()
     }
 
     /// Returns the entry's link in `stream`, if it belongs to it.
@@ -328,6 +332,11 @@ mod tests {
         assert_eq!(bytes, serde_json_canonicalizer::to_vec(&value).unwrap());
         assert_eq!(Entry::kind_of(&bytes), Some("contact.recorded"));
         assert_eq!(Entry::kind_of(b"{\"data\":\"x\"}"), None);
+        assert_eq!(
+            Entry::kind_of(br#"{"data":{"type":"archive.accessed"},"type":"sale.recorded"}"#),
+            Some("sale.recorded")
+        );
+        assert_eq!(Entry::kind_of(br#"{"data":",\"type\":\"sale.recorded"}"#), None);
     }
 
     #[test]
