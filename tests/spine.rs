@@ -6,6 +6,7 @@ use dossier::proof::checkpoint::Vkey;
 use dossier::proof::merkle;
 use serde_json::json;
 
+use crate::support::http::Served;
 use crate::support::{TestLedger, contact, proposal};
 
 #[test]
@@ -143,4 +144,53 @@ fn a_grade_that_begins_later_shows_from_its_moment_on() {
     assert_eq!(grade(), json!(null));
     test.clock.advance(std::time::Duration::from_secs(3 * 3600));
     assert_eq!(grade(), "B");
+}
+
+#[test]
+fn an_entry_bundle_holds_what_its_tile_hashes_and_is_read_by_few() {
+    let served = Served::new();
+    served.test.ledger.settle();
+    let size = served.test.ledger.checkpoint().0.size;
+    assert!(size > 5);
+    let answer = served.get("E-901", "/tile/entries/000.p/5");
+    assert_eq!((answer.status, answer.header("dossier-reading").len()), (200, 1));
+    let mut rest = answer.body.as_slice();
+    let mut leaves = Vec::new();
+    while let Some((length, behind)) = rest.split_first_chunk() {
+        let (entry, behind) = behind.split_at(u16::from_be_bytes(*length).into());
+        leaves.extend_from_slice(&merkle::leaf_hash(entry));
+        rest = behind;
+    }
+    assert_eq!(leaves, served.get("E-901", "/tile/0/000.p/5").body);
+    let before = served.test.ledger.state().size;
+    assert_eq!(served.get("E-101", "/tile/entries/000.p/5").status, 403);
+    assert_eq!(served.test.ledger.state().size, before + 1, "the denial is entered");
+    assert_eq!(served.get("E-901", "/tile/entries/001").status, 404);
+    assert_eq!(served.get("E-901", "/tile/entries/1").status, 404);
+}
+
+#[test]
+fn evidence_of_a_long_stream_says_where_it_goes_on() {
+    let test = TestLedger::new();
+    test.customer("C-01", "Xingqiao Line-17 Metro");
+    for _ in 0..4 {
+        test.admit("E-101", contact("C-01", "E-101", "2026-03-02T09:30:00+08:00".parse().unwrap()));
+    }
+    test.ledger.settle();
+    let served = Served::of(test);
+    let mut path = "/v1/evidence?stream=customer/C-01&limit=2".to_owned();
+    let mut versions = Vec::new();
+    loop {
+        let answer = served.get("E-901", &path);
+        let bundle = answer.json();
+        for shown in bundle["entries"].as_array().unwrap() {
+            let entry: serde_json::Value = serde_json::from_str(shown["entry"].as_str().unwrap()).unwrap();
+            let streams = entry["streams"].as_str().unwrap().to_owned();
+            let link = streams.split(' ').find_map(|link| link.strip_prefix("customer/C-01@")).unwrap();
+            versions.push(link.split(':').next().unwrap().to_owned());
+        }
+        let Some(next) = answer.header("dossier-next").first().map(|next| next.to_string()) else { break };
+        path = format!("/v1/evidence?stream=customer/C-01&limit=2&after={next}");
+    }
+    assert_eq!(versions, ["1", "2", "3", "4", "5"]);
 }

@@ -20,6 +20,9 @@ pub(super) struct Arguments {
     /// The stream, such as customer/C-00042.
     #[arg(long, value_name = "STREAM")]
     stream: String,
+    /// Go on behind this index, which the last bundle of a long stream ended with.
+    #[arg(long, value_name = "INDEX")]
+    after: Option<u64>,
     /// Why it is read: a purpose of the list, and after a colon what to say about it.
     #[arg(long, value_name = "PURPOSE[: NOTE]", value_parser = show::purpose, default_value = "audit")]
     purpose: Purpose,
@@ -34,10 +37,23 @@ pub(super) async fn run(arguments: Arguments, language: Language) -> Result<(), 
         let principal = arguments.caller.principal(&ledger, language)?;
         // Every entry of the stream is to stand under the checkpoint.
         ledger.settle();
-        let asked = Asked { subject: Some(arguments.stream), purpose: Some(arguments.purpose), ..Asked::new(view) };
+        let asked = Asked {
+            subject: Some(arguments.stream),
+            after: arguments.after.map(|after| after.to_string()),
+            purpose: Some(arguments.purpose),
+            ..Asked::new(view)
+        };
         Ok::<_, Failure>(ledger.view(&principal, &asked).await?)
     }
     .await;
     ledger.close();
-    output::json(&read?.body)
+    let read = read?;
+    output::json(&read.body)?;
+    if let Some(next) = read.next {
+        output::complain(&language.choose((
+            format!("the stream has more entries: go on with --after {next}\n"),
+            format!("该对象还有更多条目：用 --after {next} 继续\n"),
+        )));
+    }
+    Ok(())
 }

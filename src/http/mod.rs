@@ -18,11 +18,12 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
+use crate::access::principal::Principal;
 use crate::accounts::Accounts;
 use crate::http::api::operations::Metrics;
 use crate::http::connection::Connections;
 use crate::http::session::Sessions;
-use crate::ledger::Ledger;
+use crate::ledger::{Answered, AsOf, Asked, Ledger, ViewError};
 
 mod api;
 mod around;
@@ -50,6 +51,23 @@ impl Door {
     fn new(ledger: Ledger, accounts: Accounts) -> Self {
         let metrics = Metrics::since(ledger.clock().elapsed());
         Self { ledger, accounts, sessions: Sessions::default(), metrics }
+    }
+
+    /// Reads a view through the ledger.
+    ///
+    /// What was shown at an earlier moment may take a fold from the first entry on: it does so on a thread of its own, while the others go
+    /// on answering.
+    async fn view(&self, principal: &Principal, asked: &Asked) -> Result<Answered, ViewError> {
+        if asked.as_of == AsOf::Latest {
+            return self.ledger.view(principal, asked).await;
+        }
+        let (ledger, principal, asked) = (self.ledger.clone(), principal.clone(), asked.clone());
+        let runtime = tokio::runtime::Handle::current();
+        let read = move || runtime.block_on(ledger.view(&principal, &asked));
+        match tokio::task::spawn_blocking(read).await {
+            Ok(read) => read,
+            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        }
     }
 }
 

@@ -97,6 +97,9 @@ operations! {
         [("query", "stream", true, "The stream, such as customer/C-00042.")] Answers::View("evidence"), false;
     get "/v1/ledger" "ledger" "Tells origin, public key and size" "账本标识、公钥与规模" [] Answers::Document("application/json"), true;
     get "/checkpoint" "checkpoint" "Returns the signed head of the tree (C2SP tlog-checkpoint)" "签名检查点" [] Answers::Document("text/plain"), true;
+    get "/tile/entries/{path}" "entries" "Returns the entries of a tile (C2SP tlog-tiles entry bundle), as a reading" "条目原文包"
+        [("path", "path", true, "Number, such as x001/234 or 000.p/17; its slashes stand in the path.")]
+        Answers::Document("application/octet-stream"), false;
     get "/tile/{path}" "tile" "Returns a tile of hashes (C2SP tlog-tiles)" "哈希分片"
         [("path", "path", true, "Level and number, such as 0/x001/234 or 0/000.p/17; its slashes stand in the path.")]
         Answers::Document("application/octet-stream"), true;
@@ -213,6 +216,8 @@ fn answers(answers: &Answers) -> Value {
                 "description": view_description(key),
                 "headers": {
                     "Dossier-Role": { "description": "The role it was read under.", "schema": { "type": "string" } },
+                    "Dossier-Position": { "description": "The index of the last entry it reflects.", "schema": { "type": "string" } },
+                    "Dossier-Next": { "description": "Where the next page begins, if there is one: its \"after\".", "schema": { "type": "string" } },
                     "Dossier-Reading": { "description": "The indexes of the entries that record the reading.", "schema": { "type": "string" } },
                 },
                 "content": {

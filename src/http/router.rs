@@ -37,6 +37,7 @@ pub(crate) fn routes(door: Arc<Door>) -> Router {
         .route("/v1/evidence", get(ledger::evidence))
         .route("/v1/ledger", get(ledger::about))
         .route("/checkpoint", get(ledger::checkpoint))
+        .route("/tile/entries/{*path}", get(ledger::entries))
         .route("/tile/{*path}", get(ledger::tile))
         // operating
         .route("/openapi.json", get(openapi::document))

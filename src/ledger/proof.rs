@@ -59,21 +59,27 @@ impl Ledger {
         Ok(tile::encode(&hashes.ok_or(ProofError::NotFound)?))
     }
 
-    /// Bundles the entries of a stream, oldest first, with their proofs.
+    /// Bundles the entries of a stream behind an index, oldest first and `most` at most, with their proofs; tells behind which index the
+    /// next bundle begins, if there is more.
     ///
     /// # Errors
-    /// `NotFound` if the stream has no entries the checkpoint covers.
-    pub(crate) fn bundle(&self, stream: &str) -> Result<(Evidence, Vec<Entry>), ProofError> {
+    /// `NotFound` if the stream has no entries there which the checkpoint covers.
+    pub(crate) fn bundle(
+        &self,
+        stream: &str,
+        after: Option<u64>,
+        most: usize,
+    ) -> Result<(Evidence, Option<u64>), ProofError> {
         let (checkpoint, note) = self.checkpoint();
         let term = stream_term(stream);
         let shelf = &self.shared.shelf;
         let indexes = shelf
-            .postings(term, 0, checkpoint.size, Direction::Ascending, EVIDENCE_ENTRIES_MAX)
+            .postings(term, after.map_or(0, |after| after + 1), checkpoint.size, Direction::Ascending, most + 1)
             .map_err(|_| ProofError::Unreadable)?;
         let growth = self.shared.growth();
         let mut prover = tile::Prover::new(&growth, shelf.store());
-        let (mut shown, mut entries) = (Vec::new(), Vec::new());
-        for index in indexes {
+        let mut shown = Vec::new();
+        for index in indexes.iter().copied().take(most) {
             let bytes = shelf.entry(index).map_err(|_| ProofError::Unreadable)?.ok_or(ProofError::Unreadable)?;
             let entry = Entry::decode(&bytes).map_err(|_| ProofError::Unreadable)?;
             if entry.link(stream).is_none() {
@@ -82,13 +88,13 @@ impl Ledger {
             let proof = prover.inclusion(index, checkpoint.size).map_err(|_| ProofError::Unreadable)?;
             let text = String::from_utf8(bytes.to_vec()).map_err(|_| ProofError::Unreadable)?;
             shown.push(Shown { index, entry: text, proof });
-            entries.push(entry);
         }
         if shown.is_empty() {
             let begun = stream.parse().is_ok_and(|stream| self.state().heads.get(&stream).is_some());
             return Err(if begun { ProofError::NotCovered } else { ProofError::NotFound });
         }
-        Ok((Evidence::new(&checkpoint.origin, &note, stream, shown), entries))
+        let next = indexes.get(most).and_then(|_| indexes.get(most.checked_sub(1)?)).copied();
+        Ok((Evidence::new(&checkpoint.origin, &note, stream, shown), next))
     }
 
     fn check_covered(&self, index: u64, size: u64) -> Result<(), ProofError> {

@@ -22,15 +22,17 @@ use crate::domain::{Actor, Event, Refusal, World, common, customer, grade};
 use crate::entry::{Entry, Hash};
 use crate::ids::{CustomerId, EmployeeId, StreamName};
 use crate::ledger::door::{Basis, salted};
+use crate::ledger::proof::{EVIDENCE_ENTRIES_MAX, ProofError};
 use crate::ledger::rebuild::{self, Stored};
 use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
 use crate::ledger::writer::{Access, Answer, Job, Reading};
-use crate::ledger::{Ledger, Shared, SubmitError, proof::ProofError};
+use crate::ledger::{Ledger, Shared, SubmitError};
 use crate::projection::customer::Archive;
 use crate::projection::grade::Trace;
 use crate::projection::register::Register;
 use crate::projection::{self, Node, Read, Scope, View};
+use crate::proof::tile;
 use crate::store::{Direction, ReadError};
 
 /// What somebody asks to read.
@@ -68,7 +70,8 @@ impl Asked {
             mode: Mode::View,
             reveal: false,
             after: None,
-            limit: 50,
+            // What is taken out is taken out whole, unless it is too much at once.
+            limit: if view.key == "evidence" { EVIDENCE_ENTRIES_MAX } else { 50 },
         }
     }
 }
@@ -494,20 +497,39 @@ impl Ledger {
             ("staff", _) => shared.staff(state, end, asked),
             ("entry", _) => shared.one_entry(asked, subject, sight),
             ("evidence", _) => self.evidence(asked, subject, sight),
+            ("entries", _) => self.entries(asked, subject, sight),
             _ => Err(ViewError::NotFound),
         }
     }
 
-    /// The whole bytes of every entry with their proofs: for who may take proofs out.
-    fn evidence(&self, asked: &Asked, subject: &Subject, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
-        if !self.shared.raw(sight) {
-            return Err(ViewError::Denied(common::Refusal::Forbidden { rule: "R-063".into() }.into()));
+    /// The whole bytes of the entries of one tile of the tree.
+    fn entries(&self, asked: &Asked, subject: &Subject, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
+        self.shared.check_raw(sight)?;
+        let named = format!("tile/entries/{}", asked.subject.as_deref().unwrap_or_default());
+        let (n, width) = tile::parse_entries_path(&named).ok_or(ViewError::NotFound)?;
+        let first = n.checked_mul(tile::FULL_WIDTH).ok_or(ViewError::NotFound)?;
+        let end = first.checked_add(width.map_or(tile::FULL_WIDTH, u64::from)).ok_or(ViewError::NotFound)?;
+        if end > self.shared.checkpoint().size {
+            return Err(ViewError::NotFound);
         }
+        let text = |index| {
+            let bytes = self.shared.shelf.entry(index)?.ok_or(ViewError::Store)?;
+            String::from_utf8(bytes.to_vec()).map_err(|_| ViewError::Store)
+        };
+        let entries: Vec<String> = (first..end).map(text).collect::<Result<_, _>>()?;
+        sight.seen.classes.insert(Class::C8);
+        let node = Node::Row(vec![("first", Node::plain(first)), ("entries", Node::plain(json!(entries)))]);
+        Ok(Built { node, next: None, targets: subject.targets.clone() })
+    }
+
+    /// The whole bytes of every entry with their proofs.
+    fn evidence(&self, asked: &Asked, subject: &Subject, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
+        self.shared.check_raw(sight)?;
         let stream = asked.subject.as_deref().unwrap_or_default();
-        let (evidence, _) = self.bundle(stream)?;
+        let (evidence, next) = self.bundle(stream, index_after(asked)?, asked.limit)?;
         let body: Value = serde_json::from_str(&evidence.encode()).map_err(|_| ViewError::Store)?;
         sight.seen.classes.insert(Class::C8);
-        Ok(Built { node: Node::plain(body), next: None, targets: subject.targets.clone() })
+        Ok(Built { node: Node::plain(body), next: next.map(|next| next.to_string()), targets: subject.targets.clone() })
     }
 
     /// Drops every stored view and folds all of them again from the entries; returns how many entries that were.
@@ -563,7 +585,7 @@ impl Shared {
         match (asked.view.scope, asked.subject.as_deref()) {
             (Scope::Company, _) | (Scope::Customers, None) => {}
             (Scope::Customer | Scope::Customers, Some(id)) => subject.customer = Some(known(id)?),
-            (Scope::Customer | Scope::Person | Scope::Stream | Scope::Entry, None) => return Err(ViewError::NotFound),
+            (_, None) => return Err(ViewError::NotFound),
             (Scope::Person, Some(name)) => match name.split_once('/') {
                 Some(("customer", id)) => subject.customer = Some(known(id)?),
                 Some(("employee", id)) => subject.staff = Some(id.parse().map_err(|_| ViewError::NotFound)?),
@@ -573,6 +595,7 @@ impl Shared {
                 let stream: StreamName = name.parse().map_err(|_| ViewError::NotFound)?;
                 self.subject_of_stream(world, &stream, &mut subject)?;
             }
+            (Scope::Tile, Some(_)) => {}
             (Scope::Entry, Some(index)) => {
                 let index: u64 = index.parse().map_err(|_| ViewError::NotFound)?;
                 let entry = self.entry(index)?.ok_or(ViewError::NotFound)?;
@@ -663,6 +686,14 @@ impl Shared {
     }
 
     /// The whole bytes of entries leave only for who may take proofs out.
+    /// Whole bytes are for whoever may take proofs out.
+    fn check_raw(&self, sight: &mut Sight<'_>) -> Result<(), ViewError> {
+        match self.raw(sight) {
+            true => Ok(()),
+            false => Err(ViewError::Denied(common::Refusal::Forbidden { rule: "R-063".into() }.into())),
+        }
+    }
+
     fn raw(&self, sight: &mut Sight<'_>) -> bool {
         sight.may_take_proofs()
     }

@@ -57,6 +57,8 @@ pub enum Scope {
     Stream,
     /// One entry, by its index.
     Entry,
+    /// The entries of one tile of the tree, by its number and width as tiles are named.
+    Tile,
 }
 
 /// A column of a table.
@@ -235,6 +237,15 @@ pub const VIEWS: &[View] = &[
         zh: "证据包",
         en: "Evidence bundle",
         scope: Scope::Stream,
+        base: Matter::Proofs,
+        columns: &[],
+    },
+    View {
+        key: "entries",
+        number: "V-92",
+        zh: "条目原文",
+        en: "Entry bundle",
+        scope: Scope::Tile,
         base: Matter::Proofs,
         columns: &[],
     },

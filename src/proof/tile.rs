@@ -468,6 +468,9 @@ fn read<T: Tiles>(tiles: &T, level: u8, n: u64) -> Result<Vec<Hash>, ReadError<T
     }
 }
 
+/// How many hashes a full tile has.
+pub const FULL_WIDTH: u64 = 1 << TILE_BITS;
+
 /// The number of hashes on a level: `⌊size / 256^level⌋`.
 fn hashes(size: u64, level: u32) -> u64 {
     size.checked_shr(TILE_BITS * level).unwrap_or(0)

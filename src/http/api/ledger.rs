@@ -5,15 +5,16 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http::Door;
 use crate::http::api::views::{self, Question};
 use crate::http::api::{self, Named, Parameters};
 use crate::http::error::Problem;
 use crate::http::session::Asker;
-use crate::ledger::ViewError;
 use crate::ledger::proof::ProofError;
+use crate::ledger::{Asked, ViewError};
+use crate::projection;
 use crate::proof::{merkle, tile};
 
 /// `GET /v1/streams/{name}`: the timeline of any stream, as `customer/C-00042` or `acts/E-101`.
@@ -46,6 +47,26 @@ pub(crate) async fn evidence(
     let missing = || Problem::value("/stream", "is required, such as customer/C-00042", "必填，如 customer/C-00042");
     let stream = stream.ok_or_else(missing)?;
     views::answer(&door, asker, Question::of("evidence", Some(stream)), parameters).await
+}
+
+/// `GET /tile/entries/{number}`: the entries of a tile of the lowest level, as C2SP `tlog-tiles` bundles them.
+pub(crate) async fn entries(
+    State(door): State<Arc<Door>>,
+    asker: Asker,
+    Named(path): Named,
+) -> Result<Response, Problem> {
+    let view = projection::view("entries").ok_or(Problem::View(ViewError::NotFound))?;
+    let asked = Asked { subject: Some(path), purpose: asker.purpose, ..Asked::new(view) };
+    let answered = door.view(&asker.principal, &asked).await.map_err(Problem::View)?;
+    let mut bundle = Vec::new();
+    for entry in answered.body.get("entries").and_then(Value::as_array).into_iter().flatten() {
+        let entry = entry.as_str().unwrap_or_default();
+        bundle.extend_from_slice(&u16::try_from(entry.len()).map_err(|_| Problem::Failed)?.to_be_bytes());
+        bundle.extend_from_slice(entry.as_bytes());
+    }
+    let mut response = ([(CONTENT_TYPE, "application/octet-stream")], bundle).into_response();
+    response.headers_mut().extend(views::headers(&answered));
+    Ok(response)
 }
 
 /// `GET /v1/entries/{index}/proof`: that an entry is in the ledger, as a C2SP `tlog-proof`.

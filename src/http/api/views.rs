@@ -55,12 +55,12 @@ pub(crate) async fn answer(
     asked.subject = question.subject;
     asked.purpose = asker.purpose;
     let format = narrow(&mut asked, parameters)?;
-    let answered = door.ledger.view(&asker.principal, &asked).await.map_err(Problem::View)?;
+    let answered = door.view(&asker.principal, &asked).await.map_err(Problem::View)?;
     let headers = headers(&answered);
     let mut response = match format {
         Format::Whole => api::json(&answered.body),
         Format::Json => ([(CONTENT_TYPE, "application/json")], with_place(&answered)).into_response(),
-        Format::Csv => table(view, answered)?,
+        Format::Csv => table(view, &answered)?,
     };
     response.headers_mut().extend(headers);
     Ok(response)
@@ -179,9 +179,12 @@ fn with_place(answered: &Answered) -> String {
     }
 }
 
-/// Says under which role it was read and which entries record that.
-fn headers(answered: &Answered) -> Vec<(HeaderName, HeaderValue)> {
-    let mut headers = vec![(ROLE, HeaderValue::from_static(answered.role.key()))];
+/// Says under which role it was read, which entries record that, where in the ledger it stands and where it goes on.
+pub(crate) fn headers(answered: &Answered) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers =
+        vec![(ROLE, HeaderValue::from_static(answered.role.key())), (POSITION, HeaderValue::from(answered.position))];
+    let next = answered.next.as_ref().and_then(|next| HeaderValue::try_from(next).ok());
+    headers.extend(next.map(|next| (NEXT, next)));
     if let [first, rest @ ..] = answered.recorded.as_slice() {
         let recorded = rest.iter().fold(first.to_string(), |text, index| format!("{text}, {index}"));
         headers.extend(HeaderValue::try_from(recorded).ok().map(|value| (READING, value)));
@@ -190,7 +193,7 @@ fn headers(answered: &Answered) -> Vec<(HeaderName, HeaderValue)> {
 }
 
 /// Writes a list as CSV: a header row of column ids, then one row per item.
-fn table(view: &View, answered: Answered) -> Result<Response, Problem> {
+fn table(view: &View, answered: &Answered) -> Result<Response, Problem> {
     let Some(items) = answered.body.get("items").and_then(Value::as_array) else { return Err(Problem::NoTable) };
     let columns: Vec<&str> = match view.columns {
         [] => items
@@ -209,13 +212,8 @@ fn table(view: &View, answered: Answered) -> Result<Response, Problem> {
     });
     let bytes = written.ok().and_then(|()| writer.into_inner().ok()).ok_or(Problem::Failed)?;
     let name = format!("attachment; filename=\"{}-{}.csv\"", view.key, answered.position);
-    let mut response =
-        ([(CONTENT_TYPE, "text/csv; charset=utf-8; header=present"), (CONTENT_DISPOSITION, &name)], bytes)
-            .into_response();
-    let position = HeaderValue::from(answered.position);
-    let next = answered.next.and_then(|next| HeaderValue::try_from(next).ok());
-    response.headers_mut().extend([(POSITION, position)].into_iter().chain(next.map(|next| (NEXT, next))));
-    Ok(response)
+    Ok(([(CONTENT_TYPE, "text/csv; charset=utf-8; header=present"), (CONTENT_DISPOSITION, &name)], bytes)
+        .into_response())
 }
 
 fn cell(value: Option<&Value>) -> String {
@@ -316,10 +314,8 @@ mod tests {
         let body: Value = serde_json::from_str(&body).unwrap();
         assert_eq!(body, json!({ "items": [], "position": 41, "next": "C-2", "masked": ["phone"] }));
         let headers = headers(&answered(json!({})));
-        assert_eq!(
-            headers,
-            [(ROLE, HeaderValue::from_static("auditor")), (READING, HeaderValue::from_static("42, 43"))]
-        );
+        let expected = [(ROLE, "auditor"), (POSITION, "41"), (NEXT, "C-2"), (READING, "42, 43")];
+        assert_eq!(headers, expected.map(|(name, value)| (name, HeaderValue::from_static(value))));
     }
 
     #[test]
@@ -328,8 +324,8 @@ mod tests {
             { "customer_id": "C-1", "name": "=cmd|' /C calc'!A0", "industry": "a,\"b\"", "phone": "+86 10", "status": null, "more": 1 },
             { "customer_id": "C-2", "name": "北方", "region": -5, "owner": ["E-1"] },
         ] });
-        let response = table(projection::view("list").unwrap(), answered(rows)).unwrap();
-        assert_eq!(response.headers()[NEXT], "C-2");
+        let answered = answered(rows);
+        let response = table(projection::view("list").unwrap(), &answered).unwrap();
         assert_eq!(response.headers()[CONTENT_DISPOSITION], "attachment; filename=\"list-41.csv\"");
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let request = axum::extract::Request::new(response.into_body());
@@ -345,7 +341,7 @@ mod tests {
     #[test]
     fn what_is_no_list_is_no_table() {
         assert!(matches!(
-            table(projection::view("archive").unwrap(), answered(json!({ "name": "x" }))),
+            table(projection::view("archive").unwrap(), &answered(json!({ "name": "x" }))),
             Err(Problem::NoTable)
         ));
     }

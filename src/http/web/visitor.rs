@@ -108,7 +108,7 @@ impl Visitor {
         asked.subject = subject;
         asked.purpose.clone_from(&self.asker.purpose);
         narrow(&mut asked);
-        door.ledger.view(&self.asker.principal, &asked).await.map_err(Problem::View)
+        door.view(&self.asker.principal, &asked).await.map_err(Problem::View)
     }
 
     /// Reads what a list says of a customer, from where the address says on.
