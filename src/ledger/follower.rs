@@ -188,13 +188,12 @@ impl Shared {
             self.shelf.store().append(stored.max(first), &items)?;
         }
         let mut full: Vec<FullTile> = Vec::new();
-        {
-            let mut growth = self.growth_mut();
-            let grown = usize::try_from(growth.size().saturating_sub(first)).unwrap_or(usize::MAX);
-            let entries: Vec<&[u8]> = frame.entries().skip(grown).collect();
-            for leaf in merkle::leaf_hashes(&entries) {
-                growth.push(leaf, &mut full);
-            }
+        // Held until the tiles are in the store: whoever reads finds a leaf in one place or the other.
+        let mut growth = self.growth_mut();
+        let grown = usize::try_from(growth.size().saturating_sub(first)).unwrap_or(usize::MAX);
+        let entries: Vec<&[u8]> = frame.entries().skip(grown).collect();
+        for leaf in merkle::leaf_hashes(&entries) {
+            growth.push(leaf, &mut full);
         }
         for tile in full {
             self.shelf.store().put_tile(tile.level, tile.n, &tile::encode(&tile.hashes))?;

@@ -219,8 +219,8 @@ impl Ledger {
                 "an incomplete last block was cut off; nobody had been told of it"
             );
         }
-        let journal = opened.journal;
-        let head = journal.head();
+        let begun = opened.journal;
+        let head = begun.head();
 
         let mut entropy = |bytes: &mut [u8]| options.source.fill(bytes);
         let ring_home = seal::ring::Home { data_dir: &home.data, keys_dir: &home.keys, origin: &identity.origin };
@@ -257,7 +257,7 @@ impl Ledger {
             shelf: Shelf::new(store, head.next_index),
             recent: Recent::from(head.next_index),
             jobs,
-            journal: journal.reader(),
+            journal: begun.reader(),
             growth: RwLock::new(growth),
             signed: RwLock::new(signed),
             turn: AtomicU64::new(turn),
@@ -268,6 +268,8 @@ impl Ledger {
             views: Views::default(),
             _lock: lock,
         });
+        // Declared behind the lock that `shared` holds, so that a start that fails ends with the journal before anybody else may begin.
+        let journal = begun;
         let snapshot_size = state.size;
         let state = shared.recover(state, stored)?;
         shared.load_register();
@@ -337,7 +339,9 @@ impl Shared {
     /// Folds what the journal holds beyond the snapshot, and brings store, tree and key ring up to it.
     fn recover(&self, mut state: State, stored: u64) -> Result<State, OpenError> {
         let covered = &self.checkpoint();
-        if !self.has_tiles() {
+        // What was found broken may have been repaired: then the signed root must come from the bytes there are now.
+        if !self.has_tiles() || self.findings()?.next().is_some() {
+            self.shelf.store().drop_tiles().map_err(FollowError::from)?;
             *self.growth_mut() = Growth::new();
         }
         self.check_root(self.growth().size(), covered)?;
@@ -428,6 +432,8 @@ impl Shared {
         if root == covered.root {
             return Ok(());
         }
+        // The next start must not take these tiles for the tree that was signed.
+        self.shelf.store().drop_tiles().map_err(FollowError::from)?;
         Err(OpenError::Integrity(format!("the tree of {} entries has another root than was signed", covered.size)))
     }
 

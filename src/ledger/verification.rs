@@ -1,8 +1,10 @@
 //! Verification: bytes hashed again, links followed, roots compared, and the first bad index named.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write as _;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
@@ -234,40 +236,51 @@ impl Shared {
     fn keep_finding(&self, finding: &Finding) {
         let directory = self.home.data.join(FORENSIC);
         let path = directory.join(format!("{FOUND}{}.json", finding.first_bad));
-        let kept = std::fs::create_dir_all(&directory)
-            .and_then(|()| std::fs::write(path, serde_json::to_vec(finding).map_err(std::io::Error::other)?));
-        if let Err(error) = kept {
+        let keep = || {
+            std::fs::create_dir_all(&directory)?;
+            let half_written = directory.join("finding.new");
+            let mut file = File::create(&half_written)?;
+            file.write_all(&serde_json::to_vec(finding)?)?;
+            file.sync_all()?;
+            std::fs::rename(&half_written, &path)?;
+            File::open(&directory)?.sync_all()
+        };
+        if let Err(error) = keep() {
             tracing::error!(%error, "the finding could not be kept");
         }
+    }
+
+    /// Returns the files of what was found broken and has not been repaired since, with the index each is named by.
+    pub(super) fn findings(&self) -> Result<impl Iterator<Item = (PathBuf, u64)>, OpenError> {
+        let directory = self.home.data.join(FORENSIC);
+        let files: Vec<_> = match std::fs::read_dir(&directory) {
+            Ok(files) => files.collect::<Result<_, _>>().map_err(|source| OpenError::Io { path: directory, source })?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(source) => return Err(OpenError::Io { path: directory, source }),
+        };
+        Ok(files.into_iter().filter_map(|file| {
+            let name = file.file_name();
+            let index = name.to_str()?.strip_prefix(FOUND)?.strip_suffix(".json")?.parse().ok()?;
+            Some((file.path(), index))
+        }))
     }
 
     /// Looks again at what was found broken before: the ledger does not go on until it is repaired.
     ///
     /// A finding that no longer holds stays on record as repaired.
     pub(super) fn check_findings(&self) -> Result<(), OpenError> {
-        let directory = self.home.data.join(FORENSIC);
-        let failed = |source| OpenError::Io { path: directory.clone(), source };
-        let files = match std::fs::read_dir(&directory) {
-            Ok(files) => files,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(failed(error)),
-        };
-        for file in files {
-            let path = file.map_err(failed)?.path();
-            let Some(index) = path.file_name().and_then(|name| name.to_str()?.strip_prefix(FOUND)) else { continue };
+        for (path, index) in self.findings()? {
+            // A finding that cannot be read is still one of the entry it is named by.
             let read = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Finding>(&text).ok());
+            let (from, to) = read.map_or((index, index), |finding| (finding.from_position, finding.to_position));
             let last = self.state().size.saturating_sub(1);
-            let still = match &read {
-                Some(finding) => self.check_range(finding.from_position.min(last), finding.to_position.min(last)).err(),
-                None => index.strip_suffix(".json").and_then(|index| index.parse().ok()),
-            };
-            if let Some(index) = still {
-                let reason =
-                    format!("entry {index} was found not to be as it was entered; restore the directory from a backup");
-                return Err(OpenError::Integrity(reason));
+            if let Err(index) = self.check_range(from.min(last), to.min(last)) {
+                let found = format!("entry {index} was found not to be as it was entered");
+                return Err(OpenError::Integrity(format!("{found}; restore the directory from a backup")));
             }
-            tracing::warn!(finding = index, "what was found broken has been repaired");
-            std::fs::rename(&path, directory.join(format!("{REPAIRED}{index}"))).map_err(failed)?;
+            tracing::warn!(index, "what was found broken has been repaired");
+            let repaired = path.with_file_name(format!("{REPAIRED}{index}.json"));
+            std::fs::rename(&path, &repaired).map_err(|source| OpenError::Io { path: repaired, source })?;
         }
         Ok(())
     }
@@ -289,7 +302,6 @@ const REPAIRED: &str = "repaired-";
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::PathBuf;
 
     use ed25519_dalek::SigningKey;
     use serde_json::json;

@@ -400,6 +400,12 @@ impl Store {
         self.inner.finish_write(self.inner.index_shelf.clear(Table::Documents))
     }
 
+    /// Removes all tiles; readers wait.
+    pub fn drop_tiles(&self) -> Result<(), WriteError> {
+        let _compressor = self.inner.begin_write()?;
+        self.inner.finish_write(self.inner.index_shelf.clear(Table::Tiles))
+    }
+
     /// Puts a small value in the place of the one with its key.
     pub fn put_meta(&self, key: &str, bytes: &[u8]) -> Result<(), WriteError> {
         let _compressor = self.inner.begin_write()?;
