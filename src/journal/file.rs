@@ -14,7 +14,7 @@
 //!
 //! A segment becomes full when the next frame would make it longer than 64 MiB. Then, each step durable before the next: its file is cut
 //! to its blocks; the list with it is written; the new file is created; the frame is written. A crash in between leaves no file where the
-//! next segment begins, or an empty one; both are starts of the next segment.
+//! next segment begins, or one without a block; both are starts of the next segment.
 //!
 //! A start reads the list, compares the length of each file with it, and reads and checks only the segment being written: its cost is
 //! bounded by the size of a segment, not of the journal. [`verify`] reads everything.
@@ -22,7 +22,7 @@
 use crate::journal::block::{DecodeError, Decoder, Frame, Header};
 use crate::journal::list::{self, Form, Listed};
 use crate::journal::recompressed;
-use crate::journal::segment::{self, Marks, SCAN_PIECE_BYTES, ScanError, Scanned, Step, Tail, Target};
+use crate::journal::segment::{self, Marks, ROOM_BYTES, SCAN_PIECE_BYTES, ScanError, Scanned, Step, Tail, Target};
 use crate::journal::{
     AppendError, Blocks, CutTail, Damage, Flaw, Head, Journal, OpenError, Opened, ReadError, Reader, RecompressError,
     VerifyError, check_append,
@@ -65,7 +65,7 @@ struct Active {
     start: Head,
     /// The length of its blocks.
     length: u64,
-    /// The length of the file, which is `length` or more.
+    /// The length the file was given in advance; less than `length` where it could not be.
     room: u64,
     /// Has taken in every byte of the blocks.
     hasher: blake3::Hasher,
@@ -894,8 +894,6 @@ const NEW_SUFFIX: &str = ".new";
 const FORENSIC_DIRECTORY: &str = "forensic";
 /// More often than this no segment is replaced while one reader looks it up.
 const LOCATE_AGAIN_MAX: u32 = 3;
-/// How much room is made at a time.
-const ROOM_BYTES: u64 = 1024 * 1024;
 const RANDOM_PIECE_BYTES: usize = 64 * 1024;
 const SEQUENTIAL_PIECE_BYTES: usize = 256 * 1024;
 
@@ -1180,9 +1178,12 @@ mod tests {
         let directory = Directory::new();
         let path = directory.journal();
         fs::create_dir_all(&path).unwrap();
-        fs::write(path.join(list::file_name(list::Form::Plain, 0)), vec![1; 512 * 1024 + 1]).unwrap();
-        let refused = FileJournal::open(&path, &SMALL).map(|(journal, _)| journal.head());
-        assert!(matches!(refused, Err(OpenError::Damaged(_))), "{refused:?}");
+        // Neither a block cut short nor room is as long as this.
+        for foreign in [vec![1; 512 * 1024 + 1], vec![0; 1536 * 1024 + 1]] {
+            fs::write(path.join(list::file_name(list::Form::Plain, 0)), foreign).unwrap();
+            let refused = FileJournal::open(&path, &SMALL).map(|(journal, _)| journal.head());
+            assert!(matches!(refused, Err(OpenError::Damaged(_))), "{refused:?}");
+        }
     }
 
     #[test]

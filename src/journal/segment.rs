@@ -263,7 +263,7 @@ impl From<io::Error> for ScanError {
 
 /// Reads and checks all blocks of a segment and the chain between them, showing each with its offset.
 ///
-/// Zeros behind the last block are room that was made for the next ones. What cannot be read is called a tail only if it could be one
+/// Zeros behind the last block are room that was made for the next ones, if there are no more than is ever made. What cannot be read is called a tail only if it could be one
 /// append cut short: no longer than one frame up to its last byte that is not zero, and with no sound header of a later block in it.
 /// Everything else is damage, as is a sound block out of place.
 pub(crate) fn scan<S: Source>(
@@ -297,6 +297,9 @@ pub(crate) fn scan<S: Source>(
                 Err(flaw) => flaw,
             },
         };
+        if length.saturating_sub(found.length) > TAIL_BYTES_MAX {
+            return Err(damaged(Flaw::Block(flaw)));
+        }
         let written = walk.written()?;
         let rest = walk.ahead(written.min(FRAME_BYTES_MAX))?.get(..written).unwrap_or_default();
         if written > FRAME_BYTES_MAX || holds_later_header(rest, &found.head) {
@@ -316,6 +319,10 @@ fn holds_later_header(bytes: &[u8], head: &Head) -> bool {
     headers.any(|header| header.number > head.next_block && header.first_index >= head.next_index)
 }
 
+/// How much room is made at a time behind the block that needs it.
+pub(crate) const ROOM_BYTES: u64 = 1024 * 1024;
+/// The most that can stand behind the last sound block: room, made for a block that was cut short.
+const TAIL_BYTES_MAX: u64 = ROOM_BYTES + 512 * 1024;
 pub(crate) const SCAN_PIECE_BYTES: usize = 1024 * 1024;
 pub(crate) const MARK_SPACING_BYTES: u64 = 64 * 1024;
 
