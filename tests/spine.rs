@@ -148,12 +148,14 @@ fn a_grade_that_begins_later_shows_from_its_moment_on() {
 
 #[test]
 fn an_entry_bundle_holds_what_its_tile_hashes_and_is_read_by_few() {
-    let served = Served::new();
-    served.test.ledger.settle();
-    let size = served.test.ledger.checkpoint().0.size;
-    assert!(size > 5);
-    let answer = served.get("E-901", "/tile/entries/000.p/5");
+    let test = TestLedger::new();
+    test.customer("C-01", "Xingqiao Line-17 Metro");
+    test.ledger.settle();
+    let size = test.ledger.checkpoint().0.size;
+    let served = Served::of(test);
+    let answer = served.get("E-901", &format!("/tile/entries/000.p/{size}"));
     assert_eq!((answer.status, answer.header("dossier-reading").len()), (200, 1));
+    assert_eq!(served.test.version("reads/C-01"), 1, "whose entries they are, they find who has read them");
     let mut rest = answer.body.as_slice();
     let mut leaves = Vec::new();
     while let Some((length, behind)) = rest.split_first_chunk() {
@@ -161,7 +163,9 @@ fn an_entry_bundle_holds_what_its_tile_hashes_and_is_read_by_few() {
         leaves.extend_from_slice(&merkle::leaf_hash(entry));
         rest = behind;
     }
-    assert_eq!(leaves, served.get("E-901", "/tile/0/000.p/5").body);
+    assert_eq!(leaves, served.get("E-901", &format!("/tile/0/000.p/{size}")).body);
+    assert_eq!(served.get("E-901", "/v1/evidence?stream=customer/C-01&as_of=1").status, 400);
+    assert_eq!(served.get("E-901", &format!("/v1/evidence?stream=customer/C-01&after={}", u64::MAX)).status, 404);
     let before = served.test.ledger.state().size;
     assert_eq!(served.get("E-101", "/tile/entries/000.p/5").status, 403);
     assert_eq!(served.test.ledger.state().size, before + 1, "the denial is entered");

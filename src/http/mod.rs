@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::access::principal::Principal;
 use crate::accounts::Accounts;
@@ -44,29 +44,38 @@ pub struct Door {
     /// The open sessions.
     pub sessions: Sessions,
     metrics: Metrics,
+    /// Turns of those who read an earlier moment.
+    earlier: Arc<Semaphore>,
 }
 
 impl Door {
     /// Opens a door to a ledger.
     fn new(ledger: Ledger, accounts: Accounts) -> Self {
         let metrics = Metrics::since(ledger.clock().elapsed());
-        Self { ledger, accounts, sessions: Sessions::default(), metrics }
+        let earlier = Arc::new(Semaphore::new(EARLIER_AT_ONCE));
+        Self { ledger, accounts, sessions: Sessions::default(), metrics, earlier }
     }
 
     /// Reads a view through the ledger.
     ///
     /// What was shown at an earlier moment may take a fold from the first entry on: it does so on a thread of its own, while the others go
-    /// on answering.
+    /// on answering, and few do so at once, as each holds a state in memory.
     async fn view(&self, principal: &Principal, asked: &Asked) -> Result<Answered, ViewError> {
         if asked.as_of == AsOf::Latest {
             return self.ledger.view(principal, asked).await;
         }
         let (ledger, principal, asked) = (self.ledger.clone(), principal.clone(), asked.clone());
         let runtime = tokio::runtime::Handle::current();
-        let read = move || runtime.block_on(ledger.view(&principal, &asked));
-        match tokio::task::spawn_blocking(read).await {
+        let turn = self.earlier.clone().acquire_owned().await.map_err(|_| ViewError::Busy)?;
+        let read = move || {
+            let _turn = turn;
+            runtime.block_on(ledger.view(&principal, &asked))
+        };
+        match tokio::task::spawn_blocking(read).await.map_err(tokio::task::JoinError::try_into_panic) {
             Ok(read) => read,
-            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            // Never begun: the service is ending.
+            Err(Err(_)) => Err(ViewError::Busy),
         }
     }
 }
@@ -103,3 +112,6 @@ pub async fn serve(
 
 /// How long requests under way may take once the service is asked to stop.
 const FINISH: Duration = Duration::from_secs(5);
+
+/// How many read an earlier moment at once.
+const EARLIER_AT_ONCE: usize = 2;

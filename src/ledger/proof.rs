@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::entry::Entry;
 use crate::ledger::tail::stream_term;
-use crate::ledger::{Ledger, Shared};
+use crate::ledger::{Head, Ledger, Shared};
 use crate::proof::evidence::{Evidence, Shown};
 use crate::proof::receipt::Receipt;
 use crate::proof::{merkle, tile};
@@ -74,7 +74,13 @@ impl Ledger {
         let term = stream_term(stream);
         let shelf = &self.shared.shelf;
         let indexes = shelf
-            .postings(term, after.map_or(0, |after| after + 1), checkpoint.size, Direction::Ascending, most + 1)
+            .postings(
+                term,
+                after.map_or(0, |after| after.saturating_add(1)),
+                checkpoint.size,
+                Direction::Ascending,
+                most + 1,
+            )
             .map_err(|_| ProofError::Unreadable)?;
         let growth = self.shared.growth();
         let mut prover = tile::Prover::new(&growth, shelf.store());
@@ -90,7 +96,8 @@ impl Ledger {
             shown.push(Shown { index, entry: text, proof });
         }
         if shown.is_empty() {
-            let begun = stream.parse().is_ok_and(|stream| self.state().heads.get(&stream).is_some());
+            let uncovered = |head: &Head| head.index >= checkpoint.size;
+            let begun = stream.parse().is_ok_and(|stream| self.state().heads.get(&stream).is_some_and(uncovered));
             return Err(if begun { ProofError::NotCovered } else { ProofError::NotFound });
         }
         let next = indexes.get(most).and_then(|_| indexes.get(most.checked_sub(1)?)).copied();

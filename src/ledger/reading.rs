@@ -504,7 +504,7 @@ impl Ledger {
 
     /// The whole bytes of the entries of one tile of the tree.
     fn entries(&self, asked: &Asked, subject: &Subject, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
-        self.shared.check_raw(sight)?;
+        self.shared.check_raw(asked, sight)?;
         let named = format!("tile/entries/{}", asked.subject.as_deref().unwrap_or_default());
         let (n, width) = tile::parse_entries_path(&named).ok_or(ViewError::NotFound)?;
         let first = n.checked_mul(tile::FULL_WIDTH).ok_or(ViewError::NotFound)?;
@@ -512,11 +512,16 @@ impl Ledger {
         if end > self.shared.checkpoint().size {
             return Err(ViewError::NotFound);
         }
-        let text = |index| {
+        let mut entries = Vec::new();
+        for index in first..end {
             let bytes = self.shared.shelf.entry(index)?.ok_or(ViewError::Store)?;
-            String::from_utf8(bytes.to_vec()).map_err(|_| ViewError::Store)
-        };
-        let entries: Vec<String> = (first..end).map(text).collect::<Result<_, _>>()?;
+            let entry = Entry::decode(&bytes).map_err(|_| ViewError::Store)?;
+            // Whose entries they are is known only now: each of them finds this reading among those of its archive.
+            if let Some(customer) = projection::customer_of(&entry).filter(|id| !sight.seen.customers.contains(id)) {
+                sight.seen.customers.push(customer);
+            }
+            entries.push(String::from_utf8(bytes.to_vec()).map_err(|_| ViewError::Store)?);
+        }
         sight.seen.classes.insert(Class::C8);
         let node = Node::Row(vec![("first", Node::plain(first)), ("entries", Node::plain(json!(entries)))]);
         Ok(Built { node, next: None, targets: subject.targets.clone() })
@@ -524,7 +529,7 @@ impl Ledger {
 
     /// The whole bytes of every entry with their proofs.
     fn evidence(&self, asked: &Asked, subject: &Subject, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
-        self.shared.check_raw(sight)?;
+        self.shared.check_raw(asked, sight)?;
         let stream = asked.subject.as_deref().unwrap_or_default();
         let (evidence, next) = self.bundle(stream, index_after(asked)?, asked.limit)?;
         let body: Value = serde_json::from_str(&evidence.encode()).map_err(|_| ViewError::Store)?;
@@ -685,15 +690,20 @@ impl Shared {
         Err(denied)
     }
 
-    /// The whole bytes of entries leave only for who may take proofs out.
-    /// Whole bytes are for whoever may take proofs out.
-    fn check_raw(&self, sight: &mut Sight<'_>) -> Result<(), ViewError> {
-        match self.raw(sight) {
-            true => Ok(()),
-            false => Err(ViewError::Denied(common::Refusal::Forbidden { rule: "R-063".into() }.into())),
+    /// Refuses bytes with proofs to whoever may not take them out, and as of another moment than the checkpoint's.
+    fn check_raw(&self, asked: &Asked, sight: &mut Sight<'_>) -> Result<(), ViewError> {
+        if !self.raw(sight) {
+            return Err(ViewError::Denied(common::Refusal::Forbidden { rule: "R-063".into() }.into()));
         }
+        if asked.as_of != AsOf::Latest {
+            let refusal =
+                Refusal::field("/as_of", "is not for what a checkpoint proves", "检查点所证明的内容不能指定时点");
+            return Err(ViewError::Refused(refusal));
+        }
+        Ok(())
     }
 
+    /// Tells whether whole bytes may be shown: to whoever may take proofs out.
     fn raw(&self, sight: &mut Sight<'_>) -> bool {
         sight.may_take_proofs()
     }
