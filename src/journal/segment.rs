@@ -322,7 +322,7 @@ fn holds_later_header(bytes: &[u8], head: &Head) -> bool {
 /// How much room is made at a time behind the block that needs it.
 pub(crate) const ROOM_BYTES: u64 = 1024 * 1024;
 /// The most that can stand behind the last sound block: room, made for a block that was cut short.
-const TAIL_BYTES_MAX: u64 = ROOM_BYTES + 512 * 1024;
+const TAIL_BYTES_MAX: u64 = ROOM_BYTES + FRAME_BYTES_MAX as u64;
 pub(crate) const SCAN_PIECE_BYTES: usize = 1024 * 1024;
 pub(crate) const MARK_SPACING_BYTES: u64 = 64 * 1024;
 

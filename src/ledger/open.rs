@@ -371,7 +371,7 @@ impl Shared {
 
     /// Tells whether the store has the full tiles of the tree; one that was wiped or lost its end lacks the last.
     ///
-    /// Without them the tree must grow again from its first leaf, which takes a second for some 200,000 entries.
+    /// Without them the tree must grow again from its first leaf, which reads the whole journal.
     fn has_tiles(&self) -> bool {
         let growth = self.growth();
         let has = |level, tile| matches!(self.shelf.store().tile(level, tile), Ok(Some(_)));
