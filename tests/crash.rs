@@ -202,6 +202,22 @@ fn nothing_personal_stands_in_clear_in_any_file() {
         proposal.data["legal_representative"] = json!(name);
         test.admit("E-101", proposal);
     }
+    // Everything said of a person is planted too, the private part behind consent.
+    test.admit("E-101", proposal("person.recorded", None, json!({
+        "person_id": "P-1", "customer_id": "C-000", "name": "Planted-P1-Zhurong", "position": "Zhurong", "department": "Zhurong",
+        "office_phone": "888 777 0101", "mobile": "888 777 0102", "email": "a@Zhurong.example.com", "location": "Zhurong",
+    })));
+    let agreed = json!({ "purpose": "relationship_care", "status": "given", "method": "oral" });
+    test.admit("E-101", proposal("consent.recorded", Some("person/P-1"), agreed));
+    test.admit("E-101", proposal("person.updated", Some("person/P-1"), json!({
+        "learned_at": "2026-03-02T09:00:00+08:00", "changes": {
+            "name": "Planted-P2-Zhurong", "home_phone": "888 777 0103", "home_address": "Zhurong", "family": "Zhurong",
+            "personality": "Zhurong", "hobbies": "Zhurong", "birthday": "1977-07-17", "education": "Zhurong", "ability": "Zhurong",
+            "preferences_concerns": "Zhurong", "important_dates": [{ "label": "Zhurong", "date": "1977-07-17" }],
+        } })));
+    test.admit("E-101", proposal("relationship.assessed", Some("person/P-1"), json!({
+        "our_person": "E-101", "our_title": "engineer", "decision_role": "decides", "attitude": "negative", "concerns": "Zhurong" })));
+    test.view("E-101", "people", Some("C-000")).unwrap();
     // A proposal refused and one that is read must not leave it behind either.
     let mut twin = registration("C-200", "Works number 7", "north", "E-101");
     twin.data["legal_representative"] = json!("Planted-999-Zhurong");
@@ -220,6 +236,9 @@ fn nothing_personal_stands_in_clear_in_any_file() {
     for bytes in &files {
         searched += bytes.len();
         assert!(!bytes.windows(7).any(|window| window == b"Zhurong"), "a planted value stands in clear");
+        for planted in [b"888 777 01".as_slice(), b"1977-07-17", b"\"negative\""] {
+            assert!(!bytes.windows(planted.len()).any(|window| window == planted), "a person's value stands in clear");
+        }
         assert!(!bytes.windows(12).any(|window| window == b"Person E-101"), "a name of the staff stands in clear");
     }
     assert!(searched > 50_000, "only {searched} bytes were searched");

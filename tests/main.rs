@@ -5,6 +5,7 @@ mod crash; // kills, cuts, flips and thieves of the disk
 mod northwind; // real input, imported by its mapping
 mod once; // ids and names that may be used only once, and who wins
 mod pages; // the pages as a browser gets them: signing in, forms, refusals
+mod people; // key persons: sealed, masked, opened, and by consent alone
 mod policy; // the access matrix and the append rights, cell by cell
 mod scenarios; // the acceptance scenarios through the API
 mod schemas; // every stored shape has a frozen example that reads back as itself

@@ -48,6 +48,8 @@ pub fn facts_of_event(world: &World, principal: &Principal, held: &Held, event: 
                 Facts::CALL_OR_LETTER,
             )
         }
+        // Of a person's data it matters only whose customer it is.
+        Event::Person(_) => Facts::NONE,
         // Whose promise it is the module decides, with a refusal that says so.
         Event::Contact(contact::Event::CommitmentClosed(_)) => Facts::RESPONSIBLE,
         Event::Grade(grade::Event::Proposed(proposed)) => {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Date, Timestamp};
 use crate::domain::catalog::{Int, Kind, Referent, Shape, Str, Text, choices, events, objects, refusals};
+use crate::domain::person::PersonId;
 use crate::domain::role::Role;
 use crate::domain::{self, About, Actor, Admission, Context, Fact, World};
 use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
@@ -68,28 +69,15 @@ choices! {
     }
 }
 
-macro_rules! elsewhere {
-    ($($(#[$doc:meta])* $name:ident $what:literal;)*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-            #[serde(transparent)]
-            pub struct $name(pub String);
+/// A visit plan, which no module keeps yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PlanId(pub String);
 
-            impl Shape for $name {
-                fn kind() -> Kind {
-                    Kind::Reference(Referent::Elsewhere($what))
-                }
-            }
-        )*
-    };
-}
-
-elsewhere! {
-    /// A key person, whom no module keeps yet.
-    PersonId "person";
-    /// A visit plan, which no module keeps yet.
-    PlanId "visit_plan";
+impl Shape for PlanId {
+    fn kind() -> Kind {
+        Kind::Reference(Referent::Elsewhere("visit_plan"))
+    }
 }
 
 objects! {
@@ -197,6 +185,8 @@ refusals! {
     NotTakingPart => E_RULE "R-065", "our people must include you, unless you are the archivist", "我方人员须包括本人，档案保管人除外";
     /// Nobody of ours took part.
     NobodyOfOurs => E_SCHEMA "R-065", "name at least one of our people", "至少填写一名我方人员";
+    /// Somebody else's people.
+    NotTheirs { person: String } => E_RULE "R-065", "\"{person}\" is no person of this customer", "“{person}”不是该客户的人员";
     /// A visit missed its aim and nobody says why.
     CauseMissing => E_SCHEMA "R-074", "a visit that missed its aim needs cause and improvement", "未达成目的须填写原因与改进";
     /// The promise id is in use.
@@ -250,6 +240,10 @@ fn check_contact(world: &World, context: &Context<'_>, contact: &Recorded) -> Re
         return Err(Refusal::CauseMissing);
     }
     let Some(customer) = &context.about.customer else { return Ok(()) };
+    let theirs = |person: &PersonId| world.person.people.get(&person.0).is_some_and(|known| known.customer == *customer);
+    if let Some(stranger) = contact.their_people.iter().flatten().find(|person| !theirs(person)) {
+        return Err(Refusal::NotTheirs { person: stranger.0.to_string() });
+    }
     let day = world.date(contact.at);
     let mut seen: Vec<&SubjectId> = Vec::new();
     for promise in contact.promises.iter().flatten() {

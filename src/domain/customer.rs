@@ -533,7 +533,8 @@ pub fn name_key(name: &str) -> [u8; 16] {
     key
 }
 
-fn folded(text: &str) -> String {
+/// Returns a name as names are compared: NFKC, case folded, without white space.
+pub fn folded(text: &str) -> String {
     caseless::default_case_fold_str(&text.nfkc().collect::<String>()).nfkc().filter(|c| !c.is_whitespace()).collect()
 }
 

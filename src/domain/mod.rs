@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::clock::{Date, Timestamp};
 use crate::entry::Hash;
-use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, UnitId};
+use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, SubjectId, UnitId};
 
 pub mod catalog;
 pub mod class;
@@ -218,6 +218,7 @@ modules! {
     employee Employee;
     approval Approval;
     customer Customer;
+    person Person;
     contact Contact;
     grade Grade;
     sale Sale;
@@ -408,6 +409,8 @@ pub struct Context<'a> {
 pub struct Fetched {
     /// Recorded sales by their id.
     pub sales: BTreeMap<String, sale::Recorded>,
+    /// Another person of the customer who has the name proposed.
+    pub namesake: Option<SubjectId>,
     /// What a verification of the range proposed found.
     pub verification: Option<Verification>,
     /// The last index and the head of the customer's stream, for whoever certifies an archive.
@@ -516,6 +519,7 @@ impl World {
             }
             Referent::Employee => Some(id.parse().is_ok_and(|id: EmployeeId| self.employee.members.contains_key(&id))),
             Referent::Unit => Some(id.parse().is_ok_and(|id: UnitId| self.organization.units.contains_key(&id))),
+            Referent::Person => Some(id.parse().is_ok_and(|id: SubjectId| self.person.people.contains_key(&id))),
             Referent::Sale | Referent::Record => None,
             Referent::Elsewhere(_) => Some(false),
         }

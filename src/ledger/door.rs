@@ -12,10 +12,10 @@ use crate::domain::catalog::{self, EventType, Kind, Referent};
 use crate::domain::class::Class;
 use crate::domain::role::Role;
 use crate::domain::{
-    self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, customer, sale,
+    self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, customer, person, sale,
 };
 use crate::entry::{Entry, Hash};
-use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName};
+use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
 use crate::ledger::claims::term;
 use crate::ledger::proposal::{Expected, Proposal, Receipt};
 use crate::ledger::state::{State, data_of};
@@ -52,6 +52,8 @@ pub(super) struct Basis {
     pub(super) organization: u64,
     pub(super) customers: Vec<(CustomerId, Option<u64>)>,
     pub(super) access: Option<Hash>,
+    /// Of the names of a customer's people, where a name was compared with them.
+    pub(super) names: Option<(CustomerId, u64)>,
 }
 
 impl Basis {
@@ -62,7 +64,15 @@ impl Basis {
             organization: world.organization.revision,
             customers: customers.iter().map(|id| (id.clone(), Self::rights(world, id))).collect(),
             access: world.policy.access,
+            names: None,
         }
+    }
+
+    /// Adds the counter of the names of the customer's people, if the event gives somebody a name.
+    fn with_names(mut self, world: &World, event: &Event, about: &About) -> Self {
+        let names = matches!(event, Event::Person(event) if person::name_in(event).is_some());
+        self.names = about.customer.as_ref().filter(|_| names).map(|id| (id.clone(), Self::people(world, id)));
+        self
     }
 
     /// Tells whether the counters are still the same.
@@ -71,10 +81,15 @@ impl Basis {
             && self.access == world.policy.access
             && self.member.iter().all(|(id, revision)| *revision == Self::revision(world, id))
             && self.customers.iter().all(|(id, rights)| *rights == Self::rights(world, id))
+            && self.names.iter().all(|(id, names)| *names == Self::people(world, id))
     }
 
     fn revision(world: &World, employee: &EmployeeId) -> u64 {
         world.employee.members.get(employee).map_or(0, |member| member.revision)
+    }
+
+    fn people(world: &World, customer: &CustomerId) -> u64 {
+        world.person.customers.get(customer).map_or(0, |people| people.names)
     }
 
     fn rights(world: &World, customer: &CustomerId) -> Option<u64> {
@@ -181,6 +196,7 @@ impl Shared {
         };
         let mut fetched = Fetched::default();
         self.check_references(world, kind, &proposal.data, &mut fetched).map_err(stop)?;
+        fetched.namesake = self.namesake(world, &plain, &about)?;
         let event = self.seal_all(kind, &proposal.data, plain, &about, &id)?;
         self.fetch(state, &event, &about, &mut fetched)?;
         let (claims, checked_to) = self.claims(&event, &id)?;
@@ -189,7 +205,11 @@ impl Shared {
         }
         Ok(Outcome::Ready(Box::new(Prepared {
             named,
-            basis: Basis::of(&base.world, Some(&principal.employee), about.customer.as_slice()),
+            basis: Basis::of(&base.world, Some(&principal.employee), about.customer.as_slice()).with_names(
+                &base.world,
+                &event,
+                &about,
+            ),
             event,
             about,
             actor,
@@ -344,6 +364,23 @@ impl Shared {
                 && sale.sale_id.as_ref().is_some_and(|sale| sale.as_str() == id)
             {
                 return Ok(Some(sale));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Finds another person of the customer who has the name proposed; names are sealed, so only a door can compare them.
+    fn namesake(&self, world: &World, plain: &Event, about: &About) -> Result<Option<SubjectId>, Stop> {
+        let Event::Person(event) = plain else { return Ok(None) };
+        let (Some(name), Some(customer)) = (person::name_in(event), &about.customer) else { return Ok(None) };
+        let wanted = customer::folded(name.text());
+        let Some(people) = world.person.customers.get(customer) else { return Ok(None) };
+        for id in people.ids.iter().filter(|id| about.subject.id() != Some(id.as_str())) {
+            let Some(person::Person { name, .. }) = world.person.people.get(id) else { continue };
+            let (kind, pointer) = name.place();
+            let opened = self.open_seal(&name.seal, &name.entry, kind, pointer);
+            if opened.as_ref().and_then(Value::as_str).is_some_and(|known| customer::folded(known) == wanted) {
+                return Ok(Some(id.clone()));
             }
         }
         Ok(None)
@@ -540,6 +577,7 @@ impl Shared {
 /// The holder under whose key the personal values of an entry are sealed.
 pub(super) fn holder(about: &About, id: &EntryId) -> String {
     match (&about.customer, about.subject.kind(), about.subject.id()) {
+        (_, "person", Some(person)) => format!("person/{person}"),
         (Some(customer), _, _) => format!("customer/{customer}"),
         (None, "employee", Some(employee)) => format!("employee/{employee}"),
         (None, ..) => format!("record/{id}"),

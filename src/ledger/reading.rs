@@ -20,7 +20,7 @@ use crate::domain::employee::{Held, Member};
 use crate::domain::role::Role;
 use crate::domain::{Actor, Event, Refusal, World, common, customer, grade};
 use crate::entry::{Entry, Hash};
-use crate::ids::{CustomerId, EmployeeId, StreamName};
+use crate::ids::{CustomerId, EmployeeId, StreamName, SubjectId};
 use crate::ledger::door::{Basis, salted};
 use crate::ledger::proof::{EVIDENCE_ENTRIES_MAX, ProofError};
 use crate::ledger::rebuild::{self, Stored};
@@ -482,8 +482,14 @@ impl Ledger {
                 let status = customer::status(&then.world, id, then.world.date(at), at);
                 of_customer(shared.archive(state, id, end)?.archive(id, status, at))
             }
-            ("promises", Some(id)) => {
-                let rows = shared.archive(state, id, end)?.promises();
+            ("promises" | "people" | "relations" | "decision_roles", Some(id)) => {
+                let archive = shared.archive(state, id, end)?;
+                let rows = match asked.view.key {
+                    "people" => archive.people.rows(),
+                    "relations" => archive.people.relations(),
+                    "decision_roles" => archive.people.decision_roles(),
+                    _ => archive.promises(),
+                };
                 of_customer(Node::Row(vec![("items", Node::List(rows))]))
             }
             ("list", _) => shared.list(state, end, at, asked, sight),
@@ -643,6 +649,11 @@ impl Shared {
             ("employee", Some(id)) => {
                 subject.staff = Some(id.parse().map_err(|_| ViewError::NotFound)?);
                 subject.matter = Some(Matter::Staff);
+            }
+            ("person", Some(id)) => {
+                let person = id.parse().ok().and_then(|id: SubjectId| world.person.people.get(&id));
+                subject.customer = Some(person.ok_or(ViewError::NotFound)?.customer.clone());
+                subject.matter = Some(Matter::PersonIdentity);
             }
             ("sale", Some(_)) => {
                 let first = self.shelf.postings(stream_term(stream.as_str()), 0, u64::MAX, Direction::Ascending, 1)?;

@@ -12,6 +12,7 @@ use crate::domain::class::Class;
 use crate::domain::customer::{Profile, Status};
 use crate::domain::{Event, contact, customer, grade, sale};
 use crate::ids::CustomerId;
+use crate::projection::person::People;
 use crate::projection::{Cell, Node, Read, SealedAt};
 
 /// What is known of one customer, and since when and from whom.
@@ -39,6 +40,8 @@ pub struct Archive {
     pub promises: BTreeMap<String, Promise>,
     /// The main archive, if this is a second one.
     pub duplicate_of: Option<String>,
+    /// The key persons.
+    pub people: People,
 }
 
 /// One value with where it comes from.
@@ -96,8 +99,12 @@ impl Archive {
         self.version += 1;
         match read.event {
             Event::Customer(event) => self.fold_customer(read, event),
+            Event::Person(event) => self.people.fold(read, event),
             Event::Sale(sale::Event::Recorded(sale)) => self.trade.fold(read, sale),
-            Event::Contact(contact::Event::Recorded(contact)) => self.fold_contact(read, contact),
+            Event::Contact(contact::Event::Recorded(contact)) => {
+                self.people.meet(contact);
+                self.fold_contact(read, contact);
+            }
             Event::Contact(contact::Event::CommitmentClosed(closed)) => {
                 if let Some(promise) = self.promises.get_mut(closed.promise_id.as_str()) {
                     promise.outcome = Some(closed.outcome.as_str().to_owned());
@@ -233,6 +240,7 @@ impl Archive {
         {
             row.push((name, self.cell(name)));
         }
+        row.push(("principals", self.people.principals()));
         row.extend(self.trade.row());
         row.push(("remark", self.cell("remark")));
         row.push(("made_and_archived", Node::of(Class::C1, self.made_by.as_str())));
@@ -276,6 +284,7 @@ impl Archive {
                         .collect(),
                 ),
             ),
+            ("persons", Node::List(self.people.rows())),
             ("trade", Node::Row(self.trade.row())),
             ("credit_grade", Node::of(Class::C3, grade.map_or(Value::Null, |(_, grade, _)| json!(grade)))),
             ("contact_count", Node::within(Matter::ContactLog, Class::C1, self.contact_count)),

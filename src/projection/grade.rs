@@ -66,6 +66,7 @@ impl Trace {
             | Event::Organization(_)
             | Event::Employee(_)
             | Event::Customer(_)
+            | Event::Person(_)
             | Event::Contact(_)
             | Event::Sale(_) => {}
         }

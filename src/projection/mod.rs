@@ -19,6 +19,7 @@ use crate::ids::{CustomerId, EmployeeId, EntryId};
 pub mod audit;
 pub mod customer;
 pub mod grade;
+pub mod person;
 pub mod policy;
 pub mod register;
 pub mod sale;
@@ -212,6 +213,49 @@ pub const VIEWS: &[View] = &[
         },
     },
     View {
+        key: "people",
+        number: "V-17",
+        zh: "关键人物的个人情况资料",
+        en: "Key-person data",
+        scope: Scope::Customer,
+        base: Matter::PersonIdentity,
+        columns: columns! {
+            "person_id" "人员编号" "Person", "name" "姓名" "Name", "position" "职务" "Position", "department" "部门" "Department",
+            "function" "身份" "Function", "status" "状态" "Status", "office_phone" "办公室电话" "Office telephone", "mobile" "手机" "Mobile",
+            "email" "电子邮件" "E-mail", "location" "所处地点" "Location", "home_phone" "家庭电话" "Home telephone",
+            "home_address" "家庭地址" "Home address", "age" "年龄" "Age", "birthday" "生日" "Birthday", "education" "学历" "Education",
+            "ability" "能力" "Ability", "personality" "性格" "Personality", "hobbies" "嗜好" "Hobbies", "family" "家庭" "Family",
+            "preferences_concerns" "个人偏好与担忧" "Preferences and concerns", "important_dates" "重要日子" "Important dates",
+            "consents" "同意" "Consent",
+        },
+    },
+    View {
+        key: "relations",
+        number: "V-18",
+        zh: "关键人物关系图",
+        en: "Relationship map",
+        scope: Scope::Customer,
+        base: Matter::Strategy,
+        columns: columns! {
+            "person_id" "人员编号" "Person", "key_person" "关键人物" "Key person", "our_person" "我方对应人" "Our person",
+            "our_title" "我方职务" "Our title", "decision_role" "角色作用" "Part in decisions", "attitude" "关系状况" "Attitude",
+            "met" "已有联系" "In contact before", "source_event" "来源事件" "Entry",
+        },
+    },
+    View {
+        key: "decision_roles",
+        number: "V-19",
+        zh: "购买决策中关键人物角色作用表",
+        en: "Decision roles",
+        scope: Scope::Customer,
+        base: Matter::Strategy,
+        columns: columns! {
+            "project" "项目" "Project", "person_id" "人员编号" "Person", "key_person" "关键人物" "Key person",
+            "decision_role" "角色" "Part in decisions", "influence" "作用(%)" "Influence (%)", "concerns" "关心的要点" "Concerns",
+            "sum_above_100" "合计超过100%" "Sum above 100 %", "source_event" "来源事件" "Entry",
+        },
+    },
+    View {
         key: "staff",
         number: "V-80",
         zh: "员工、角色与部门",
@@ -374,13 +418,20 @@ pub fn payload(kind: &EventType, entry: &Entry, data: &Value) -> Node {
     fields(
         kind.fields,
         data,
-        &Source { entry, matter, floor: floor.filter(|_| kind.name == "contact.recorded") },
+        &Source { id: &entry.id, kind: &entry.kind, matter, floor: floor.filter(|_| kind.name == "contact.recorded") },
         "/data",
     )
 }
 
+/// Turns one declared value into cells, where it stands in the entry it came with.
+pub fn value(field: &'static Field, value: &Value, at: &SealedAt) -> Node {
+    node(field, value, &Source { id: &at.id, kind: &at.kind, matter: None, floor: None }, at.pointer.clone())
+}
+
+/// The entry a value came with, and what is said of the entry as a whole.
 struct Source<'a> {
-    entry: &'a Entry,
+    id: &'a EntryId,
+    kind: &'a str,
     matter: Option<Matter>,
     floor: Option<Class>,
 }
@@ -390,21 +441,22 @@ fn fields(declared: &'static [Field], data: &Value, source: &Source<'_>, pointer
     let mut row = Vec::with_capacity(map.len());
     for field in declared {
         let Some(value) = map.get(field.name) else { continue };
-        let pointer = format!("{pointer}/{}", field.name);
-        let node = match (&field.kind, value) {
-            (Kind::Object(inner), value) => fields(inner, value, source, &pointer),
-            (Kind::List(item), Value::Array(values)) if matches!(item.as_ref(), Kind::Object(_)) => {
-                let Kind::Object(inner) = item.as_ref() else { continue };
-                let items = values.iter().enumerate();
-                Node::List(
-                    items.map(|(place, value)| fields(inner, value, source, &format!("{pointer}/{place}"))).collect(),
-                )
-            }
-            (_, value) => cell(field, value, source, pointer),
-        };
-        row.push((field.name, node));
+        row.push((field.name, node(field, value, source, format!("{pointer}/{}", field.name))));
     }
     Node::Row(row)
+}
+
+fn node(field: &'static Field, value: &Value, source: &Source<'_>, pointer: String) -> Node {
+    match (&field.kind, value) {
+        (Kind::Object(inner), value) => fields(inner, value, source, &pointer),
+        (Kind::List(item), Value::Array(values)) if let Kind::Object(inner) = item.as_ref() => {
+            let items = values.iter().enumerate();
+            Node::List(
+                items.map(|(place, value)| fields(inner, value, source, &format!("{pointer}/{place}"))).collect(),
+            )
+        }
+        (_, value) => cell(field, value, source, pointer),
+    }
 }
 
 fn cell(field: &Field, value: &Value, source: &Source<'_>, pointer: String) -> Node {
@@ -413,8 +465,7 @@ fn cell(field: &Field, value: &Value, source: &Source<'_>, pointer: String) -> N
         _ => field.class,
     };
     let matter = source.matter.unwrap_or_else(|| class.matter());
-    let sealed =
-        field.sealed.then(|| SealedAt { id: source.entry.id.clone(), kind: source.entry.kind.clone(), pointer });
+    let sealed = field.sealed.then(|| SealedAt { id: source.id.clone(), kind: source.kind.to_owned(), pointer });
     Node::Cell(Cell { value: value.clone(), matter, class, sealed })
 }
 

@@ -72,7 +72,7 @@ impl Register {
                 let sealed =
                     SealedAt { id: read.entry.id.clone(), kind: read.entry.kind.clone(), pointer: "/data/name".into() };
                 if let Ok(id) = registered.employee_id.as_str().parse() {
-                    self.staff.insert(id, (registered.name.0.clone(), sealed));
+                    self.staff.insert(id, (registered.name.text().to_owned(), sealed));
                 }
             }
             Event::Employee(employee::Event::RolesChanged(_) | employee::Event::StatusChanged(_))
@@ -82,6 +82,7 @@ impl Register {
                 | grade::Event::Rejected(_)
                 | grade::Event::Withdrawn(_),
             )
+            | Event::Person(_)
             | Event::Contact(_)
             | Event::Ledger(_)
             | Event::Policy(_)
@@ -112,7 +113,7 @@ impl Register {
                 listed.owner = registered.owner.to_string();
             }
             customer::Event::IndividualRegistered(registered) => {
-                listed.name.clone_from(&registered.name.0);
+                registered.name.text().clone_into(&mut listed.name);
                 let sealed =
                     SealedAt { id: read.entry.id.clone(), kind: read.entry.kind.clone(), pointer: "/data/name".into() };
                 listed.sealed = Some(sealed);

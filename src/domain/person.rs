@@ -1,0 +1,509 @@
+//! Key persons of customers: who they are, what they agreed to, and how they stand to us.
+
+use imbl::{OrdMap, Vector};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{Date, Timestamp};
+use crate::domain::catalog::{
+    Email, Int, Kind, Phone, Referent, Sealed, Shape, Str, Text, choices, events, objects, refusals,
+};
+use crate::domain::class::Class;
+use crate::domain::{self, About, Admission, Context, Fact, World, common};
+use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
+
+choices! {
+    /// What somebody is for the customer.
+    Function {
+        LegalRepresentative "legal_representative" "法定代表人" "Legal representative",
+        Principal "principal" "主要负责人" "Principal",
+        Executive "executive" "高管" "Executive",
+        CorePerson "core_person" "核心人物" "Core person",
+        Handler "handler" "经办人" "Handler",
+        TechnicalHead "technical_head" "技术负责人" "Technical head",
+        Contact "contact" "联系人" "Contact",
+        User "user" "使用人" "User",
+        Other "other" "其他" "Other",
+    }
+    /// Whether somebody still holds the post.
+    Standing {
+        Active "active" "在任" "In post",
+        Moved "moved" "调岗" "Moved",
+        Left "left" "离任" "Left",
+    }
+    /// What somebody agrees to.
+    Purpose {
+        BusinessContact "business_contact" "业务联系" "Business contact",
+        RelationshipCare "relationship_care" "关系维护" "Relationship care",
+        Survey "survey" "意见调查" "Survey",
+        ThirdPartyDisclosure "third_party_disclosure" "向第三方提供" "Disclosure to a third party",
+        Marketing "marketing" "推广" "Marketing",
+    }
+    /// What somebody said when asked.
+    Consent {
+        Given "given" "已同意" "Given",
+        Withdrawn "withdrawn" "撤回" "Withdrawn",
+        Refused "refused" "拒绝" "Refused",
+    }
+    /// How it was said.
+    Method {
+        Written "written" "书面" "In writing",
+        Oral "oral" "口头" "Orally",
+        Electronic "electronic" "电子" "Electronically",
+    }
+    /// How somebody stands to us.
+    Attitude {
+        Positive "positive" "积极" "Positive",
+        Neutral "neutral" "中立" "Neutral",
+        Negative "negative" "消极" "Negative",
+        NotEstablished "not_established" "尚未建立" "Not established",
+    }
+}
+
+/// A key person.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PersonId(pub SubjectId);
+
+impl Shape for PersonId {
+    fn kind() -> Kind {
+        Kind::Reference(Referent::Person)
+    }
+}
+
+/// A filed document, which no module keeps yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DocumentId(pub String);
+
+impl Shape for DocumentId {
+    fn kind() -> Kind {
+        Kind::Reference(Referent::Elsewhere("document"))
+    }
+}
+
+// What is recorded of a person and what an update may change are the same fields.
+macro_rules! declare {
+    ($($details:tt)*) => {
+        objects! {
+            /// A day that matters to somebody.
+            ImportantDate {
+                /// Which day it is.
+                label: Sealed<Str<1, 60>>, C5, "名称", "Label";
+                /// When.
+                date: Sealed<Date>, C5, "日期", "Date";
+            }
+            /// What an update of a person may change.
+            Details {
+                /// The name, sealed.
+                name: Option<Sealed<Str<1, 60>>>, C4, "姓名", "Name";
+                $($details)*
+            }
+        }
+
+        events! {
+            /// A key person of a customer is recorded; everything said of the person is sealed under the person's own keys.
+            Recorded "person.recorded" "关键人物登记" "Person recorded" {
+                /// The person; issued when left out.
+                person_id: Option<SubjectId>, C4, "人员编号", "Person id", computed;
+                /// The customer.
+                customer_id: CustomerId, C4, "客户", "Customer";
+                /// The name, sealed.
+                name: Sealed<Str<1, 60>>, C4, "姓名", "Name";
+                $($details)*
+            }
+            /// Something new is learned about a person; it supersedes what was known.
+            Updated "person.updated" "关键人物更新" "Person updated" {
+                /// What is new.
+                changes: Details, C5, "更新内容", "Changes";
+                /// Whether the person still holds the post.
+                status: Option<Standing>, C4, "状态", "Status";
+                /// When it was learned.
+                learned_at: Timestamp, C4, "获知时间", "Learned at";
+            }
+            /// A person agrees that data be used for a purpose, refuses, or withdraws.
+            ConsentRecorded "consent.recorded" "同意记录" "Consent recorded" {
+                /// What for.
+                purpose: Purpose, C4, "用途", "Purpose";
+                /// What the person said.
+                status: Consent, C4, "状态", "Status";
+                /// How.
+                method: Method, C4, "方式", "Method";
+                /// What shows it.
+                evidence: Option<DocumentId>, C4, "凭证", "Evidence";
+                /// To whom data may be disclosed.
+                third_party: Option<Str<1, 120>>, C4, "第三方", "Third party";
+            }
+            /// Somebody of ours judges how a person stands to us and what the person decides.
+            RelationshipAssessed "relationship.assessed" "关系与决策作用评估" "Relationship assessed" {
+                /// Who of us knows the person.
+                our_person: EmployeeId, C6, "我方对应人", "Our person";
+                /// That person's title.
+                our_title: Str<1, 60>, C6, "我方职务", "Our title";
+                /// The part the person plays in a decision.
+                decision_role: Str<1, 80>, C6, "角色作用", "Decision role";
+                /// How much of a decision is the person's, in percent, as estimated.
+                decision_power_percent: Option<Int<0, 100>>, C6, "决策能力", "Decision power (%)";
+                /// What the person cares about, sealed.
+                concerns: Option<Sealed<Text>>, C5, "关心的要点", "Concerns";
+                /// How the person stands to us, sealed.
+                attitude: Sealed<Attitude>, C5, "关系状况(积极/中立/消极/尚未建立)", "Attitude";
+                /// In which project.
+                project: Option<Str<1, 120>>, C6, "项目", "Project";
+                /// On what grounds.
+                basis: Option<Text>, C6, "依据", "Basis";
+            }
+        }
+    };
+}
+
+declare! {
+    /// The post, sealed.
+    position: Option<Sealed<Str<1, 60>>>, C4, "职务", "Position";
+    /// The department, sealed.
+    department: Option<Sealed<Str<1, 60>>>, C4, "部门", "Department";
+    /// What the person is for the customer.
+    function: Option<Function>, C4, "身份", "Function";
+    /// The telephone at work, sealed.
+    office_phone: Option<Sealed<Phone>>, C4, "办公室电话", "Office telephone";
+    /// The mobile telephone, sealed.
+    mobile: Option<Sealed<Phone>>, C4, "手机", "Mobile";
+    /// The e-mail address, sealed.
+    email: Option<Sealed<Email>>, C4, "电子邮件", "E-mail";
+    /// Where the person works, sealed.
+    location: Option<Sealed<Str<1, 200>>>, C4, "所处地点", "Location";
+    /// The telephone at home, sealed.
+    home_phone: Option<Sealed<Phone>>, C5, "家庭电话", "Home telephone";
+    /// The address at home, sealed.
+    home_address: Option<Sealed<Str<1, 200>>>, C5, "家庭地址", "Home address";
+    /// The family, sealed.
+    family: Option<Sealed<Text>>, C5, "家庭成员", "Family";
+    /// The personality, sealed.
+    personality: Option<Sealed<Text>>, C5, "性格特点", "Personality";
+    /// What the person likes to do, sealed.
+    hobbies: Option<Sealed<Text>>, C5, "爱好/嗜好", "Hobbies";
+    /// The age in years, sealed.
+    age: Option<Sealed<Int<16, 120>>>, C5, "年龄", "Age";
+    /// The birthday, sealed.
+    birthday: Option<Sealed<Date>>, C5, "生日", "Birthday";
+    /// The education, sealed.
+    education: Option<Sealed<Str<1, 80>>>, C5, "学历", "Education";
+    /// What the person is good at, sealed.
+    ability: Option<Sealed<Text>>, C5, "能力", "Ability";
+    /// What the person prefers and worries about, sealed.
+    preferences_concerns: Option<Sealed<Text>>, C5, "个人偏好与担忧", "Preferences and concerns";
+    /// Days that matter to the person, sealed.
+    important_dates: Option<Vec<ImportantDate>>, C5, "重要日子", "Important dates";
+}
+
+/// A person as far as decisions need one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Person {
+    /// Whose person it is.
+    pub customer: CustomerId,
+    /// The name, for a door to compare.
+    pub name: Named,
+    /// What the person said last, by purpose.
+    pub consents: OrdMap<Purpose, Consent>,
+}
+
+/// A sealed name, and where it was sealed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Named {
+    /// The seal.
+    pub seal: String,
+    /// The entry it was sealed for.
+    pub entry: EntryId,
+    /// Whether it came with an update.
+    pub updated: bool,
+}
+
+/// The people of one customer.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct People {
+    /// Who.
+    pub ids: Vector<SubjectId>,
+    /// Moves whenever one of them gets a name, so that who compared names before can tell.
+    pub names: u64,
+}
+
+/// The key persons.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    /// Every person ever recorded.
+    pub people: OrdMap<SubjectId, Person>,
+    /// By customer.
+    pub customers: OrdMap<CustomerId, People>,
+    /// The last number issued.
+    pub issued: u64,
+}
+
+impl Named {
+    /// Returns the type of the entry the name was sealed for, and where it stands there.
+    pub fn place(&self) -> (&'static str, &'static str) {
+        if self.updated { ("person.updated", "/data/changes/name") } else { ("person.recorded", "/data/name") }
+    }
+}
+
+impl Person {
+    /// Tells whether the person agrees to a use.
+    pub fn agrees(&self, purpose: Purpose) -> bool {
+        self.consents.get(&purpose) == Some(&Consent::Given)
+    }
+}
+
+refusals! {
+    /// The id is in use.
+    Taken { person: String } => E_CONFLICT "R-010", "person \"{person}\" exists already", "人员“{person}”已存在";
+    /// The customer has a person of that name.
+    Namesake { person: String } => E_CONFLICT "R-031",
+        "person \"{person}\" of this customer has this name", "该客户的人员“{person}”已使用此姓名";
+    /// Private data without consent.
+    ConsentMissing { field: String } => E_RULE "R-046",
+        "\"{field}\" is private: record the person, then the consent to relationship care, then this",
+        "“{field}”属个人隐私：须先登记人员，再记录其对关系维护的同意，然后方可填写";
+    /// Nothing changes.
+    NoChange => E_SCHEMA "R-034", "the update changes nothing", "更新内容为空";
+    /// Only a consent given can be withdrawn.
+    NotGiven => E_STATE "R-046", "there is no consent for this purpose to withdraw", "该用途并无有效同意，无法撤回";
+    /// Disclosure to nobody in particular.
+    ThirdPartyMissing => E_SCHEMA "R-046" at "/third_party",
+        "consent to disclosure names the third party", "同意向第三方提供须注明第三方";
+}
+
+/// Returns the next person id, for a door to seal under and the writer to check.
+pub fn next_id(world: &World) -> SubjectId {
+    let mut number = world.person.issued + 1;
+    loop {
+        let id: SubjectId = format!("P-{number:05}").parse().expect("digits are an id");
+        if !world.person.people.contains_key(&id) {
+            return id;
+        }
+        number += 1;
+    }
+}
+
+/// Says which stream the event belongs to: the person's, and the customer's.
+pub(super) fn about(world: &World, event: &Event, named: Option<&StreamName>) -> Result<About, domain::Refusal> {
+    let (id, customer) = match event {
+        Event::Recorded(recorded) => {
+            (recorded.person_id.clone().unwrap_or_else(|| next_id(world)), recorded.customer_id.clone())
+        }
+        Event::Updated(_) | Event::ConsentRecorded(_) | Event::RelationshipAssessed(_) => {
+            let missing = || common::Refusal::NoSubject { example: "person/P-00042".into() };
+            let named = named.ok_or_else(missing)?;
+            let id = named.id().filter(|_| named.kind() == "person").ok_or_else(missing)?;
+            let id: SubjectId = id.parse().map_err(|_| missing())?;
+            let person = world.person.people.get(&id).ok_or_else(|| common::Refusal::Unknown {
+                pointer: "subject".into(),
+                what: "person".into(),
+                id: id.to_string(),
+            })?;
+            (id, person.customer.clone())
+        }
+    };
+    Ok(About { subject: StreamName::of("person", id.as_str()), customer: Some(customer) })
+}
+
+/// Returns the name an event gives a person: plain as it is proposed, sealed as it is entered.
+pub fn name_in(event: &Event) -> Option<&Sealed<Str<1, 60>>> {
+    match event {
+        Event::Recorded(recorded) => Some(&recorded.name),
+        Event::Updated(updated) => updated.changes.name.as_ref(),
+        Event::ConsentRecorded(_) | Event::RelationshipAssessed(_) => None,
+    }
+}
+
+/// Decides on what is recorded of a person.
+pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Result<Vec<Admission>, domain::Refusal> {
+    let id: Option<SubjectId> = context.about.subject.id().and_then(|id| id.parse().ok());
+    let person = id.as_ref().and_then(|id| world.person.people.get(id));
+    if let Some(other) = context.fetched.namesake.as_ref().filter(|_| name_in(&event).is_some()) {
+        return Err(Refusal::Namesake { person: other.to_string() }.into());
+    }
+    let event = match event {
+        Event::Recorded(recorded) => {
+            if person.is_some() {
+                return Err(Refusal::Taken { person: context.about.subject.id().unwrap_or_default().into() }.into());
+            }
+            check_consent(None, Recorded::fields(), &recorded)?;
+            Event::Recorded(Recorded { person_id: id, ..recorded })
+        }
+        Event::Updated(updated) => {
+            let changed = serde_json::to_value(&updated.changes).unwrap_or_default();
+            if updated.status.is_none() && changed.as_object().is_none_or(serde_json::Map::is_empty) {
+                return Err(Refusal::NoChange.into());
+            }
+            check_consent(person, Details::fields(), &updated.changes)?;
+            Event::Updated(updated)
+        }
+        Event::ConsentRecorded(recorded) => {
+            let given = person.is_some_and(|person| person.agrees(recorded.purpose));
+            if recorded.status == Consent::Withdrawn && !given {
+                return Err(Refusal::NotGiven.into());
+            }
+            if recorded.purpose == Purpose::ThirdPartyDisclosure && recorded.third_party.is_none() {
+                return Err(Refusal::ThirdPartyMissing.into());
+            }
+            Event::ConsentRecorded(recorded)
+        }
+        Event::RelationshipAssessed(assessed) => {
+            // The attitude is our own judgement; what the person cares about is the person's.
+            if assessed.concerns.is_some() && !person.is_some_and(|person| person.agrees(Purpose::RelationshipCare)) {
+                return Err(Refusal::ConsentMissing { field: "concerns".into() }.into());
+            }
+            Event::RelationshipAssessed(assessed)
+        }
+    };
+    Ok(vec![Admission::of(event, context)])
+}
+
+/// Refuses private values of somebody who has not agreed to relationship care.
+fn check_consent(
+    person: Option<&Person>,
+    declared: &[domain::catalog::Field],
+    values: &impl Serialize,
+) -> Result<(), Refusal> {
+    if person.is_some_and(|person| person.agrees(Purpose::RelationshipCare)) {
+        return Ok(());
+    }
+    let values = serde_json::to_value(values).unwrap_or_default();
+    let private = declared.iter().find(|field| field.class == Class::C5 && values.get(field.name).is_some());
+    private.map_or(Ok(()), |field| Err(Refusal::ConsentMissing { field: field.name.into() }))
+}
+
+/// Takes over who there is, under which name, and what was agreed.
+pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
+    let Some(id) = fact.subject.id().and_then(|id| id.parse::<SubjectId>().ok()) else { return };
+    let named = name_in(event).map(|name| Named {
+        seal: name.text().to_owned(),
+        entry: fact.id.clone(),
+        updated: matches!(event, Event::Updated(_)),
+    });
+    match event {
+        Event::Recorded(recorded) => {
+            let Some(name) = named else { return };
+            let number = id.as_str().strip_prefix("P-").and_then(|number| number.parse().ok());
+            state.issued = state.issued.max(number.unwrap_or(0));
+            let people = state.customers.entry(recorded.customer_id.clone()).or_default();
+            people.ids.push_back(id.clone());
+            people.names += 1;
+            let person = Person { customer: recorded.customer_id.clone(), name, consents: OrdMap::new() };
+            state.people.insert(id, person);
+        }
+        Event::Updated(_) => {
+            let (Some(person), Some(name)) = (state.people.get_mut(&id), named) else { return };
+            person.name = name;
+            if let Some(people) = state.customers.get_mut(&person.customer) {
+                people.names += 1;
+            }
+        }
+        Event::ConsentRecorded(recorded) => {
+            if let Some(person) = state.people.get_mut(&id) {
+                person.consents.insert(recorded.purpose, recorded.status);
+            }
+        }
+        Event::RelationshipAssessed(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::domain::Code;
+    use crate::domain::testing::{Given, NOW, Proposed, contact, customer, event, given};
+
+    fn person(id: &str) -> Proposed {
+        event("person.recorded", json!({ "person_id": id, "customer_id": "C-01", "name": "s1.sealed" }))
+    }
+
+    fn updated(changes: serde_json::Value) -> Proposed {
+        event("person.updated", json!({ "changes": changes, "learned_at": NOW })).about("person/P-1")
+    }
+
+    fn consent(purpose: &str, status: &str) -> Proposed {
+        event("consent.recorded", json!({ "purpose": purpose, "status": status, "method": "oral" })).about("person/P-1")
+    }
+
+    fn assessed() -> Proposed {
+        let data = json!({ "our_person": "E-101", "our_title": "engineer", "decision_role": "decides", "attitude": "positive" });
+        event("relationship.assessed", data).about("person/P-1")
+    }
+
+    fn one_person() -> Given {
+        given([("E-101", customer("C-01", "Heyuan Alloy Works")), ("E-101", person("P-1"))])
+    }
+
+    #[test]
+    fn a_person_is_recorded_once_under_an_id_given_or_issued() {
+        let given = one_person();
+        given.when("E-101", person("P-1")).then_refused(Code::E_CONFLICT, "R-010");
+        given.when("E-101", person("P-2").with("customer_id", "C-09")).then(["person.recorded"]);
+        let issued = given.when("E-101", person("").without("person_id"));
+        assert_eq!((issued.subject().as_str(), issued.data()["person_id"].as_str()), ("person/P-00002", Some("P-00002")));
+    }
+
+    #[test]
+    fn two_people_of_one_customer_have_two_names() {
+        let mut given = one_person();
+        given.fetched.namesake = Some("P-1".parse().unwrap());
+        given.when("E-101", person("P-2")).then_refused(Code::E_CONFLICT, "R-031");
+        given.when("E-101", updated(json!({ "name": "s1.other" }))).then_refused(Code::E_CONFLICT, "R-031");
+        given.when("E-101", updated(json!({ "mobile": "+86 10 5550 0101" }))).then(["person.updated"]);
+    }
+
+    #[test]
+    fn what_is_private_needs_the_consent_to_relationship_care() {
+        let given = one_person();
+        let private = json!({ "hobbies": "chess" });
+        given.when("E-101", person("P-2").with("age", 40)).then_refused(Code::E_RULE, "R-046");
+        given.when("E-101", updated(private.clone())).then_refused(Code::E_RULE, "R-046");
+        given.when("E-101", assessed().with("concerns", "price")).then_refused(Code::E_RULE, "R-046");
+        given.when("E-101", assessed()).then(["relationship.assessed"]);
+        let asked = given.clone().and("E-101", consent("survey", "given"));
+        asked.when("E-101", updated(private.clone())).then_refused(Code::E_RULE, "R-046");
+        let agreed = given.and("E-101", consent("relationship_care", "given"));
+        agreed.when("E-101", updated(private.clone())).then(["person.updated"]);
+        agreed.when("E-101", assessed().with("concerns", "price")).then(["relationship.assessed"]);
+        let withdrawn = agreed.and("E-101", consent("relationship_care", "withdrawn"));
+        withdrawn.when("E-101", updated(private)).then_refused(Code::E_RULE, "R-046");
+    }
+
+    #[test]
+    fn a_withdrawn_consent_cannot_be_withdrawn_again() {
+        let given = one_person();
+        given.when("E-101", consent("survey", "withdrawn")).then_refused(Code::E_STATE, "R-046");
+        let given = given.and("E-101", consent("survey", "given")).and("E-101", consent("survey", "withdrawn"));
+        given.when("E-101", consent("survey", "withdrawn")).then_refused(Code::E_STATE, "R-046");
+        given.when("E-101", consent("survey", "refused")).then(["consent.recorded"]);
+        given.when("E-101", consent("survey", "given")).then(["consent.recorded"]);
+    }
+
+    #[test]
+    fn consent_to_disclosure_names_the_third_party() {
+        let given = one_person();
+        given.when("E-101", consent("third_party_disclosure", "given")).then_refused(Code::E_SCHEMA, "R-046");
+        let named = consent("third_party_disclosure", "given").with("third_party", "Linhai Freight");
+        given.when("E-101", named).then(["consent.recorded"]);
+    }
+
+    #[test]
+    fn an_update_changes_something() {
+        let given = one_person();
+        given.when("E-101", updated(json!({}))).then_refused(Code::E_SCHEMA, "R-034");
+        given.when("E-101", updated(json!({})).with("status", "left")).then(["person.updated"]);
+        given.when("E-101", updated(json!({ "age": 15 }))).then_malformed(["/changes/age"]);
+        given.when("E-101", updated(json!({ "nickname": "x" }))).then_malformed(["/changes/nickname"]);
+    }
+
+    #[test]
+    fn only_people_there_are_can_be_spoken_of() {
+        let given = one_person();
+        given.when("E-101", updated(json!({ "mobile": "55501" })).about("person/P-9")).then_refused(Code::E_REF, "");
+        given.when("E-101", assessed().about("customer/C-01")).then_refused(Code::E_SCHEMA, "");
+        let given = given.and("E-103", customer("C-02", "Linhai Cables").with("region", "south").with("owner", "E-103"));
+        given.when("E-101", contact("C-01", &["E-101"]).with("their_people", json!(["P-1"]))).then(["contact.recorded"]);
+        let elsewhere = contact("C-02", &["E-103"]).with("their_people", json!(["P-1"]));
+        given.when("E-103", elsewhere).then_refused(Code::E_RULE, "R-065");
+    }
+}

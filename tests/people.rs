@@ -1,0 +1,171 @@
+//! Key persons through the HTTP API: sealed, masked, opened for a purpose, and private data by consent alone.
+
+use dossier::domain::Code;
+use serde_json::{Value, json};
+
+use crate::support::http::Served;
+use crate::support::{TestLedger, principal, proposal};
+
+const CARE: &str = "relationship_care";
+
+fn person(id: &str, name: &str) -> Value {
+    json!({ "type": "person.recorded", "data": {
+        "person_id": id, "customer_id": "C-01", "name": name, "position": "Head of purchasing", "function": "principal",
+        "office_phone": "0531 8000 0101",
+    } })
+}
+
+fn consent(id: &str, purpose: &str, status: &str) -> Value {
+    json!({ "type": "consent.recorded", "subject": format!("person/{id}"),
+        "data": { "purpose": purpose, "status": status, "method": "written" } })
+}
+
+fn private(id: &str) -> Value {
+    json!({ "type": "person.updated", "subject": format!("person/{id}"), "data": {
+        "changes": { "hobbies": "calligraphy", "age": 52, "important_dates": [{ "label": "birthday", "date": "1974-05-01" }] },
+        "learned_at": "2026-03-02T09:00:00+08:00",
+    } })
+}
+
+fn assessed(id: &str, percent: u8) -> Value {
+    json!({ "type": "relationship.assessed", "subject": format!("person/{id}"), "data": {
+        "our_person": "E-101", "our_title": "sales engineer", "decision_role": "decides", "decision_power_percent": percent,
+        "attitude": "not_established", "project": "substation",
+    } })
+}
+
+/// A customer of E-101 with one key person.
+fn one_person() -> Served {
+    let test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    let served = Served::of(test);
+    served.admit("E-101", &person("P-1", "Invented Buyer"));
+    served
+}
+
+fn row(served: &Served, who: &str, view: &str, more: &str) -> Value {
+    let answer = served.get(who, &format!("/v1/views/{view}?subject=C-01{more}"));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()["items"][0].clone()
+}
+
+#[test]
+fn a_person_is_masked_until_opened_for_a_purpose() {
+    let served = one_person();
+    let masked = row(&served, "E-101", "people", "");
+    assert_eq!(
+        (&masked["person_id"], &masked["name"], &masked["function"]),
+        (&json!("P-1"), &json!("•••"), &json!("•••"))
+    );
+    let opened = row(&served, "E-101", "people", "&reveal=true");
+    assert_eq!((&opened["name"], &opened["office_phone"]), (&json!("Invented Buyer"), &json!("0531 8000 0101")));
+    let archive = served.get("E-101", "/v1/customers/C-01?reveal=true").json();
+    assert_eq!(archive["persons"][0]["name"], "Invented Buyer");
+    let card = served.get("E-101", "/v1/views/card?subject=C-01&reveal=true").json();
+    assert_eq!(card["principals"][0]["position"], "Head of purchasing");
+    // Both readings are entered, and say which fields were masked.
+    let log = served.get("E-902", "/v1/customers/C-01/reads").json();
+    let masked: Vec<bool> =
+        log["items"].as_array().unwrap().iter().map(|read| read["masked"].to_string().contains("name")).collect();
+    assert!(masked.contains(&true) && masked.contains(&false), "{log}");
+    // Of another region's people not even a mask is shown; who only checks trade sees masks whatever is asked.
+    assert_eq!(served.get("E-103", "/v1/views/people?subject=C-01").status, 403);
+    assert_eq!(row(&served, "E-401", "people", "&reveal=true")["name"], "•••");
+    assert_eq!(served.get("E-901", "/v1/streams/person/P-1").status, 200);
+    assert_eq!(served.get("E-103", "/v1/streams/person/P-1").status, 403);
+    assert_eq!(served.get("E-101", "/v1/streams/person/P-9").status, 404);
+}
+
+#[test]
+fn private_data_come_after_consent_and_go_with_it() {
+    let served = one_person();
+    let refused = (422, "E_RULE".to_owned(), "R-046".to_owned());
+    assert_eq!(served.refuse("E-101", &private("P-1")), refused);
+    let mut eager = person("P-2", "Another Buyer");
+    eager["data"]["family"] = json!("two children");
+    assert_eq!(served.refuse("E-101", &eager), refused);
+    served.admit("E-101", &consent("P-1", CARE, "given"));
+    served.admit("E-101", &private("P-1"));
+    let opened = row(&served, "E-101", "people", "&reveal=true");
+    assert_eq!((&opened["age"], &opened["important_dates"][0]["date"]), (&json!(52), &json!("1974-05-01")));
+    // Who may see who a person is may not see what is the person's own.
+    let manager = row(&served, "E-301", "people", "&reveal=true");
+    assert_eq!((&manager["name"], &manager["hobbies"]), (&json!("Invented Buyer"), &json!("•••")));
+    let before = served.test.ledger.state().size - 1;
+    served.admit("E-101", &consent("P-1", CARE, "withdrawn"));
+    let withdrawn = row(&served, "E-101", "people", "&reveal=true");
+    assert!(withdrawn["hobbies"].as_str().unwrap().starts_with("consent withdrawn"), "{withdrawn}");
+    assert_eq!(withdrawn["consents"][0]["status"], "withdrawn");
+    // Then is then: as it was, it is shown as it was.
+    let then = row(&served, "E-101", "people", &format!("&reveal=true&as_of={before}"));
+    assert_eq!(then["hobbies"], "calligraphy");
+    assert_eq!(served.refuse("E-101", &private("P-1")), refused);
+}
+
+#[test]
+fn who_somebody_is_and_what_was_agreed_can_be_told_in_one_batch() {
+    let served = one_person();
+    let batch = json!([person("P-2", "Another Buyer"), consent("P-2", CARE, "given"), private("P-2")]);
+    let answer = served.post("E-101", &batch);
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let twins = json!([person("P-3", "One Name"), person("P-4", " one  NAME")]);
+    assert_eq!(served.post("E-101", &twins).problem(), (409, "E_CONFLICT".into(), "R-031".into()));
+}
+
+#[test]
+fn two_people_of_a_customer_do_not_share_a_name_however_it_is_written() {
+    let served = one_person();
+    let conflict = (409, "E_CONFLICT".to_owned(), "R-031".to_owned());
+    assert_eq!(served.refuse("E-101", &person("P-2", "ＩNVENTED  buyer")), conflict);
+    served.admit("E-101", &person("P-2", "Another Buyer"));
+    let rename = |name: &str| {
+        json!({ "type": "person.updated", "subject": "person/P-2",
+            "data": { "changes": { "name": name }, "learned_at": "2026-03-02T09:00:00+08:00" } })
+    };
+    assert_eq!(served.refuse("E-101", &rename("Invented Buyer")), conflict);
+    served.admit("E-101", &rename("Renamed Buyer"));
+    assert_eq!(served.refuse("E-101", &person("P-3", "Renamed Buyer")), conflict);
+    served.admit("E-101", &person("P-3", "Another Buyer"));
+}
+
+#[test]
+fn of_two_who_record_the_same_name_at_the_same_time_one_wins() {
+    let test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    for round in 0..20 {
+        let record = |id: &str| {
+            let data = json!({ "person_id": id, "customer_id": "C-01", "name": format!("Buyer {round}") });
+            vec![proposal("person.recorded", None, data)]
+        };
+        let asker = principal("E-101");
+        let (one, other) = (format!("P-{round}-1"), format!("P-{round}-2"));
+        let answers = test.block_on(async {
+            tokio::join!(test.ledger.submit(&asker, record(&one)), test.ledger.submit(&asker, record(&other)))
+        });
+        let won = [&answers.0, &answers.1].iter().filter(|answer| answer.is_ok()).count();
+        assert_eq!(won, 1, "{answers:?}");
+    }
+    assert_eq!(test.ledger.state().world.person.people.len(), 20);
+    let again = proposal("person.recorded", None, json!({ "customer_id": "C-01", "name": "buyer 7" }));
+    assert_eq!(test.refuse("E-101", again).0, Code::E_CONFLICT);
+}
+
+#[test]
+fn how_people_stand_to_us_is_shown_and_a_sum_above_a_hundred_is_marked() {
+    let served = one_person();
+    served.admit("E-101", &person("P-2", "Another Buyer"));
+    served.admit("E-101", &assessed("P-1", 70));
+    let alone = row(&served, "E-101", "decision_roles", "");
+    assert_eq!((&alone["influence"], &alone["sum_above_100"]), (&json!(70), &json!(false)));
+    served.admit("E-101", &assessed("P-2", 40));
+    assert_eq!(row(&served, "E-101", "decision_roles", "")["sum_above_100"], true);
+    let first = row(&served, "E-101", "relations", "&reveal=true");
+    assert_eq!((&first["attitude"], &first["met"]), (&json!("not_established"), &json!(false)));
+    use dossier::clock::Clock as _;
+    served.admit("E-101", &json!({ "type": "contact.recorded", "subject": "contact/C-01", "data": {
+        "direction": "outbound", "channel": "phone", "at": served.test.clock.now().to_string(), "our_people": ["E-101"],
+        "their_people": ["P-1"], "purpose": "care_bond", "summary": "Talked about the substation.", "major": false, "class": "C2",
+    } }));
+    assert_eq!(row(&served, "E-101", "relations", "")["met"], true);
+    assert_eq!(served.get("E-401", "/v1/views/relations?subject=C-01").status, 403);
+}
