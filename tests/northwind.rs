@@ -47,6 +47,7 @@ fn the_trading_company_is_imported_once_however_often_it_is_run() {
     let state = ledger.state();
     let world = &state.world;
     assert_eq!(world.customer.customers.len(), 91);
+    assert_eq!((world.person.people.len(), world.person.customers.len()), (91, 91), "a person to talk to for each");
     assert_eq!(world.organization.regions.len(), 4);
     let sellers = world.employee.members.keys().filter(|id| id.as_str().starts_with("N-")).count();
     assert_eq!(sellers, 9);

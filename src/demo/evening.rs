@@ -75,7 +75,7 @@ impl Years<'_> {
             .take_while(|(_, client)| client.opens_on <= at)
             .filter(|(_, client)| !client.open && client.keeper == keeper)
             .map(|(place, _)| place)
-            .take(100)
+            .take(80)
             .collect();
         for place in due {
             let Some(client) = self.clients.get(place).cloned() else { continue };
@@ -127,6 +127,7 @@ impl Years<'_> {
             let basis = if client.chinese { "建档时评估" } else { "Judged on opening the archive" };
             let data = json!({ "dimension": "weight", "value": client.weight, "basis": basis });
             batch.push(self.proposal("customer.classified", Some(format!("customer/{}", client.id)), data));
+            self.introduce(place, batch);
             if let Some(client) = self.clients.get_mut(place) {
                 client.open = true;
             }

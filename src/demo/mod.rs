@@ -27,6 +27,7 @@ mod company;
 mod dice;
 mod evening;
 mod morning;
+mod people;
 mod words;
 mod years;
 

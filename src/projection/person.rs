@@ -187,7 +187,7 @@ impl Person {
     }
 
     fn is(&self, name: &str, wanted: &str) -> bool {
-        self.known.get(name).is_some_and(|known| json!(wanted).to_string() == known.value)
+        self.known.get(name).is_some_and(|known| known.value.trim_matches('"') == wanted)
     }
 
     fn cell_of(&self, name: &str) -> Node {
