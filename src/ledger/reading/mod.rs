@@ -22,7 +22,7 @@ use crate::domain::employee::{Held, Member};
 use crate::domain::role::Role;
 use crate::domain::{Actor, Refusal, World};
 use crate::ledger::door::Basis;
-use crate::ledger::proof::{EVIDENCE_ENTRIES_MAX, ProofError};
+use crate::ledger::proof::ProofError;
 use crate::ledger::reading::record::Recorded;
 use crate::ledger::reading::shown::{Rendered, Sameness};
 use crate::ledger::reading::subject::Subject;
@@ -68,7 +68,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Asks for the latest state on screen, without a purpose.
+    /// Asks for the latest state on screen, without a purpose, in pages as long as the view has them.
     pub fn new(view: &'static View) -> Self {
         Self {
             view,
@@ -79,8 +79,7 @@ impl Asked {
             mode: Mode::View,
             reveal: false,
             after: None,
-            // What is taken out is taken out whole, unless it is too much at once.
-            limit: if view.key == "evidence" { EVIDENCE_ENTRIES_MAX } else { 50 },
+            limit: view.page_rows,
         }
     }
 }
