@@ -12,8 +12,9 @@ use crate::ledger::state::State;
 use crate::projection::{Cell, Node};
 
 impl Shared {
-    /// Who works here.
+    /// Who works there as of then: names from the register, everything else from the state of that moment.
     pub(super) fn staff(&self, state: &State, end: u64, asked: &Asked) -> Result<Built, ViewError> {
+        let then = self.state_at(state, end)?;
         let cell = |value: Value| Node::of(Class::C7, value);
         let mut rows: Vec<(EmployeeId, Node)> = Vec::new();
         let mut next = None;
@@ -26,7 +27,7 @@ impl Shared {
                     next = rows.last().map(|(id, _)| id.to_string());
                     break;
                 }
-                let member = state.world.employee.members.get(id);
+                let member = then.world.employee.members.get(id);
                 let roles: Vec<Value> = member
                     .iter()
                     .flat_map(|member| &member.roles)
