@@ -138,6 +138,51 @@ fn the_staff_is_shown_as_it_was_to_whoever_may_see_it_now() {
 }
 
 #[test]
+fn a_customer_is_as_unknown_before_the_registration_as_one_who_never_was() {
+    let served = Served::new();
+    let before = served.test.ledger.state().size - 1;
+    served.test.customer("C-01", "Xingqiao Line-17 Metro");
+    let first = before + 1;
+    let size = || served.test.ledger.state().size;
+    let as_of = |path: &str, moment: &str| {
+        let mark = if path.contains('?') { '&' } else { '?' };
+        format!("{path}{mark}as_of={moment}")
+    };
+    let paths = [
+        "/v1/customers/C-01",
+        "/v1/customers/C-01/timeline",
+        "/v1/customers/C-01/grades",
+        "/v1/customers/C-01/reads",
+        "/v1/views/card?subject=C-01",
+        "/v1/views/promises?subject=C-01",
+        "/v1/views/grades?subject=C-01",
+        "/v1/streams/contact/C-01",
+        "/v1/streams/reads/C-01",
+        &format!("/v1/entries/{first}"),
+    ];
+    for path in paths {
+        let asked = size();
+        let never = served.get("E-901", &path.replace("C-01", "C-99").replace(&format!("/{first}"), "/99999"));
+        for moment in ["0", &before.to_string(), "2026-03-01T00:00:00Z"] {
+            let answer = served.get("E-901", &as_of(path, moment));
+            assert_eq!((answer.status, &answer.body), (404, &never.body), "{path} as of {moment}");
+        }
+        assert_eq!(size(), asked, "{path}: nothing was shown, so nothing is entered");
+        assert_eq!(served.get("E-901", &as_of(path, &first.to_string())).status, 200, "{path}");
+    }
+    // Who may not see it is told what would be told today, and the denial is entered.
+    for (who, path, status) in [("E-102", "/v1/customers/C-01/grades", 403), ("E-703", "/v1/customers/C-01", 404)] {
+        let today = served.get(who, path);
+        let asked = size();
+        let then = served.get(who, &as_of(path, "0"));
+        assert_eq!((then.status, &then.body), (status, &today.body), "{who}");
+        assert_eq!(size(), asked + 1, "{who}");
+    }
+    // The list of that moment is there, and empty.
+    assert_eq!(served.get("E-501", "/v1/customers?as_of=0").json()["items"], json!([]));
+}
+
+#[test]
 fn a_long_development_visit_is_shown_and_not_refused() {
     let test = TestLedger::new();
     test.customer("C-1", "Works");

@@ -38,6 +38,10 @@ impl Ledger {
         let shared = &self.shared;
         let at = if asked.as_of == AsOf::Latest { now } else { shared.time_at(end)?.unwrap_or(now) };
         match (asked.view.key, &subject.customer) {
+            ("evidence", _) => self.evidence(asked, subject, sight),
+            ("entries", _) => self.entries(asked, subject, sight),
+            // What began later was, at the moment asked for, as unknown as what never was.
+            _ if subject.since.is_some_and(|since| since >= end) => Err(ViewError::NotFound),
             ("card", Some(id)) => shared.card(state, end, id, subject),
             ("archive", Some(id)) => shared.whole_archive(state, end, at, id, subject),
             ("promises", Some(id)) => shared.promises(state, end, id, subject),
@@ -51,8 +55,6 @@ impl Ledger {
             ("policy", _) => shared.policy(end),
             ("staff", _) => shared.staff(state, end, asked),
             ("entry", _) => shared.one_entry(asked, subject, sight),
-            ("evidence", _) => self.evidence(asked, subject, sight),
-            ("entries", _) => self.entries(asked, subject, sight),
             _ => Err(ViewError::NotFound),
         }
     }
