@@ -210,6 +210,7 @@ fn what_goes_wrong_with_a_page_is_told_on_a_page_in_the_readers_language() {
         ("GET", "/customers/C-01/reads", 403),
         ("GET", "/customers/%FF", 400),
         ("GET", "/customers/C-01?as_of=yesterday", 400),
+        ("GET", "/customers/C-01?as_of=0", 404),
         ("GET", "/entries/0/more", 404),
         ("PUT", GRADES, 405),
         ("POST", "/sign-out", 403),

@@ -1,10 +1,10 @@
 //! The spine: what is proposed is decided, entered, proved, read under supervision and found again after a restart.
 
 use dossier::domain::Code;
-use dossier::ledger::verify_data;
+use dossier::ledger::{Answered, AsOf, verify_data};
 use dossier::proof::checkpoint::Vkey;
 use dossier::proof::merkle;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::http::Served;
 use crate::support::{TestLedger, contact, proposal};
@@ -89,7 +89,6 @@ fn a_newer_value_supersedes_and_the_older_stays_on_the_timeline() {
 
 #[test]
 fn views_rebuilt_are_the_same_and_as_of_shows_what_was() {
-    use dossier::ledger::{AsOf, Asked};
     let test = TestLedger::new();
     test.customer("C-1", "Works");
     let then = test.ledger.state().size - 1;
@@ -99,14 +98,88 @@ fn views_rebuilt_are_the_same_and_as_of_shows_what_was() {
     test.ledger.rebuild_views(|_| ()).unwrap();
     assert_eq!(test.view("E-101", "archive", Some("C-1")).unwrap().body, before.body);
     assert_eq!(test.view("E-501", "list", None).unwrap().body, list.body);
-    let mut asked = Asked::new(dossier::projection::view("archive").unwrap());
-    asked.subject = Some("C-1".into());
-    asked.as_of = AsOf::Index(then);
-    asked.purpose = Some(dossier::access::principal::Purpose::parse("management").unwrap());
-    let was = test.ask("E-101", &asked).unwrap();
+    let was = test.view_as_of("E-101", "archive", Some("C-1"), AsOf::Index(then)).unwrap();
     let phone = was.body["sections"].as_array().unwrap().iter().find(|row| row["item"] == "phone").unwrap().clone();
     assert_eq!(phone["value"], "0531 8000 0001");
     assert_eq!(was.position, then);
+}
+
+#[test]
+fn the_staff_is_shown_as_it_was_to_whoever_may_see_it_now() {
+    let test = TestLedger::new();
+    let then = test.ledger.state().size - 1;
+    let moved = json!({ "status": "transferred", "effective_on": "2026-03-02", "new_unit": "accounting" });
+    test.admit("E-001", proposal("employee.status_changed", Some("employee/E-701"), moved));
+    let given =
+        json!({ "added": [{ "role": "hr", "unit": "hq" }], "removed": [], "reason": "asked for by the department" });
+    let waiting = test.admit("E-002", proposal("employee.roles_changed", Some("employee/E-703"), given));
+    let request = waiting[0].subject.strip_prefix("approval/").unwrap();
+    test.admit("E-801", proposal("approval.given", None, json!({ "request_id": request })));
+    let joined = json!({ "employee_id": "E-999", "name": "Person E-999", "unit": "hq", "joined_on": "2026-03-02" });
+    test.admit("E-001", proposal("employee.registered", None, joined));
+
+    let row = |answered: &Answered, who: &str| {
+        let rows = answered.body["items"].as_array().unwrap();
+        rows.iter().find(|row| row["employee_id"] == who).cloned()
+    };
+    let seen = |row: Option<Value>| row.map(|row| (row["unit"].clone(), row["status"].clone(), row["roles"].clone()));
+    let role = |role: &str| json!({ "role": role, "unit": "hq" });
+    // Who was given the role later sees what was: the right is that of now.
+    let was = test.view_as_of("E-703", "staff", None, AsOf::Index(then)).unwrap();
+    let before = (json!("hq"), json!("active"), json!([role("service_department")]));
+    assert_eq!(seen(row(&was, "E-701")), Some(before));
+    assert_eq!(row(&was, "E-703").unwrap()["roles"], json!([role("technician")]));
+    assert_eq!(row(&was, "E-999"), None);
+    let is = test.view("E-703", "staff", None).unwrap();
+    let after = (json!("accounting"), json!("transferred"), json!([role("service_department")]));
+    assert_eq!(seen(row(&is, "E-701")), Some(after));
+    assert_eq!(row(&is, "E-703").unwrap()["roles"].as_array().unwrap().len(), 2);
+    assert!(row(&is, "E-999").is_some());
+}
+
+#[test]
+fn a_customer_is_as_unknown_before_the_registration_as_one_who_never_was() {
+    let served = Served::new();
+    let before = served.test.ledger.state().size - 1;
+    served.test.customer("C-01", "Xingqiao Line-17 Metro");
+    let first = before + 1;
+    let size = || served.test.ledger.state().size;
+    let as_of = |path: &str, moment: &str| {
+        let mark = if path.contains('?') { '&' } else { '?' };
+        format!("{path}{mark}as_of={moment}")
+    };
+    let paths = [
+        "/v1/customers/C-01",
+        "/v1/customers/C-01/timeline",
+        "/v1/customers/C-01/grades",
+        "/v1/customers/C-01/reads",
+        "/v1/views/card?subject=C-01",
+        "/v1/views/promises?subject=C-01",
+        "/v1/views/grades?subject=C-01",
+        "/v1/streams/contact/C-01",
+        "/v1/streams/reads/C-01",
+        &format!("/v1/entries/{first}"),
+    ];
+    for path in paths {
+        let asked = size();
+        let never = served.get("E-901", &path.replace("C-01", "C-99").replace(&format!("/{first}"), "/99999"));
+        for moment in ["0", &before.to_string(), "2026-03-01T00:00:00Z"] {
+            let answer = served.get("E-901", &as_of(path, moment));
+            assert_eq!((answer.status, &answer.body), (404, &never.body), "{path} as of {moment}");
+        }
+        assert_eq!(size(), asked, "{path}: nothing was shown, so nothing is entered");
+        assert_eq!(served.get("E-901", &as_of(path, &first.to_string())).status, 200, "{path}");
+    }
+    // Who may not see it is told what would be told today, and the denial is entered.
+    for (who, path, status) in [("E-102", "/v1/customers/C-01/grades", 403), ("E-703", "/v1/customers/C-01", 404)] {
+        let today = served.get(who, path);
+        let asked = size();
+        let then = served.get(who, &as_of(path, "0"));
+        assert_eq!((then.status, &then.body), (status, &today.body), "{who}");
+        assert_eq!(size(), asked + 1, "{who}");
+    }
+    // The list of that moment is there, and empty.
+    assert_eq!(served.get("E-501", "/v1/customers?as_of=0").json()["items"], json!([]));
 }
 
 #[test]
@@ -188,7 +261,7 @@ fn evidence_of_a_long_stream_says_where_it_goes_on() {
         let answer = served.get("E-901", &path);
         let bundle = answer.json();
         for shown in bundle["entries"].as_array().unwrap() {
-            let entry: serde_json::Value = serde_json::from_str(shown["entry"].as_str().unwrap()).unwrap();
+            let entry: Value = serde_json::from_str(shown["entry"].as_str().unwrap()).unwrap();
             let streams = entry["streams"].as_str().unwrap().to_owned();
             let link = streams.split(' ').find_map(|link| link.strip_prefix("customer/C-01@")).unwrap();
             versions.push(link.split(':').next().unwrap().to_owned());

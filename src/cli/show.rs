@@ -45,9 +45,9 @@ pub(super) struct Arguments {
     /// How it is printed; csv is taking data out, and needs the right to export.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// How many rows a page has at most.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    limit: u16,
+    /// How many rows a page has at most; as many as suit the view where it is not said.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    limit: Option<u16>,
     /// Where the page before ended.
     #[arg(long, value_name = "CURSOR")]
     after: Option<String>,
@@ -110,7 +110,7 @@ async fn read(
         mode: if arguments.format == Format::Csv { Mode::Export } else { Mode::View },
         reveal: arguments.reveal,
         after: arguments.after.clone(),
-        limit: usize::from(arguments.limit),
+        limit: arguments.limit.map_or(view.page_rows, usize::from),
         ..Asked::new(view)
     };
     let mut answer = ledger.view(&principal, &asked).await?;

@@ -21,7 +21,8 @@ pub(crate) async fn everything(State(door): State<Arc<Door>>, request: Request, 
     let page = web::asked(&request);
     let method = request.method().clone();
     let route = openapi::route_of(request.uri().path());
-    // What is cut off here has asked nothing more of the ledger; what it asked before is durable or it is not.
+    // What is cut off here asks nothing more of the ledger, except what it does on a thread of its own, which goes on to its end; what it
+    // asked before is durable or it is not.
     let answered = tokio::time::timeout(ANSWER, next.run(request)).await;
     let response = answered.unwrap_or_else(|_| Problem::TimedOut.into_response());
     let response = match page {

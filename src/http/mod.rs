@@ -16,14 +16,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
+use tokio::task::{JoinError, spawn_blocking};
 
 use crate::access::principal::Principal;
 use crate::accounts::Accounts;
 use crate::http::api::operations::Metrics;
 use crate::http::connection::Connections;
 use crate::http::session::Sessions;
-use crate::ledger::{Answered, AsOf, Asked, Ledger, ViewError};
+use crate::ledger::{Answered, AsOf, Asked, Ledger, Proposal, Receipt, SubmitError, ViewError};
 
 mod api;
 mod around;
@@ -46,6 +48,8 @@ pub struct Door {
     metrics: Metrics,
     /// Turns of those who read an earlier moment.
     earlier: Arc<Semaphore>,
+    /// Turns of those who have the ledger verified.
+    verifying: Arc<Semaphore>,
 }
 
 impl Door {
@@ -53,30 +57,32 @@ impl Door {
     fn new(ledger: Ledger, accounts: Accounts) -> Self {
         let metrics = Metrics::since(ledger.clock().elapsed());
         let earlier = Arc::new(Semaphore::new(EARLIER_AT_ONCE));
-        Self { ledger, accounts, sessions: Sessions::default(), metrics, earlier }
+        let verifying = Arc::new(Semaphore::new(VERIFYING_AT_ONCE));
+        Self { ledger, accounts, sessions: Sessions::default(), metrics, earlier, verifying }
     }
 
     /// Reads a view through the ledger.
     ///
-    /// What was shown at an earlier moment may take a fold from the first entry on: it does so on a thread of its own, while the others go
-    /// on answering, and few do so at once, as each holds a state in memory.
+    /// What was shown at an earlier moment may take a fold from the first entry on. Few do so at once, as each holds a state in memory.
     async fn view(&self, principal: &Principal, asked: &Asked) -> Result<Answered, ViewError> {
         if asked.as_of == AsOf::Latest {
             return self.ledger.view(principal, asked).await;
         }
         let (ledger, principal, asked) = (self.ledger.clone(), principal.clone(), asked.clone());
-        let runtime = tokio::runtime::Handle::current();
-        let turn = self.earlier.clone().acquire_owned().await.map_err(|_| ViewError::Busy)?;
-        let read = move || {
-            let _turn = turn;
-            runtime.block_on(ledger.view(&principal, &asked))
-        };
-        match tokio::task::spawn_blocking(read).await.map_err(tokio::task::JoinError::try_into_panic) {
-            Ok(read) => read,
-            Err(Ok(panic)) => std::panic::resume_unwind(panic),
-            // Never begun: the service is ending.
-            Err(Err(_)) => Err(ViewError::Busy),
+        let read = apart(&self.earlier, async move { ledger.view(&principal, &asked).await }).await;
+        read.unwrap_or(Err(ViewError::Busy))
+    }
+
+    /// Proposes to the ledger.
+    ///
+    /// A verification hashes as many entries as it names. One after the other does so: each reads the disk that all others wait for.
+    async fn submit(&self, principal: &Principal, proposals: Vec<Proposal>) -> Result<Vec<Receipt>, SubmitError> {
+        if !proposals.iter().any(Proposal::verifies) {
+            return self.ledger.submit(principal, proposals).await;
         }
+        let (ledger, principal) = (self.ledger.clone(), principal.clone());
+        let submitted = apart(&self.verifying, async move { ledger.submit(&principal, proposals).await }).await;
+        submitted.unwrap_or(Err(SubmitError::Busy))
     }
 }
 
@@ -110,8 +116,69 @@ pub async fn serve(
     }
 }
 
+/// Waits for a turn and does what takes long on a thread of its own, while the others go on answering; `None` if it was never begun,
+/// because the service is ending.
+async fn apart<T: Send + 'static>(turns: &Arc<Semaphore>, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    let runtime = Handle::current();
+    let turn = turns.clone().acquire_owned().await.ok()?;
+    let work = move || {
+        let _turn = turn;
+        runtime.block_on(work)
+    };
+    match spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
+        Ok(done) => Some(done),
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Err(_)) => None,
+    }
+}
+
 /// How long requests under way may take once the service is asked to stop.
 const FINISH: Duration = Duration::from_secs(5);
 
 /// How many read an earlier moment at once.
 const EARLIER_AT_ONCE: usize = 2;
+
+/// How many have the ledger verified at once.
+const VERIFYING_AT_ONCE: usize = 1;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::clock::{ManualClock, Timestamp};
+    use crate::ids::SeededSource;
+    use crate::ledger::{Home, Options};
+
+    fn proposed(kind: &str, data: Value) -> Vec<Proposal> {
+        vec![Proposal { kind: kind.into(), data, ..Proposal::default() }]
+    }
+
+    #[test]
+    fn a_verification_waits_for_its_turn_and_nobody_else_waits_for_it() {
+        let root = std::env::temp_dir().join(format!("dossier-door-{}", std::process::id()));
+        let home = Home::beside(&root.join("data"));
+        let source = Arc::new(SeededSource::new("door"));
+        Ledger::create(&home, "test.example.com/ledger", source.as_ref()).unwrap();
+        let clock = Arc::new(ManualClock::at(Timestamp::from_micros(0)));
+        let ledger = Ledger::open(&home, Options::new(clock, source)).unwrap();
+        let door = Door::new(ledger, Accounts::open(&home.data).unwrap());
+        let nobody = Principal::new("E-1".parse().unwrap());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let turn = door.verifying.clone().acquire_owned().await.unwrap();
+            let whole = proposed("ledger.verified", json!({ "from_position": 0, "to_position": 0 }));
+            let mut verification = std::pin::pin!(door.submit(&nobody, whole));
+            assert!(timeout(Duration::ZERO, &mut verification).await.is_err(), "it is another's turn");
+            let accepted = proposed("clock.accepted", json!({ "reason": "the time server was wrong before" }));
+            let refused = |answer| matches!(answer, Err(SubmitError::Refused { at: 0, .. }));
+            assert!(refused(door.submit(&nobody, accepted).await));
+            drop(turn);
+            assert!(refused(verification.await));
+        });
+        door.ledger.close();
+        drop(door);
+        std::fs::remove_dir_all(root).unwrap();
+    }
+}

@@ -12,7 +12,7 @@ use crate::domain::role::Role;
 use crate::http::api::views;
 use crate::http::error::TITLES;
 use crate::http::schema;
-use crate::projection::{VIEWS, View};
+use crate::projection::{PAGE_ROWS, VIEWS, View};
 
 /// One thing that can be asked of this door.
 #[derive(Debug)]
@@ -259,7 +259,7 @@ fn parameters() -> Value {
         "purpose": { "in": "header", "name": "Dossier-Purpose", "description": purpose, "schema": { "type": "string" } },
         "purposeInQuery": query("purpose", "The same, where no header can be sent.", json!({ "type": "string" })),
         "as_of": query("as_of", "An index or an instant: the state after that entry, or after the last one recorded by then.", json!({ "type": "string" })),
-        "limit": query("limit", "The most rows of a page; a bundle of evidence holds 10,000 entries where it is not said.", json!({ "type": "integer", "minimum": 1, "maximum": views::LIMIT_MAX, "default": 50 })),
+        "limit": query("limit", "The most rows of a page; a bundle of evidence holds 10,000 entries where it is not said.", json!({ "type": "integer", "minimum": 1, "maximum": views::LIMIT_MAX, "default": PAGE_ROWS })),
         "after": query("after", "Where the last page ended: its \"next\".", json!({ "type": "string" })),
         "reveal": query("reveal", "Whether masked personal values are opened; needs the right and a purpose.", json!({ "type": "boolean", "default": false })),
         "format": query("format", "CSV is an export: it needs the right and a purpose.", json!({ "type": "string", "enum": ["json", "csv"], "default": "json" })),

@@ -115,7 +115,8 @@ pub(crate) struct Shared {
     /// Somebody waits for the signed checkpoint.
     hurry: AtomicBool,
     signal: Arc<Signal>,
-    pub(crate) views: reading::Views,
+    folds: reading::Folds,
+    shown: reading::Shown,
     /// Last, so that whoever has it finds everything else let go of.
     _lock: std::fs::File,
 }

@@ -21,7 +21,7 @@ use crate::ids::Source;
 use crate::journal::{self, Encoder, FileJournal, Frame, Journal};
 use crate::ledger::claims::Recent;
 use crate::ledger::follower::{self, FollowError, Follower};
-use crate::ledger::reading::Views;
+use crate::ledger::reading::{Folds, Shown};
 use crate::ledger::snapshot::{self, Signed};
 use crate::ledger::state::{FoldError, State};
 use crate::ledger::tail::{Keys, Shelf};
@@ -265,7 +265,8 @@ impl Ledger {
             broken: AtomicBool::new(false),
             hurry: AtomicBool::new(false),
             signal: Arc::default(),
-            views: Views::default(),
+            folds: Folds::default(),
+            shown: Shown::default(),
             _lock: lock,
         });
         // Declared behind the lock that `shared` holds, so that a start that fails ends with the journal before anybody else may begin.

@@ -24,9 +24,6 @@ pub enum ProofError {
     Unreadable,
 }
 
-/// The most entries one bundle holds.
-pub const EVIDENCE_ENTRIES_MAX: usize = 10_000;
-
 impl Ledger {
     /// Returns the proof that an entry is covered by the last signed checkpoint.
     ///

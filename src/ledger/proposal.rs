@@ -36,6 +36,13 @@ pub struct Proposal {
     pub data: Value,
 }
 
+impl Proposal {
+    /// Tells whether deciding on it has the ledger verified, which takes as long as there are entries to hash.
+    pub fn verifies(&self) -> bool {
+        self.kind == "ledger.verified"
+    }
+}
+
 /// A stream version a proposal was based on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -39,6 +39,8 @@ pub struct View {
     pub scope: Scope,
     /// What one must be permitted to read for it to open at all.
     pub base: Matter,
+    /// How many rows a page has at most where the asker does not say.
+    pub page_rows: usize,
     /// Its columns, where it is a table.
     pub columns: &'static [Column],
 }
@@ -79,6 +81,12 @@ macro_rules! columns {
     };
 }
 
+/// The rows of a page that nobody has asked to be longer or shorter.
+pub const PAGE_ROWS: usize = 50;
+
+/// The page of a view that has no others.
+const WHOLE: usize = usize::MAX;
+
 /// Every view there is.
 pub const VIEWS: &[View] = &[
     View {
@@ -88,6 +96,7 @@ pub const VIEWS: &[View] = &[
         en: "Customer list",
         scope: Scope::Company,
         base: Matter::List,
+        page_rows: PAGE_ROWS,
         columns: columns! {
             "customer_id" "客户编号" "Customer", "code" "客户代码" "Code", "name" "客户名称" "Name", "industry" "行业" "Industry",
             "party" "客户界定" "Party", "phone" "联系方式" "Telephone", "region" "区域" "Region", "owner" "责任业务员" "Owner",
@@ -101,6 +110,7 @@ pub const VIEWS: &[View] = &[
         en: "Customer card",
         scope: Scope::Customer,
         base: Matter::Basic,
+        page_rows: WHOLE,
         columns: &[],
     },
     View {
@@ -110,6 +120,7 @@ pub const VIEWS: &[View] = &[
         en: "Customer archive",
         scope: Scope::Customer,
         base: Matter::Basic,
+        page_rows: WHOLE,
         columns: &[],
     },
     View {
@@ -119,6 +130,7 @@ pub const VIEWS: &[View] = &[
         en: "Customer statistics",
         scope: Scope::Company,
         base: Matter::List,
+        page_rows: WHOLE,
         columns: columns! {
             "product" "产品名称" "Product", "region" "地址" "Region", "customer_count" "客户数" "Customers", "sales" "销售额" "Sales",
             "average_per_customer" "平均每家年销售额" "Average per customer", "top3" "前三名客户" "Top three",
@@ -131,6 +143,7 @@ pub const VIEWS: &[View] = &[
         en: "Grades in force",
         scope: Scope::Customers,
         base: Matter::Credit,
+        page_rows: PAGE_ROWS,
         columns: columns! {
             "customer_id" "客户编号" "Customer", "customer" "客户" "Name", "credit_grade" "信用等级" "Credit grade", "since" "生效" "Since",
             "source_event" "来源事件" "Entry",
@@ -143,6 +156,7 @@ pub const VIEWS: &[View] = &[
         en: "Credit-grade trace",
         scope: Scope::Customers,
         base: Matter::Credit,
+        page_rows: PAGE_ROWS,
         columns: columns! {
             "at" "时间" "At", "proposal" "评定编号" "Proposal", "customer" "客户" "Customer", "step" "步骤" "Step", "actor" "操作人" "Actor",
             "actor_role" "角色" "Role", "from" "现等级" "From", "to" "拟/新等级" "To", "reason" "理由/意见" "Reason",
@@ -157,6 +171,7 @@ pub const VIEWS: &[View] = &[
         en: "Readings",
         scope: Scope::Person,
         base: Matter::AccessLog,
+        page_rows: PAGE_ROWS,
         columns: columns! {
             "at" "时间" "At", "reader" "读者" "Reader", "reader_role" "角色" "Role", "view" "视图/资料" "View", "targets" "对象" "Targets",
             "classes" "密级" "Classes", "masked" "遮蔽字段" "Masked", "mode" "方式" "Mode", "authority" "依据" "Authority",
@@ -171,6 +186,7 @@ pub const VIEWS: &[View] = &[
         en: "Separation of duties",
         scope: Scope::Company,
         base: Matter::AccessLog,
+        page_rows: PAGE_ROWS,
         columns: columns! {
             "process" "流程" "Process", "proposer" "提出人" "Proposer", "reviewers" "审核人" "Reviewers", "approver" "批准人" "Approver",
             "substitution" "替代" "Substitution", "repeated" "重复" "Repeated",
@@ -183,6 +199,7 @@ pub const VIEWS: &[View] = &[
         en: "Timeline",
         scope: Scope::Stream,
         base: Matter::Basic,
+        page_rows: PAGE_ROWS,
         columns: columns! {
             "index" "账本序号" "Index", "at" "时间" "At", "type" "类型" "Type", "actor" "操作人" "Actor", "payload" "内容" "Payload",
             "hash" "哈希" "Hash",
@@ -195,6 +212,7 @@ pub const VIEWS: &[View] = &[
         en: "Policy in force and history",
         scope: Scope::Company,
         base: Matter::List,
+        page_rows: WHOLE,
         columns: columns! {
             "version" "版本" "Version", "unit" "部门" "Unit", "presets" "预设" "Presets", "parameters" "参数" "Parameters",
             "effective_at" "生效" "Effective", "drafted_by" "起草" "Drafted by", "approved_by" "批准" "Approved by",
@@ -208,6 +226,7 @@ pub const VIEWS: &[View] = &[
         en: "Promises",
         scope: Scope::Customer,
         base: Matter::ContactLog,
+        page_rows: WHOLE,
         columns: columns! {
             "promise" "承诺" "Promise", "text" "内容" "Text", "due" "期限" "Due", "responsible" "责任人" "Responsible", "outcome" "结果" "Outcome",
         },
@@ -219,6 +238,7 @@ pub const VIEWS: &[View] = &[
         en: "Key-person data",
         scope: Scope::Customer,
         base: Matter::PersonIdentity,
+        page_rows: WHOLE,
         columns: columns! {
             "person_id" "人员编号" "Person", "name" "姓名" "Name", "position" "职务" "Position", "department" "部门" "Department",
             "function" "身份" "Function", "status" "状态" "Status", "office_phone" "办公室电话" "Office telephone", "mobile" "手机" "Mobile",
@@ -236,6 +256,7 @@ pub const VIEWS: &[View] = &[
         en: "Relationship map",
         scope: Scope::Customer,
         base: Matter::Strategy,
+        page_rows: WHOLE,
         columns: columns! {
             "person_id" "人员编号" "Person", "key_person" "关键人物" "Key person", "our_person" "我方对应人" "Our person",
             "our_title" "我方职务" "Our title", "decision_role" "角色作用" "Part in decisions", "attitude" "关系状况" "Attitude",
@@ -249,6 +270,7 @@ pub const VIEWS: &[View] = &[
         en: "Decision roles",
         scope: Scope::Customer,
         base: Matter::Strategy,
+        page_rows: WHOLE,
         columns: columns! {
             "project" "项目" "Project", "person_id" "人员编号" "Person", "key_person" "关键人物" "Key person",
             "decision_role" "角色" "Part in decisions", "influence" "作用(%)" "Influence (%)", "concerns" "关心的要点" "Concerns",
@@ -262,6 +284,7 @@ pub const VIEWS: &[View] = &[
         en: "Staff, roles and units",
         scope: Scope::Company,
         base: Matter::Staff,
+        page_rows: PAGE_ROWS,
         columns: columns! {
             "employee_id" "工号" "Employee", "name" "姓名" "Name", "unit" "部门" "Unit", "roles" "角色" "Roles", "status" "状态" "Status",
         },
@@ -273,6 +296,7 @@ pub const VIEWS: &[View] = &[
         en: "Ledger entry",
         scope: Scope::Entry,
         base: Matter::Proofs,
+        page_rows: WHOLE,
         columns: &[],
     },
     View {
@@ -282,6 +306,8 @@ pub const VIEWS: &[View] = &[
         en: "Evidence bundle",
         scope: Scope::Stream,
         base: Matter::Proofs,
+        // What is taken out is taken out whole, unless it is too much at once.
+        page_rows: 10_000,
         columns: &[],
     },
     View {
@@ -291,6 +317,7 @@ pub const VIEWS: &[View] = &[
         en: "Entry bundle",
         scope: Scope::Tile,
         base: Matter::Proofs,
+        page_rows: WHOLE,
         columns: &[],
     },
 ];

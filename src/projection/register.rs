@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::clock::Timestamp;
+use crate::domain::class::Class;
 use crate::domain::{Event, customer, employee, grade, sale};
 use crate::ids::{CustomerId, EmployeeId};
-use crate::projection::{Read, SealedAt, sale::Sales};
+use crate::projection::{Cell, Node, Read, SealedAt, sale::Sales};
 
 /// A fold over the whole ledger, as large as the live subjects in it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -45,6 +47,14 @@ pub struct Listed {
     pub grades: Vec<(Timestamp, String, u64)>,
     /// The main archive, if this is a second one.
     pub duplicate_of: Option<String>,
+}
+
+impl Listed {
+    /// The name, which is personal where it is sealed.
+    pub fn named(&self) -> Node {
+        let class = if self.sealed.is_some() { Class::C4 } else { Class::C0 };
+        Node::Cell(Cell { value: json!(self.name), matter: class.matter(), class, sealed: self.sealed.clone() })
+    }
 }
 
 impl Register {

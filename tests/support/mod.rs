@@ -11,7 +11,7 @@ use dossier::access::principal::{Principal, Purpose};
 use dossier::clock::{Clock, ManualClock, Timestamp};
 use dossier::domain::Code;
 use dossier::ids::{SeededSource, Source};
-use dossier::ledger::{Answered, Asked, Home, Ledger, Options, Proposal, Receipt, SubmitError, ViewError};
+use dossier::ledger::{Answered, AsOf, Asked, Home, Ledger, Options, Proposal, Receipt, SubmitError, ViewError};
 use dossier::projection;
 use serde_json::{Value, json};
 
@@ -115,10 +115,18 @@ impl TestLedger {
 
     /// Reads a view as an employee.
     pub(crate) fn view(&self, who: &str, key: &str, subject: Option<&str>) -> Result<Answered, ViewError> {
-        let mut asked = Asked::new(projection::view(key).unwrap());
-        asked.subject = subject.map(str::to_owned);
-        asked.purpose = Some(Purpose::parse("management").unwrap());
-        self.ask(who, &asked)
+        self.ask(who, &asked(key, subject))
+    }
+
+    /// Reads a view as an employee, as it was at a moment.
+    pub(crate) fn view_as_of(
+        &self,
+        who: &str,
+        key: &str,
+        subject: Option<&str>,
+        as_of: AsOf,
+    ) -> Result<Answered, ViewError> {
+        self.ask(who, &Asked { as_of, ..asked(key, subject) })
     }
 
     /// Asks a question as an employee.
@@ -174,6 +182,14 @@ pub(crate) fn open(home: &Home, clock: &ManualClock, seed: &str) -> Ledger {
     let source: Arc<dyn Source> = Arc::new(SeededSource::new(seed));
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     Ledger::open(home, Options::new(clock, source)).unwrap()
+}
+
+fn asked(key: &str, subject: Option<&str>) -> Asked {
+    Asked {
+        subject: subject.map(str::to_owned),
+        purpose: Some(Purpose::parse("management").unwrap()),
+        ..Asked::new(projection::view(key).unwrap())
+    }
 }
 
 pub(crate) fn principal(who: &str) -> Principal {

@@ -35,7 +35,7 @@ pub(crate) async fn propose(
         expect(&mut proposals, batch, version)?;
     }
     // In a place of its own, so that the layers around this handler do not move it about.
-    let submitted = Box::pin(door.ledger.submit(&asker.principal, proposals)).await;
+    let submitted = Box::pin(door.submit(&asker.principal, proposals)).await;
     let entries = submitted.map_err(|error| Problem::Submit { error, batch })?;
     let mut response = api::json(&Entered { entries: &entries });
     *response.status_mut() = StatusCode::CREATED;

@@ -278,8 +278,10 @@ mod tests {
     }
 
     #[test]
-    fn a_page_has_at_most_two_hundred_rows() {
+    fn a_page_has_as_many_rows_as_its_view_says_or_at_most_two_hundred() {
         assert_eq!(narrowed("list", &[("limit", "200")]).unwrap().0.limit, 200);
+        assert_eq!(narrowed("list", &[]).unwrap().0.limit, 50);
+        assert_eq!(narrowed("evidence", &[]).unwrap().0.limit, 10_000, "which is no page of a screen");
         for wrong in ["0", "201", "-1", "many"] {
             assert_eq!(narrowed("list", &[("limit", wrong)]).unwrap_err(), "/limit");
         }

@@ -51,7 +51,7 @@ pub(crate) async fn propose(
 async fn entered(door: &Door, visitor: &Visitor, id: &str, fields: &Fields) -> Result<(), Problem> {
     visitor.check_sent(fields)?;
     let proposal = proposal(id, fields).ok_or_else(|| Problem::value("/action", "is unknown", "无此操作"))?;
-    let submitted = door.ledger.submit(&visitor.asker.principal, vec![proposal]).await;
+    let submitted = door.submit(&visitor.asker.principal, vec![proposal]).await;
     submitted.map(drop).map_err(|error| Problem::Submit { error, batch: false })
 }
 

@@ -1,0 +1,226 @@
+//! Folds of the entries that are kept from one reading to the next, and only brought up to date.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::domain::Event;
+use crate::entry::Entry;
+use crate::ids::CustomerId;
+use crate::ledger::reading::ViewError;
+use crate::ledger::rebuild::{self, Stored};
+use crate::ledger::state::State;
+use crate::ledger::tail::stream_term;
+use crate::ledger::{Ledger, Shared};
+use crate::projection::Read;
+use crate::projection::customer::Archive;
+use crate::projection::register::Register;
+use crate::store::Direction;
+
+/// What concerns all customers, and the archives read last.
+#[derive(Default)]
+pub(in crate::ledger) struct Folds {
+    register: Mutex<Register>,
+    archives: Mutex<Archives>,
+}
+
+/// The archives read last, bounded in number.
+#[derive(Default)]
+struct Archives {
+    kept: BTreeMap<CustomerId, (u64, Arc<Archive>)>,
+    turn: u64,
+}
+
+impl Ledger {
+    /// Drops every stored view and folds all of them again from the entries; returns how many entries that were.
+    ///
+    /// # Errors
+    /// Store or entries cannot be read or written.
+    pub fn rebuild_views(&self, mut progress: impl FnMut(u64)) -> Result<u64, ViewError> {
+        let shared = &self.shared;
+        shared.shelf.store().drop_documents().map_err(|_| ViewError::Store)?;
+        let size = shared.state().size;
+        let stored = shared.shelf.store().len().min(size);
+        let mut views = rebuild::fold_all(shared.shelf.store(), stored, &mut progress)?;
+        for index in stored..size {
+            shared.read_at(index, &mut |read| views.fold(read))?;
+        }
+        let Stored { mut register, archives } = views;
+        register.size = size;
+        for (id, archive) in &archives {
+            shared.keep_document(&format!("archive/{id}"), archive.version, archive);
+        }
+        *shared.folds.register.lock().unwrap_or_else(PoisonError::into_inner) = register;
+        shared.folds.archives.lock().unwrap_or_else(PoisonError::into_inner).kept.clear();
+        shared.save_register(size);
+        shared.shelf.store().flush().map_err(|_| ViewError::Store)?;
+        Ok(size)
+    }
+}
+
+impl Shared {
+    /// Reads a customer's archive as of an end; the latest one is kept and only what is new is folded.
+    pub(super) fn archive(&self, state: &State, id: &CustomerId, end: u64) -> Result<Arc<Archive>, ViewError> {
+        let latest = end == state.size;
+        let head = state.heads.get(&id.stream()).copied();
+        if latest
+            && let Some(kept) = self.kept_archive(id)
+            && head.is_some_and(|head| head.version == kept.version)
+        {
+            return Ok(kept);
+        }
+        let mut archive = Archive::default();
+        let mut from = 0;
+        if latest {
+            if let Some(kept) = self.kept_archive(id) {
+                archive = Archive::clone(&kept);
+            } else if let Some((_, bytes)) = self.shelf.store().document(&format!("archive/{id}"))?
+                && let Ok(stored) = postcard::from_bytes::<Archive>(&bytes)
+            {
+                archive = stored;
+            }
+            if head.is_none_or(|head| archive.version > head.version) {
+                archive = Archive::default();
+            }
+        }
+        // The version says how many entries of the stream are folded; the others follow in order.
+        let skip = archive.version;
+        let stream = id.stream();
+        let term = stream_term(stream.as_str());
+        let mut passed = 0;
+        loop {
+            let found = self.shelf.postings(term, from, end, Direction::Ascending, 512)?;
+            let Some(last) = found.last().copied() else { break };
+            for index in found {
+                if passed < skip {
+                    // Already folded: only entries of the stream itself were counted.
+                    passed += 1;
+                    continue;
+                }
+                self.read_at(index, &mut |read| {
+                    if read.entry.link(stream.as_str()).is_some() {
+                        archive.fold(read);
+                    }
+                })?;
+            }
+            from = last + 1;
+        }
+        let archive = Arc::new(archive);
+        if latest {
+            self.keep_archive(id, &archive);
+        }
+        Ok(archive)
+    }
+
+    fn kept_archive(&self, id: &CustomerId) -> Option<Arc<Archive>> {
+        let mut archives = self.folds.archives.lock().unwrap_or_else(PoisonError::into_inner);
+        archives.turn += 1;
+        let turn = archives.turn;
+        let (used, archive) = archives.kept.get_mut(id)?;
+        *used = turn;
+        Some(archive.clone())
+    }
+
+    fn keep_archive(&self, id: &CustomerId, archive: &Arc<Archive>) {
+        let evicted = {
+            let mut archives = self.folds.archives.lock().unwrap_or_else(PoisonError::into_inner);
+            let turn = archives.turn;
+            archives.kept.insert(id.clone(), (turn, archive.clone()));
+            if archives.kept.len() > ARCHIVES_KEPT {
+                let oldest = archives.kept.iter().min_by_key(|(_, (used, _))| *used).map(|(id, _)| id.clone());
+                oldest.and_then(|oldest| archives.kept.remove(&oldest).map(|(_, archive)| (oldest, archive)))
+            } else {
+                None
+            }
+        };
+        if let Some((id, archive)) = evicted {
+            self.keep_document(&format!("archive/{id}"), archive.version, archive.as_ref());
+        }
+    }
+
+    /// Brings the register up to date and lends it.
+    pub(super) fn with_register<T>(
+        &self,
+        end: u64,
+        latest: bool,
+        with: impl FnOnce(&Register) -> T,
+    ) -> Result<T, ViewError> {
+        if !latest {
+            let mut register = Register::default();
+            self.fold_register(&mut register, end)?;
+            return Ok(with(&register));
+        }
+        let mut register = self.folds.register.lock().unwrap_or_else(PoisonError::into_inner);
+        self.fold_register(&mut register, end)?;
+        Ok(with(&register))
+    }
+
+    /// Brings a register up to the first `end` entries. Most entries are readings and contacts, which it does not mind.
+    fn fold_register(&self, register: &mut Register, end: u64) -> Result<(), ViewError> {
+        let from = register.size;
+        let mut take = |index, bytes: &[u8]| match Entry::kind_of(bytes) {
+            Some(kind) if !Register::minds(kind) => Ok(()),
+            _ => fold(index, bytes, &mut |read| register.fold(read)),
+        };
+        let stored = self.shelf.store().len().min(end);
+        for item in self.shelf.store().scan(from..stored) {
+            let (index, bytes) = item?;
+            take(index, &bytes)?;
+        }
+        for index in stored.max(from)..end {
+            take(index, &self.shelf.entry(index)?.ok_or(ViewError::Store)?)?;
+        }
+        register.size = from.max(end);
+        Ok(())
+    }
+
+    /// Takes up the stored register, if it is not ahead of the ledger.
+    pub(in crate::ledger) fn load_register(&self) {
+        let stored = self.shelf.store().document(REGISTER).ok().flatten();
+        let register = stored.and_then(|(_, bytes)| postcard::from_bytes::<Register>(&bytes).ok());
+        if let Some(register) = register.filter(|register| register.size <= self.shelf.store().len()) {
+            *self.folds.register.lock().unwrap_or_else(PoisonError::into_inner) = register;
+        }
+    }
+
+    /// Stores the register as of now, so that a start need not fold the ledger again.
+    pub(in crate::ledger) fn save_register(&self, size: u64) {
+        if self.with_register(size, true, |_| ()).is_ok() {
+            let register = self.folds.register.lock().unwrap_or_else(PoisonError::into_inner);
+            self.keep_document(REGISTER, register.size, &*register);
+        }
+    }
+
+    /// Stores a view document; one that cannot be stored is folded again when it is asked for.
+    fn keep_document<T: serde::Serialize>(&self, key: &str, index: u64, document: &T) {
+        let stored = postcard::to_stdvec(document)
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| self.shelf.store().put_document(key, index, &bytes).map_err(|error| error.to_string()));
+        if let Err(error) = stored {
+            tracing::warn!(error, key, "a view document was not stored");
+        }
+    }
+
+    /// Reads an entry and lends it.
+    pub(super) fn read_at(&self, index: u64, take: &mut dyn FnMut(&Read<'_>)) -> Result<(), ViewError> {
+        let bytes = self.shelf.entry(index)?.ok_or(ViewError::Store)?;
+        fold(index, &bytes, take)
+    }
+}
+
+/// Decodes an entry and lends it.
+pub(in crate::ledger) fn fold(index: u64, bytes: &[u8], take: &mut dyn FnMut(&Read<'_>)) -> Result<(), ViewError> {
+    let entry = Entry::decode(bytes).map_err(|_| ViewError::Store)?;
+    let event = decode(&entry).ok_or(ViewError::Store)?;
+    take(&Read { index, entry: &entry, bytes, event: &event });
+    Ok(())
+}
+
+/// Decodes the event of an entry.
+pub(super) fn decode(entry: &Entry) -> Option<Event> {
+    Event::decode(&entry.kind, &entry.data)?.ok()
+}
+
+/// Archives kept in memory: some 10 KB each at most.
+const ARCHIVES_KEPT: usize = 4096;
+
+const REGISTER: &str = "register";

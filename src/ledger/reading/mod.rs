@@ -1,0 +1,353 @@
+//! The one read path: authorize, fold, redact, enter that it was read, and only then answer.
+//!
+//! **Invariant:** no byte of an answer leaves before the entry that records the reading is durable.
+//!
+//! **Invariant:** who may read is decided on the state of now; what is shown is as of the moment asked for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::access::decide::{Action, Resource};
+use crate::access::facts::Facts;
+use crate::access::principal::{Principal, Purpose};
+use crate::access::redactor::{Reader, Sight};
+use crate::access::relation;
+use crate::clock::Timestamp;
+use crate::domain::audit::Mode;
+use crate::domain::class::Class;
+use crate::domain::employee::{Held, Member};
+use crate::domain::role::Role;
+use crate::domain::{Actor, Refusal, World};
+use crate::ledger::door::Basis;
+use crate::ledger::proof::ProofError;
+use crate::ledger::reading::record::Recorded;
+use crate::ledger::reading::shown::{Rendered, Sameness};
+use crate::ledger::reading::subject::Subject;
+use crate::ledger::reading::views::Built;
+use crate::ledger::state::State;
+use crate::ledger::writer::{Access, Answer, Job, Reading};
+use crate::ledger::{ATTEMPTS, Ledger, Shared, SubmitError};
+use crate::projection::{self, Node, Scope, View};
+use crate::store::ReadError;
+
+mod folds;
+mod moment;
+mod record;
+mod shown;
+mod subject;
+mod views;
+
+pub(super) use self::folds::{Folds, fold};
+pub use self::moment::AsOf;
+pub(super) use self::shown::Shown;
+
+/// What somebody asks to read.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The view.
+    pub view: &'static View,
+    /// What it is about, where it is about one thing.
+    pub subject: Option<String>,
+    /// What narrows a list.
+    pub filters: BTreeMap<String, String>,
+    /// As of when.
+    pub as_of: AsOf,
+    /// Why.
+    pub purpose: Option<Purpose>,
+    /// How: on screen, printed or taken out.
+    pub mode: Mode,
+    /// Whether personal values are to be opened.
+    pub reveal: bool,
+    /// Where the last page ended.
+    pub after: Option<String>,
+    /// How many rows a page has at most.
+    pub limit: usize,
+}
+
+impl Asked {
+    /// Asks for the latest state on screen, without a purpose, in pages as long as the view has them.
+    pub fn new(view: &'static View) -> Self {
+        Self {
+            view,
+            subject: None,
+            filters: BTreeMap::new(),
+            as_of: AsOf::Latest,
+            purpose: None,
+            mode: Mode::View,
+            reveal: false,
+            after: None,
+            limit: view.page_rows,
+        }
+    }
+}
+
+/// What a reader gets; its reading is durable.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// What is shown.
+    pub body: Arc<Value>,
+    /// The same as canonical JSON.
+    pub text: Arc<str>,
+    /// The last index it reflects.
+    pub position: u64,
+    /// Where the next page begins.
+    pub next: Option<String>,
+    /// The role it was read under.
+    pub role: Role,
+    /// The fields masked.
+    pub masked: Vec<String>,
+    /// The entries that record the reading.
+    pub recorded: Vec<u64>,
+}
+
+/// Why nothing is shown.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewError {
+    /// There is no such thing, or the asker may not know of it.
+    #[error("no such thing")]
+    NotFound,
+    /// The asker may not read it; the denial is entered.
+    #[error("not permitted: {}", .0.words().0)]
+    Denied(Refusal),
+    /// The question is wrong.
+    #[error("refused: {}", .0.words().0)]
+    Refused(Refusal),
+    /// Readings cannot be entered, so nobody reads.
+    #[error("the ledger cannot be written")]
+    Unwritable,
+    /// The ledger is damaged.
+    #[error("the ledger is damaged")]
+    Integrity,
+    /// Store or journal cannot be read.
+    #[error("the store cannot be read")]
+    Store,
+    /// Others moved what was decided on, too often in a row.
+    #[error("too busy; try again")]
+    Busy,
+}
+
+impl From<ReadError> for ViewError {
+    fn from(error: ReadError) -> Self {
+        tracing::error!(%error, "a reading failed");
+        Self::Store
+    }
+}
+
+impl From<SubmitError> for ViewError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Integrity => Self::Integrity,
+            SubmitError::Unwritable => Self::Unwritable,
+            SubmitError::Busy => Self::Busy,
+            SubmitError::NotFound => Self::NotFound,
+            SubmitError::Store | SubmitError::BatchSize => Self::Store,
+            SubmitError::Refused { refusal, .. } => Self::Refused(refusal),
+        }
+    }
+}
+
+impl From<ProofError> for ViewError {
+    fn from(error: ProofError) -> Self {
+        match error {
+            ProofError::NotFound => Self::NotFound,
+            ProofError::NotCovered => Self::Busy,
+            ProofError::Unreadable => Self::Store,
+        }
+    }
+}
+
+/// An answer with what must be durable before it leaves, if anything must.
+struct Composed {
+    answered: Answered,
+    recording: Option<(Vec<Access>, Basis, crate::clock::Date)>,
+}
+
+impl Ledger {
+    /// Answers a question, if the asker may read it; the reading is durable before this returns.
+    ///
+    /// # Errors
+    /// See [`ViewError`]; a denial is durable when it is told.
+    pub async fn view(&self, principal: &Principal, asked: &Asked) -> Result<Answered, ViewError> {
+        for _ in 0..ATTEMPTS {
+            self.shared.check_writable()?;
+            let state = self.shared.state();
+            let member = state.world.employee.members.get(&principal.employee).filter(|member| member.works());
+            let Some(member) = member else { return Err(ViewError::NotFound) };
+            let subject = self.shared.subject(&state, asked)?;
+            let held = match self.shared.first_permitted(principal, &state.world, member, asked, &subject) {
+                Ok(held) => held,
+                Err(rule) => return self.deny(principal, &state.world, member, asked, &subject, &rule).await,
+            };
+            match self.attempt(principal, &state, member, held, asked, &subject).await {
+                Ok(Some(answered)) => return Ok(answered),
+                Ok(None) => {}
+                Err(ViewError::Denied(refusal)) => {
+                    let (_, rule) = refusal.grounds();
+                    return self.deny(principal, &state.world, member, asked, &subject, rule).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(ViewError::Busy)
+    }
+
+    async fn attempt(
+        &self,
+        principal: &Principal,
+        state: &State,
+        member: &Member,
+        held: &Held,
+        asked: &Asked,
+        subject: &Subject,
+    ) -> Result<Option<Answered>, ViewError> {
+        let mut composed = self.compose(principal, state, member, held, asked, subject)?;
+        let Some((accesses, basis, day)) = composed.recording.take() else { return Ok(Some(composed.answered)) };
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Read(Box::new(Reading { accesses, basis, day, reply })))?;
+        match answer.await.map_err(|_| ViewError::Unwritable)? {
+            Answer::Entered(receipts) => {
+                composed.answered.recorded = receipts.into_iter().map(|receipt| receipt.index).collect();
+                Ok(Some(composed.answered))
+            }
+            Answer::Refused(_, refusal) => Err(ViewError::Refused(refusal)),
+            Answer::Moved => Ok(None),
+            Answer::Unwritable => Err(ViewError::Unwritable),
+        }
+    }
+
+    /// Folds and redacts; what comes of it leaves only when its recording is durable.
+    fn compose(
+        &self,
+        principal: &Principal,
+        state: &State,
+        member: &Member,
+        held: &Held,
+        asked: &Asked,
+        subject: &Subject,
+    ) -> Result<Composed, ViewError> {
+        let shared = &self.shared;
+        let end = shared.end_of(state, asked.as_of)?;
+        let now = shared.clock.now();
+        let reader = Reader {
+            policies: &shared.policies,
+            world: &state.world,
+            principal,
+            member,
+            held,
+            action: action(asked.mode),
+            extra: request_facts(asked),
+        };
+        let same = Sameness::of(state, &reader, asked, subject, now);
+        let kept = same.as_ref().and_then(|same| shared.shown.get(same));
+        let rendered = match kept {
+            Some(kept) => kept,
+            None => {
+                let rendered = Arc::new(self.render(&reader, state, end, now, asked, subject)?);
+                if let Some(same) = same {
+                    shared.shown.keep(same, &rendered);
+                }
+                rendered
+            }
+        };
+        let Rendered { body, text, seen, next, targets } = rendered.as_ref();
+        let position = end.saturating_sub(1);
+        // A reading of the list alone, and of proofs, leaves no entry.
+        let quiet =
+            seen.classes.iter().all(|class| *class == Class::C0) && seen.opened.is_empty() && asked.mode == Mode::View;
+        let recording = (!quiet).then(|| {
+            let actor = Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() };
+            let read = Recorded { principal, actor: &actor, asked, subject, targets, seen, position, body, text };
+            let (accesses, customers) = shared.accesses(&read);
+            let basis = Basis::of(&state.world, Some(&principal.employee), &customers);
+            (accesses, basis, state.world.date(now))
+        });
+        let masked = seen.masked.iter().cloned().collect();
+        let answered = Answered {
+            body: body.clone(),
+            text: text.clone(),
+            position,
+            next: next.clone(),
+            role: held.role,
+            masked,
+            recorded: Vec::new(),
+        };
+        Ok(Composed { answered, recording })
+    }
+
+    /// Folds and redacts.
+    fn render(
+        &self,
+        reader: &Reader<'_>,
+        state: &State,
+        end: u64,
+        now: Timestamp,
+        asked: &Asked,
+        subject: &Subject,
+    ) -> Result<Rendered, ViewError> {
+        let shared = &self.shared;
+        let open = |seal: &str, at: &projection::SealedAt| shared.open_seal(seal, &at.id, &at.kind, &at.pointer);
+        let mut sight = Sight::new(reader, &open, asked.reveal);
+        sight.turn_to(subject.customer.as_ref());
+        let Built { node, next, targets } = self.build(state, end, now, asked, subject, &mut sight)?;
+        let node = match &subject.customer {
+            Some(customer) => Node::About(customer.clone(), Box::new(node)),
+            None => node,
+        };
+        let mut body = sight.show(&node);
+        // What is hashed is canonical, and so is what is sent.
+        body.sort_all_objects();
+        let text = body.to_string().into();
+        Ok(Rendered { body: Arc::new(body), text, seen: std::mem::take(&mut sight.seen), next, targets })
+    }
+}
+
+impl Shared {
+    /// Finds the first role under which the question may be asked, or the rule that denies.
+    fn first_permitted<'a>(
+        &self,
+        principal: &'a Principal,
+        world: &World,
+        member: &'a Member,
+        asked: &Asked,
+        subject: &Subject,
+    ) -> Result<&'a Held, String> {
+        let base = match asked.view.key {
+            // Whose entry, stream or evidence it is decides, not the proofs around it.
+            "timeline" => subject.matter.unwrap_or(asked.view.base),
+            _ => asked.view.base,
+        };
+        let mut denied = "R-050".to_owned();
+        for held in relation::roles(principal, member, world.date(self.clock.now())) {
+            let mut facts =
+                relation::facts(world, principal, member, held, subject.customer.as_ref()).with(request_facts(asked));
+            if let Some(staff) = &subject.staff {
+                facts = facts.with(relation::facts_of_staff(world, principal, held, staff));
+            }
+            let decision = self.policies.decide(held.role, action(asked.mode), Resource::Matter(base), facts);
+            if decision.allowed {
+                return Ok(held);
+            }
+            if let Some(rule) = decision.rule {
+                denied = rule.to_string();
+            }
+        }
+        Err(denied)
+    }
+}
+
+fn action(mode: Mode) -> Action {
+    match mode {
+        Mode::View | Mode::Search => Action::Read,
+        Mode::Print => Action::Print,
+        Mode::Export => Action::Export,
+    }
+}
+
+fn request_facts(asked: &Asked) -> Facts {
+    let bulk =
+        matches!(asked.view.scope, Scope::Company) || (asked.view.scope == Scope::Customers && asked.subject.is_none());
+    Facts::NONE.with_if(asked.purpose.is_some(), Facts::PURPOSE).with_if(bulk, Facts::BULK)
+}

@@ -1,0 +1,97 @@
+//! Answers kept for whoever asks the same again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use crate::access::facts::Facts;
+use crate::access::redactor::{Reader, Seen};
+use crate::access::relation;
+use crate::clock::{Date, Timestamp};
+use crate::domain::audit::Mode;
+use crate::domain::grade;
+use crate::domain::role::Role;
+use crate::ids::CustomerId;
+use crate::ledger::reading::subject::Subject;
+use crate::ledger::reading::{AsOf, Asked};
+use crate::ledger::state::State;
+
+/// The answers given last, bounded in number.
+#[derive(Default)]
+pub(in crate::ledger) struct Shown {
+    kept: Mutex<HashMap<Sameness, Arc<Rendered>>>,
+}
+
+/// All that what is shown of one customer's latest archive depends on, besides the policies this process runs with.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Sameness {
+    view: &'static str,
+    customer: CustomerId,
+    version: u64,
+    role: Role,
+    facts: Facts,
+    day: Date,
+    /// The policy versions in force: one adopted earlier may have begun since.
+    policies: usize,
+    /// From when the grade in force is: one approved earlier may have begun since.
+    graded: Option<Timestamp>,
+}
+
+/// What is shown, ready to leave, with what the redactor found out on the way.
+pub(super) struct Rendered {
+    pub(super) body: Arc<Value>,
+    pub(super) text: Arc<str>,
+    pub(super) seen: Seen,
+    pub(super) next: Option<String>,
+    pub(super) targets: Vec<String>,
+}
+
+impl Shown {
+    pub(super) fn get(&self, same: &Sameness) -> Option<Arc<Rendered>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(same).cloned()
+    }
+
+    pub(super) fn keep(&self, same: Sameness, rendered: &Arc<Rendered>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        // Starting over when full costs each answer one more rendering and needs no bookkeeping on the way.
+        if kept.len() >= SHOWN_KEPT {
+            kept.clear();
+        }
+        kept.insert(same, rendered.clone());
+    }
+}
+
+impl Sameness {
+    /// What an answer depends on, where it is one that may be kept: a customer's latest card or archive, masked.
+    pub(super) fn of(
+        state: &State,
+        reader: &Reader<'_>,
+        asked: &Asked,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let customer = subject.customer.as_ref()?;
+        if !matches!(asked.view.key, "archive" | "card")
+            || asked.reveal
+            || asked.as_of != AsOf::Latest
+            || asked.mode != Mode::View
+        {
+            return None;
+        }
+        let facts = relation::facts(reader.world, reader.principal, reader.member, reader.held, Some(customer));
+        Some(Self {
+            view: asked.view.key,
+            customer: customer.clone(),
+            version: state.heads.get(&customer.stream())?.version,
+            role: reader.held.role,
+            facts: facts.with(reader.extra),
+            day: state.world.date(now),
+            policies: state.world.policy.adopted.iter().filter(|version| version.effective_at <= now).count(),
+            graded: grade::current(&state.world, customer, now).map(|graded| graded.since),
+        })
+    }
+}
+
+/// Redacted answers kept in memory; they are as large as archives.
+const SHOWN_KEPT: usize = 2048;

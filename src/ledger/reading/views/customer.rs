@@ -1,0 +1,118 @@
+//! What is shown of customers: one's card, archive and promises, and the list of all.
+
+use serde_json::json;
+
+use crate::access::redactor::Sight;
+use crate::clock::Timestamp;
+use crate::domain::class::Class;
+use crate::domain::customer;
+use crate::ids::CustomerId;
+use crate::ledger::Shared;
+use crate::ledger::reading::subject::Subject;
+use crate::ledger::reading::views::Built;
+use crate::ledger::reading::{AsOf, Asked, ViewError};
+use crate::ledger::state::State;
+use crate::projection::Node;
+
+impl Shared {
+    /// A customer's card.
+    pub(super) fn card(&self, state: &State, end: u64, id: &CustomerId, subject: &Subject) -> Result<Built, ViewError> {
+        Ok(of_one(self.archive(state, id, end)?.card(id), subject))
+    }
+
+    /// A customer's whole archive.
+    pub(super) fn whole_archive(
+        &self,
+        state: &State,
+        end: u64,
+        at: Timestamp,
+        id: &CustomerId,
+        subject: &Subject,
+    ) -> Result<Built, ViewError> {
+        let then = self.state_at(state, end)?;
+        let status = customer::status(&then.world, id, then.world.date(at), at);
+        Ok(of_one(self.archive(state, id, end)?.archive(id, status, at), subject))
+    }
+
+    /// What was promised to a customer, and what became of it.
+    pub(super) fn promises(
+        &self,
+        state: &State,
+        end: u64,
+        id: &CustomerId,
+        subject: &Subject,
+    ) -> Result<Built, ViewError> {
+        let rows = self.archive(state, id, end)?.promises();
+        Ok(of_one(Node::Row(vec![("items", Node::List(rows))]), subject))
+    }
+
+    /// The customers as of then, as far as they match the filters.
+    pub(super) fn list(
+        &self,
+        state: &State,
+        end: u64,
+        at: Timestamp,
+        asked: &Asked,
+        sight: &mut Sight<'_>,
+    ) -> Result<Built, ViewError> {
+        let then = self.state_at(state, end)?;
+        let world = &then.world;
+        let filter = |name: &str| asked.filters.get(name).map(|text| text.to_lowercase());
+        let (owner, region, query, wanted) = (filter("owner"), filter("region"), filter("q"), filter("status"));
+        let narrowed = owner.is_some() || region.is_some() || wanted.is_some();
+        let latest = asked.as_of == AsOf::Latest;
+        let day = world.date(at);
+        let mut rows = Vec::new();
+        let mut next = None;
+        self.with_register(end, latest, |register| {
+            for (id, listed) in &register.customers {
+                if asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str())
+                    || listed.duplicate_of.is_some()
+                {
+                    continue;
+                }
+                let status = customer::status(world, id, day, at);
+                let matches = owner.as_ref().is_none_or(|owner| listed.owner.to_lowercase() == *owner)
+                    && region.as_ref().is_none_or(|region| listed.region.to_lowercase() == *region)
+                    && wanted.as_ref().is_none_or(|wanted| status.is_some_and(|status| status.as_str() == wanted))
+                    && query.as_ref().is_none_or(|query| {
+                        (listed.sealed.is_none() && listed.name.to_lowercase().contains(query.as_str()))
+                            || id.as_str().to_lowercase().contains(query.as_str())
+                    });
+                if !matches {
+                    continue;
+                }
+                // Whom a filter finds tells what it looked at: it may only look at what would be shown.
+                if narrowed {
+                    sight.turn_to(Some(id));
+                }
+                if narrowed && !sight.may(Class::C1.matter()).allowed {
+                    continue;
+                }
+                if rows.len() >= asked.limit {
+                    next = rows.last().map(|(id, _): &(CustomerId, Node)| id.to_string());
+                    break;
+                }
+                let row = Node::Row(vec![
+                    ("customer_id", Node::plain(id.as_str())),
+                    ("code", Node::plain(json!(listed.code))),
+                    ("name", listed.named()),
+                    ("industry", Node::plain(json!(listed.industry))),
+                    ("party", Node::of(Class::C1, listed.party.as_str())),
+                    ("phone", Node::of(Class::C1, json!(listed.phone))),
+                    ("region", Node::of(Class::C1, listed.region.as_str())),
+                    ("owner", Node::of(Class::C1, listed.owner.as_str())),
+                    ("status", Node::of(Class::C1, json!(status.map(customer::Status::as_str)))),
+                ]);
+                rows.push((id.clone(), row));
+            }
+        })?;
+        sight.turn_to(None);
+        let items = rows.into_iter().map(|(id, row)| Node::About(id, Box::new(row))).collect();
+        Ok(Built { node: Node::Row(vec![("items", Node::List(items))]), next, targets: Vec::new() })
+    }
+}
+
+fn of_one(node: Node, subject: &Subject) -> Built {
+    Built { node, next: None, targets: subject.targets.clone() }
+}

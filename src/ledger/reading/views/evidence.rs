@@ -1,0 +1,108 @@
+//! What an auditor takes away to verify: one entry, the entries of a tile, the evidence of a stream.
+
+use serde_json::{Value, json};
+
+use crate::access::matter::Matter;
+use crate::access::redactor::Sight;
+use crate::domain::class::Class;
+use crate::domain::{Refusal, common};
+use crate::entry::{Entry, Hash};
+use crate::ledger::reading::folds::decode;
+use crate::ledger::reading::subject::Subject;
+use crate::ledger::reading::views::{Built, index_after};
+use crate::ledger::reading::{AsOf, Asked, ViewError};
+use crate::ledger::{Ledger, Shared};
+use crate::projection::{self, Node, Read};
+use crate::proof::tile;
+
+impl Ledger {
+    /// The whole bytes of every entry with their proofs.
+    pub(super) fn evidence(&self, asked: &Asked, subject: &Subject, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
+        self.shared.check_raw(asked, sight)?;
+        let stream = asked.subject.as_deref().unwrap_or_default();
+        let (evidence, next) = self.bundle(stream, index_after(asked)?, asked.limit)?;
+        let body: Value = serde_json::from_str(&evidence.encode()).map_err(|_| ViewError::Store)?;
+        sight.seen.classes.insert(Class::C8);
+        Ok(Built { node: Node::plain(body), next: next.map(|next| next.to_string()), targets: subject.targets.clone() })
+    }
+
+    /// The whole bytes of the entries of one tile of the tree.
+    pub(super) fn entries(&self, asked: &Asked, subject: &Subject, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
+        self.shared.check_raw(asked, sight)?;
+        let named = format!("tile/entries/{}", asked.subject.as_deref().unwrap_or_default());
+        let (n, width) = tile::parse_entries_path(&named).ok_or(ViewError::NotFound)?;
+        let first = n.checked_mul(tile::FULL_WIDTH).ok_or(ViewError::NotFound)?;
+        let end = first.checked_add(width.map_or(tile::FULL_WIDTH, u64::from)).ok_or(ViewError::NotFound)?;
+        if end > self.shared.checkpoint().size {
+            return Err(ViewError::NotFound);
+        }
+        let mut entries = Vec::new();
+        for index in first..end {
+            let bytes = self.shared.shelf.entry(index)?.ok_or(ViewError::Store)?;
+            let entry = Entry::decode(&bytes).map_err(|_| ViewError::Store)?;
+            // Whose entries they are is known only now: each of them finds this reading among those of its archive.
+            if let Some(customer) = projection::customer_of(&entry).filter(|id| !sight.seen.customers.contains(id)) {
+                sight.seen.customers.push(customer);
+            }
+            entries.push(String::from_utf8(bytes.to_vec()).map_err(|_| ViewError::Store)?);
+        }
+        sight.seen.classes.insert(Class::C8);
+        let node = Node::Row(vec![("first", Node::plain(first)), ("entries", Node::plain(json!(entries)))]);
+        Ok(Built { node, next: None, targets: subject.targets.clone() })
+    }
+}
+
+impl Shared {
+    /// One entry: its very bytes for who may take proofs out, a rendering without salt for everybody else.
+    pub(super) fn one_entry(
+        &self,
+        asked: &Asked,
+        subject: &Subject,
+        sight: &mut Sight<'_>,
+    ) -> Result<Built, ViewError> {
+        let index: u64 = asked.subject.as_deref().unwrap_or_default().parse().map_err(|_| ViewError::NotFound)?;
+        let bytes = self.shelf.entry(index)?.ok_or(ViewError::NotFound)?;
+        let entry = Entry::decode(&bytes).map_err(|_| ViewError::Store)?;
+        let known = match (subject.matter, &subject.customer) {
+            (Some(matter), _) => sight.is(&entry.actor) || sight.may(matter).allowed,
+            (None, Some(_)) => sight.may(Matter::List).allowed,
+            (None, None) => true,
+        };
+        let node = if sight.may_take_proofs() {
+            sight.seen.classes.insert(Class::C8);
+            let whole: Value = serde_json::from_slice(&bytes).map_err(|_| ViewError::Store)?;
+            Node::Row(vec![
+                ("index", Node::plain(index)),
+                ("hash", Node::plain(json!(Hash::of(&bytes)))),
+                ("redacted", Node::plain(false)),
+                ("entry", Node::plain(whole)),
+            ])
+        } else if !known {
+            // That there is an entry is all one learns of what one may not know of (`design` §6).
+            let place = vec![("index", Node::plain(index)), ("hash", Node::plain(json!(Hash::of(&bytes))))];
+            Node::Row(vec![("redacted", Node::plain(true)), ("entry", Node::Row(place))])
+        } else {
+            let event = decode(&entry).ok_or(ViewError::Store)?;
+            let streams = entry.streams.iter().map(|link| format!("{}@{}", link.name, link.version));
+            Node::Row(vec![
+                ("redacted", Node::plain(true)),
+                ("streams", Node::plain(streams.collect::<Vec<_>>())),
+                ("entry", projection::audit::line(&Read { index, entry: &entry, bytes: &bytes, event: &event })),
+            ])
+        };
+        Ok(Built { node, next: None, targets: subject.targets.clone() })
+    }
+
+    /// Refuses bytes with proofs to whoever may not take them out, and as of another moment than the checkpoint's.
+    fn check_raw(&self, asked: &Asked, sight: &mut Sight<'_>) -> Result<(), ViewError> {
+        if !sight.may_take_proofs() {
+            return Err(ViewError::Denied(common::Refusal::Forbidden { rule: "R-063".into() }.into()));
+        }
+        if asked.as_of != AsOf::Latest {
+            let refusal =
+                Refusal::field("/as_of", "is not for what a checkpoint proves", "检查点所证明的内容不能指定时点");
+            return Err(ViewError::Refused(refusal));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! What is shown for each view, before it is redacted.
+
+use crate::access::redactor::Sight;
+use crate::clock::Timestamp;
+use crate::domain::Refusal;
+use crate::ledger::Ledger;
+use crate::ledger::reading::subject::Subject;
+use crate::ledger::reading::{AsOf, Asked, ViewError};
+use crate::ledger::state::State;
+use crate::projection::Node;
+use crate::projection::person::People;
+
+mod customer;
+mod evidence;
+mod grade;
+mod person;
+mod sale;
+mod staff;
+mod stream;
+
+/// A view before it is redacted.
+pub(super) struct Built {
+    pub(super) node: Node,
+    pub(super) next: Option<String>,
+    /// The streams in which the reading is found besides the reader's acts.
+    pub(super) targets: Vec<String>,
+}
+
+impl Ledger {
+    /// Builds what a view shows of the first `end` entries.
+    pub(super) fn build(
+        &self,
+        state: &State,
+        end: u64,
+        now: Timestamp,
+        asked: &Asked,
+        subject: &Subject,
+        sight: &mut Sight<'_>,
+    ) -> Result<Built, ViewError> {
+        let shared = &self.shared;
+        let at = if asked.as_of == AsOf::Latest { now } else { shared.time_at(end)?.unwrap_or(now) };
+        match (asked.view.key, &subject.customer) {
+            ("evidence", _) => self.evidence(asked, subject, sight),
+            ("entries", _) => self.entries(asked, subject, sight),
+            // What began later was, at the moment asked for, as unknown as what never was.
+            _ if subject.since.is_some_and(|since| since >= end) => Err(ViewError::NotFound),
+            ("card", Some(id)) => shared.card(state, end, id, subject),
+            ("archive", Some(id)) => shared.whole_archive(state, end, at, id, subject),
+            ("promises", Some(id)) => shared.promises(state, end, id, subject),
+            ("people", Some(id)) => shared.people(state, end, id, subject, People::rows),
+            ("relations", Some(id)) => shared.people(state, end, id, subject, People::relations),
+            ("decision_roles", Some(id)) => shared.people(state, end, id, subject, People::decision_roles),
+            ("list", _) => shared.list(state, end, at, asked, sight),
+            ("stats", _) => shared.statistics(state, end, asked, sight),
+            ("grades", _) => shared.grades(end, at, asked, subject),
+            ("grade_audit", _) => shared.trace(end, asked, subject),
+            ("sod", _) => shared.separation(end, asked),
+            ("access_log", _) => shared.access_log(end, asked, subject),
+            ("timeline", _) => shared.timeline(end, asked, subject),
+            ("policy", _) => shared.policy(end),
+            ("staff", _) => shared.staff(state, end, asked),
+            ("entry", _) => shared.one_entry(asked, subject, sight),
+            _ => Err(ViewError::NotFound),
+        }
+    }
+}
+
+/// A cursor that is an index.
+fn index_after(asked: &Asked) -> Result<Option<u64>, ViewError> {
+    let bad = || ViewError::Refused(Refusal::field("/after", "is no cursor of this view", "不是此视图的游标"));
+    asked.after.as_ref().map(|after| after.parse().map_err(|_| bad())).transpose()
+}

@@ -1,0 +1,26 @@
+//! What is shown of a customer's key persons: their data, how they stand to us, and what they decide.
+
+use crate::ids::CustomerId;
+use crate::ledger::Shared;
+use crate::ledger::reading::ViewError;
+use crate::ledger::reading::subject::Subject;
+use crate::ledger::reading::views::Built;
+use crate::ledger::state::State;
+use crate::projection::Node;
+use crate::projection::person::People;
+
+impl Shared {
+    /// What is known of a customer's people, as `rows` tells it.
+    pub(super) fn people(
+        &self,
+        state: &State,
+        end: u64,
+        id: &CustomerId,
+        subject: &Subject,
+        rows: fn(&People) -> Vec<Node>,
+    ) -> Result<Built, ViewError> {
+        let rows = rows(&self.archive(state, id, end)?.people);
+        let node = Node::Row(vec![("items", Node::List(rows))]);
+        Ok(Built { node, next: None, targets: subject.targets.clone() })
+    }
+}

@@ -1,0 +1,83 @@
+//! What is shown of streams, entry by entry: timelines, readings, the policy and its history.
+
+use crate::ids::{CustomerId, StreamName};
+use crate::ledger::Shared;
+use crate::ledger::reading::subject::Subject;
+use crate::ledger::reading::views::{Built, index_after};
+use crate::ledger::reading::{Asked, ViewError};
+use crate::ledger::tail::stream_term;
+use crate::projection::{Node, Read, audit, policy};
+use crate::store::Direction;
+
+impl Shared {
+    /// The entries of a stream.
+    pub(super) fn timeline(&self, end: u64, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
+        let stream: StreamName =
+            asked.subject.as_deref().unwrap_or_default().parse().map_err(|_| ViewError::NotFound)?;
+        let kind = asked.filters.get("type").cloned();
+        self.page(&stream, end, asked, subject, &mut |read| {
+            kind.as_ref().is_none_or(|kind| *kind == read.entry.kind).then(|| audit::line(read))
+        })
+    }
+
+    /// The readings of a customer's archive, or those an employee did.
+    pub(super) fn access_log(&self, end: u64, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
+        let stream = match (&subject.customer, &subject.staff) {
+            (Some(customer), _) => customer.reads(),
+            (None, Some(staff)) => staff.acts(),
+            (None, None) => return Err(ViewError::NotFound),
+        };
+        let of = subject.customer.as_ref().map(CustomerId::as_str);
+        self.page(&stream, end, asked, subject, &mut |read| audit::reading(read, of))
+    }
+
+    /// The versions of the policy and their reviews.
+    pub(super) fn policy(&self, end: u64) -> Result<Built, ViewError> {
+        let mut rows = Vec::new();
+        for index in self.shelf.postings(stream_term("policy"), 0, end, Direction::Ascending, usize::MAX)? {
+            self.read_at(index, &mut |read| rows.extend(policy::row(read)))?;
+        }
+        Ok(Built { node: Node::Row(vec![("items", Node::List(rows))]), next: None, targets: Vec::new() })
+    }
+
+    /// A page of a stream, newest first.
+    fn page(
+        &self,
+        stream: &StreamName,
+        end: u64,
+        asked: &Asked,
+        subject: &Subject,
+        row: &mut dyn FnMut(&Read<'_>) -> Option<Node>,
+    ) -> Result<Built, ViewError> {
+        let term = stream_term(stream.as_str());
+        let mut before = index_after(asked)?.unwrap_or(end).min(end);
+        let mut rows: Vec<(u64, Node)> = Vec::new();
+        let mut next = None;
+        'pages: loop {
+            let found = self.shelf.postings(term, 0, before, Direction::Descending, 256)?;
+            let Some(last) = found.last().copied() else { break };
+            for index in found {
+                let mut shown = None;
+                self.read_at(index, &mut |read| {
+                    if read.entry.link(stream.as_str()).is_some() {
+                        shown = row(read);
+                    }
+                })?;
+                let Some(shown) = shown else { continue };
+                if rows.len() >= asked.limit {
+                    next = rows.last().map(|(index, _)| index.to_string());
+                    break 'pages;
+                }
+                rows.push((index, shown));
+            }
+            before = last;
+        }
+        let items = rows.into_iter().map(|(_, row)| row).collect();
+        let items = Node::Row(vec![("items", Node::List(items))]);
+        let node = match &subject.staff {
+            Some(staff) => Node::AboutStaff(staff.clone(), Box::new(items)),
+            None => items,
+        };
+        Ok(Built { node, next, targets: subject.targets.clone() })
+    }
+}
