@@ -232,3 +232,41 @@ fn what_goes_wrong_with_a_page_is_told_on_a_page_in_the_readers_language() {
     let mut client = Client::connect(served.address()).unwrap();
     assert_eq!(client.send("GET", "/nothing", &[], b"").unwrap().problem().1, "E_REF");
 }
+
+#[test]
+fn people_are_masked_on_their_page_until_somebody_says_what_for() {
+    let served = Served::new();
+    customer(&served);
+    served.admit(
+        "E-101",
+        &json!({ "type": "person.recorded", "data": {
+            "person_id": "P-1", "customer_id": "C-01", "name": "Invented Buyer", "position": "Plant manager", "function": "principal",
+        } }),
+    );
+    served.admit(
+        "E-101",
+        &json!({ "type": "consent.recorded", "subject": "person/P-1",
+            "data": { "purpose": "survey", "status": "refused", "method": "oral" } }),
+    );
+    let mut browser = Browser::signed_in(&served, "E-101", "zh-CN");
+    for path in ["/customers/C-01", "/customers/C-01/people"] {
+        let masked = browser.get(path).text();
+        assert!(masked.contains("关键人物") && !masked.contains("Invented Buyer"), "{masked}");
+        let token = hidden(&masked, "token");
+        let nothing = browser.post(path, &[("token", &token), ("view", "people"), ("purpose", "")]);
+        assert_eq!(nothing.status, 400);
+        let opened = browser.post(path, &[("token", &token), ("view", "people"), ("purpose", "sales_work")]);
+        let text = opened.text();
+        assert!(opened.status == 200 && text.contains("Invented Buyer") && text.contains("主要负责人"), "{text}");
+        assert_eq!(browser.post(path, &[("view", "people"), ("purpose", "sales_work")]).status, 403, "no token");
+    }
+    let consents = browser.get("/customers/C-01/people").text();
+    let token = hidden(&consents, "token");
+    let opened =
+        browser.post("/customers/C-01/people", &[("token", &token), ("view", "people"), ("purpose", "sales_work")]);
+    assert!(opened.text().contains("意见调查: 拒绝"), "{}", opened.text());
+    assert_eq!(browser.get("/customers/C-01/people?view=decision_roles").status, 200);
+    assert_eq!(browser.get("/customers/C-01/people?view=list").status, 404);
+    let mut stranger = Browser::signed_in(&served, "E-103", "en");
+    assert_eq!(stranger.get("/customers/C-01/people").status, 403);
+}

@@ -17,6 +17,7 @@ use crate::http::api::Named;
 use crate::http::api::views::as_of;
 use crate::http::error::Problem;
 use crate::http::web::layout::{self, items, shown, text};
+use crate::http::web::people;
 use crate::http::web::visitor::{Fields, Frame, Visitor, encode, wall};
 use crate::http::web::words;
 use crate::ledger::{Answered, AsOf};
@@ -62,7 +63,9 @@ fn written(frame: &Frame, door: &Door, id: &str, as_of: &str, answered: &Answere
     let body = html! {
         (layout::tabs(frame, id, "archive"))
         (header(frame, door, id, body))
-        @if !answered.masked.is_empty() { (opening(frame, id, answered.masked.len())) }
+        @if !answered.masked.is_empty() {
+            (layout::opening(frame, &format!("/customers/{}", encode(id)), answered.masked.len(), &[]))
+        }
         (sections(frame, door, body))
         (classes(frame, door, body))
         section { h2 { (frame.say("trade")) }
@@ -70,6 +73,7 @@ fn written(frame: &Frame, door: &Door, id: &str, as_of: &str, answered: &Answere
                 div { dt { (words::label(frame.language, name)) } dd { (shown(frame, door, name, value)) } }
             } }
         }
+        (people::brief(frame, door, id, body))
         (contacts(frame, door, body))
         form.filters action={ "/customers/" (encode(id)) } method="get" {
             div { label for="as_of" { (frame.say("as-of")) }
@@ -104,19 +108,6 @@ fn header(frame: &Frame, door: &Door, id: &str, body: &Value) -> Markup {
                     a href={ "/customers/" (encode(text(body, "duplicate_of"))) } { (text(body, "duplicate_of")) }
                 } }
             }
-        }
-    }
-}
-
-fn opening(frame: &Frame, id: &str, masked: usize) -> Markup {
-    let chosen = frame.signed_in.as_ref().and_then(|who| who.purpose);
-    html! {
-        form.card.reveal action={ "/customers/" (encode(id)) } method="post" {
-            (layout::token(frame))
-            p { (frame.say_with("masked-some", &[("count", &masked.to_string())])) " " (frame.say("reveal-hint")) }
-            label for="reveal-purpose" { (frame.say("purpose")) }
-            (layout::purposes(frame, "reveal-purpose", chosen, true))
-            button { (frame.say("reveal")) }
         }
     }
 }

@@ -123,10 +123,26 @@ pub(crate) fn purposes(frame: &Frame, id: &str, chosen: Option<PurposeKind>, req
     }
 }
 
+/// Asks for a purpose to open masked values for; `more` is sent along.
+pub(crate) fn opening(frame: &Frame, action: &str, masked: usize, more: &[(&str, &str)]) -> Markup {
+    let chosen = frame.signed_in.as_ref().and_then(|who| who.purpose);
+    html! {
+        form.card.reveal action=(action) method="post" {
+            (token(frame))
+            @for (name, value) in more { input type="hidden" name=(name) value=(value); }
+            p { (frame.say_with("masked-some", &[("count", &masked.to_string())])) " " (frame.say("reveal-hint")) }
+            label for="reveal-purpose" { (frame.say("purpose")) }
+            (purposes(frame, "reveal-purpose", chosen, true))
+            button { (frame.say("reveal")) }
+        }
+    }
+}
+
 /// The pages about one customer.
 pub(crate) fn tabs(frame: &Frame, id: &str, current: &str) -> Markup {
     let base = format!("/customers/{}", encode(id));
-    let tabs = [("archive", ""), ("grades", "/grades"), ("timeline", "/timeline"), ("reads", "/reads")];
+    let tabs =
+        [("archive", ""), ("people", "/people"), ("grades", "/grades"), ("timeline", "/timeline"), ("reads", "/reads")];
     html! {
         nav.tabs aria-label=(id) {
             @for (key, path) in tabs {

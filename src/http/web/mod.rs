@@ -26,6 +26,7 @@ mod entry;
 mod form;
 mod grades;
 mod layout;
+mod people;
 mod reads;
 mod sign_in;
 mod visitor;
@@ -37,6 +38,7 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/", get(customers::list))
         .route("/customers/{id}", get(archive::page).post(archive::reveal))
         .route("/customers/{id}/grades", get(grades::page).post(grades::propose))
+        .route("/customers/{id}/people", get(people::page).post(people::reveal))
         .route("/customers/{id}/reads", get(reads::page))
         .route("/customers/{id}/timeline", get(reads::timeline))
         .route("/entries/{index}", get(entry::page))

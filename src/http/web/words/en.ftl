@@ -23,6 +23,7 @@ position = As of entry { $index }
 recorded-reading = This reading is recorded as entry { $index }
 archive = Archive
 grades = Credit grade
+people = People
 reads = Who has read this
 timeline = Timeline
 name = Name

@@ -23,6 +23,7 @@ position = 截至账本序号 { $index }
 recorded-reading = 本次查阅已入账，序号 { $index }
 archive = 档案
 grades = 信用等级
+people = 关键人物
 reads = 谁查阅过
 timeline = 时间线
 name = 名称

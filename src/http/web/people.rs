@@ -1,0 +1,140 @@
+//! A customer's key persons: masked until opened for a purpose, how they stand to us, and what they decide.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use maud::{Markup, html};
+use serde_json::Value;
+
+use crate::access::principal::Purpose;
+use crate::domain::catalog;
+use crate::http::Door;
+use crate::http::api::Named;
+use crate::http::error::Problem;
+use crate::http::web::layout::{self, items, shown};
+use crate::http::web::visitor::{Fields, Frame, Visitor, encode};
+use crate::http::web::words;
+use crate::ledger::{Answered, ViewError};
+use crate::projection::{self, View};
+
+/// The views of people there are pages of.
+const VIEWS: [&str; 3] = ["people", "relations", "decision_roles"];
+
+/// `GET /customers/{id}/people`: the people, or with `?view=` how they stand to us or what they decide.
+pub(crate) async fn page(
+    State(door): State<Arc<Door>>,
+    visitor: Visitor,
+    Named(id): Named,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Result<Response, Problem> {
+    let view = view(query.get("view").map_or("people", String::as_str))?;
+    let answered = visitor.read(&door, view.key, Some(id.clone()), |_| {}).await?;
+    Ok(written(&visitor.frame, &door, &id, view, &answered))
+}
+
+/// `POST /customers/{id}/people`: the same with personal values opened, for a purpose.
+pub(crate) async fn reveal(
+    State(door): State<Arc<Door>>,
+    mut visitor: Visitor,
+    Named(id): Named,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    visitor.check_sent(&fields)?;
+    let view = view(fields.text("view"))?;
+    let purpose =
+        Purpose::parse(fields.text("purpose")).map_err(|_| Problem::value("/purpose", "is required", "必填"))?;
+    visitor.asker.purpose = Some(purpose);
+    let answered = visitor.read(&door, view.key, Some(id.clone()), |asked| asked.reveal = true).await?;
+    Ok(written(&visitor.frame, &door, &id, view, &answered))
+}
+
+/// Names the people on the archive's own page.
+pub(crate) fn brief(frame: &Frame, door: &Door, id: &str, body: &Value) -> Markup {
+    let people = items(body, "persons");
+    html! {
+        section { h2 { a href={ "/customers/" (encode(id)) "/people" } { (frame.say("people")) } }
+            @if people.is_empty() { p { (frame.say("none-recorded")) } } @else {
+                ul.plain { @for person in people {
+                    li { strong { (value(frame, door, person, "name")) } " · " (value(frame, door, person, "position")) " · " (value(frame, door, person, "function")) }
+                } }
+            }
+        }
+    }
+}
+
+fn view(key: &str) -> Result<&'static View, Problem> {
+    let known = VIEWS.contains(&key).then(|| projection::view(key)).flatten();
+    known.ok_or(Problem::View(ViewError::NotFound))
+}
+
+fn written(frame: &Frame, door: &Door, id: &str, view: &View, answered: &Answered) -> Response {
+    let rows = items(&answered.body, "items");
+    let base = format!("/customers/{}/people", encode(id));
+    let body = html! {
+        (layout::tabs(frame, id, "people"))
+        nav.tabs aria-label=(frame.say("people")) { @for key in VIEWS {
+            a href={ (base) "?view=" (key) } aria-current=[(key == view.key).then_some("page")] { (words::view(frame.language, key)) }
+        } }
+        @if !answered.masked.is_empty() { (layout::opening(frame, &base, answered.masked.len(), &[("view", view.key)])) }
+        @if rows.is_empty() { p { (frame.say("none-recorded")) } }
+        @else if view.key == "people" { @for person in rows { (card(frame, door, view, person)) } }
+        @else { (table(frame, door, view, rows)) }
+        (layout::standing(frame, answered))
+    };
+    layout::page(frame, StatusCode::OK, &format!("{id} · {}", words::view(frame.language, view.key)), &body)
+}
+
+/// One person: what is known, and what was agreed.
+fn card(frame: &Frame, door: &Door, view: &View, person: &Value) -> Markup {
+    let known = view.columns.iter().filter(|column| !matches!(column.id, "name" | "consents"));
+    let known = known.filter(|column| person.get(column.id).is_some());
+    let consents = items(person, "consents");
+    html! {
+        section {
+            h2 { (value(frame, door, person, "name")) }
+            dl.facts { @for column in known {
+                div { dt { (frame.language.choose((column.en, column.zh))) } dd { (value(frame, door, person, column.id)) } }
+            } }
+            @if !consents.is_empty() {
+                p { strong { (words::label(frame.language, "consents")) } }
+                ul.plain { @for consent in consents { li {
+                    (chosen(frame, door, consent, "purpose")) ": " (chosen(frame, door, consent, "status")) " "
+                    (layout::entry(consent.get("source_event")))
+                } } }
+            }
+        }
+    }
+}
+
+fn table(frame: &Frame, door: &Door, view: &View, rows: &[Value]) -> Markup {
+    let label = |column: &'static projection::Column| frame.language.choose((column.en, column.zh));
+    html! {
+        div.wide tabindex="0" role="region" aria-label=(words::view(frame.language, view.key)) { table.stack {
+            thead { tr { @for column in view.columns { th scope="col" { (label(column)) } } } }
+            tbody { @for row in rows { tr { @for column in view.columns {
+                td data-label=(label(column)) {
+                    @if column.id == "source_event" { (layout::entry(row.get(column.id))) }
+                    @else { (value(frame, door, row, column.id)) }
+                }
+            } } } }
+        } }
+    }
+}
+
+/// Shows a value as the type it comes from declares it: names such as `status` mean other things elsewhere.
+fn value(frame: &Frame, door: &Door, row: &Value, name: &str) -> Markup {
+    let value = row.get(name).unwrap_or(&Value::Null);
+    let kinds = ["person.recorded", "person.updated", "relationship.assessed"];
+    let declares = |kind: &&str| catalog::find(kind).is_some_and(|kind| kind.field(name).is_some());
+    match kinds.into_iter().find(declares) {
+        Some(kind) => layout::chosen(frame, door, kind, name, value),
+        None => shown(frame, door, name, value),
+    }
+}
+
+fn chosen(frame: &Frame, door: &Door, consent: &Value, name: &str) -> Markup {
+    layout::chosen(frame, door, "consent.recorded", name, consent.get(name).unwrap_or(&Value::Null))
+}
