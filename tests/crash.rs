@@ -217,7 +217,17 @@ fn nothing_personal_stands_in_clear_in_any_file() {
         } })));
     test.admit("E-101", proposal("relationship.assessed", Some("person/P-1"), json!({
         "our_person": "E-101", "our_title": "engineer", "decision_role": "decides", "attitude": "negative", "concerns": "Zhurong" })));
-    test.view("E-101", "people", Some("C-000")).unwrap();
+    // What is refused for want of consent leaves a hash of the rest behind, and what is opened leaves nothing.
+    let private = json!({ "changes": { "age": 52, "hobbies": "Zhurong" }, "learned_at": "2026-03-02T09:00:00+08:00" });
+    test.admit(
+        "E-101",
+        proposal("person.recorded", None, json!({ "person_id": "P-2", "customer_id": "C-000", "name": "Zhurong" })),
+    );
+    test.refuse("E-101", proposal("person.updated", Some("person/P-2"), private));
+    let mut opened = dossier::ledger::Asked::new(dossier::projection::view("people").unwrap());
+    (opened.subject, opened.reveal) = (Some("C-000".into()), true);
+    opened.purpose = Some(dossier::access::principal::Purpose::parse("sales_work").unwrap());
+    assert!(test.ask("E-101", &opened).unwrap().body.to_string().contains("Zhurong"));
     // A proposal refused and one that is read must not leave it behind either.
     let mut twin = registration("C-200", "Works number 7", "north", "E-101");
     twin.data["legal_representative"] = json!("Planted-999-Zhurong");

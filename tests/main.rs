@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a failing test panics")]
 
 mod crash; // kills, cuts, flips and thieves of the disk
+mod erasure; // a person erased: keys gone, nothing readable, everything still proven
 mod northwind; // real input, imported by its mapping
 mod once; // ids and names that may be used only once, and who wins
 mod pages; // the pages as a browser gets them: signing in, forms, refusals

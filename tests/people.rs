@@ -65,9 +65,12 @@ fn a_person_is_masked_until_opened_for_a_purpose() {
     assert_eq!(card["principals"][0]["position"], "Head of purchasing");
     // Both readings are entered, and say which fields were masked.
     let log = served.get("E-902", "/v1/customers/C-01/reads").json();
-    let masked: Vec<bool> =
-        log["items"].as_array().unwrap().iter().map(|read| read["masked"].to_string().contains("name")).collect();
-    assert!(masked.contains(&true) && masked.contains(&false), "{log}");
+    let people = log["items"].as_array().unwrap().iter().filter(|read| read["view"] == "people");
+    let masked: Vec<bool> = people.map(|read| read["masked"].to_string().contains("name")).collect();
+    assert_eq!(masked, [false, true], "newest first: {log}");
+    // Nothing is opened for nothing.
+    let aimless = served.request("E-101", "GET", "/v1/views/people?subject=C-01&reveal=true", &[], b"");
+    assert_eq!(aimless.status, 400);
     // Of another region's people not even a mask is shown; who only checks trade sees masks whatever is asked.
     assert_eq!(served.get("E-103", "/v1/views/people?subject=C-01").status, 403);
     assert_eq!(row(&served, "E-401", "people", "&reveal=true")["name"], "•••");
@@ -96,9 +99,13 @@ fn private_data_come_after_consent_and_go_with_it() {
     let withdrawn = row(&served, "E-101", "people", "&reveal=true");
     assert!(withdrawn["hobbies"].as_str().unwrap().starts_with("consent withdrawn"), "{withdrawn}");
     assert_eq!(withdrawn["consents"][0]["status"], "withdrawn");
-    // Then is then: as it was, it is shown as it was.
+    // Consent is to the use, and the use would be now: neither the moment before nor the entries themselves open it.
     let then = row(&served, "E-101", "people", &format!("&reveal=true&as_of={before}"));
-    assert_eq!(then["hobbies"], "calligraphy");
+    assert!(then["hobbies"].as_str().unwrap().starts_with("consent withdrawn"), "{then}");
+    for stream in ["person/P-1", "customer/C-01"] {
+        let timeline = served.get("E-101", &format!("/v1/streams/{stream}?reveal=true"));
+        assert!(timeline.status == 200 && !timeline.text().contains("calligraphy"), "{stream}: {}", timeline.text());
+    }
     assert_eq!(served.refuse("E-101", &private("P-1")), refused);
 }
 
@@ -168,4 +175,18 @@ fn how_people_stand_to_us_is_shown_and_a_sum_above_a_hundred_is_marked() {
     } }));
     assert_eq!(row(&served, "E-101", "relations", "")["met"], true);
     assert_eq!(served.get("E-401", "/v1/views/relations?subject=C-01").status, 403);
+    // The sum is over the customer, whatever the projects; who has left has no share in it.
+    let mut elsewhere = assessed("P-2", 20);
+    elsewhere["data"]["project"] = json!("another");
+    served.admit("E-101", &elsewhere);
+    assert_eq!(row(&served, "E-101", "decision_roles", "")["sum_above_100"], false);
+    elsewhere["data"]["decision_power_percent"] = json!(60);
+    served.admit("E-101", &elsewhere);
+    assert_eq!(row(&served, "E-101", "decision_roles", "")["sum_above_100"], true);
+    served.admit(
+        "E-101",
+        &json!({ "type": "person.updated", "subject": "person/P-2",
+        "data": { "changes": {}, "status": "left", "learned_at": "2026-03-02T09:00:00+08:00" } }),
+    );
+    assert_eq!(row(&served, "E-101", "decision_roles", "")["sum_above_100"], false);
 }

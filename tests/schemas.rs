@@ -56,7 +56,10 @@ fn every_example_is_read_and_written_again_as_the_same_canonical_bytes() {
 const ABSENT: &[(&str, &str)] = &[
     ("/ledger.verified/first_bad", "a broken ledger enters nothing any more"),
     ("/approval.requested/steps/0/role", "a step is a person's"),
+    ("/approval.requested/steps/0/or_role", "and nobody else's"),
     ("/approval.requested/steps/1/employee", "or a role's"),
+    ("/approval.requested/steps/1/or_role", "of one role alone"),
+    ("/approval.requested/steps/2/employee", "or of one of two"),
 ];
 
 #[test]

@@ -14,13 +14,19 @@ use crate::access::relation;
 use crate::domain::World;
 use crate::domain::class::Class;
 use crate::domain::employee::{Held, Member};
+use crate::domain::person::Purpose;
+use crate::domain::privacy::Scope;
 use crate::ids::{CustomerId, EmployeeId};
-use crate::projection::{Cell, Node, SealedAt};
+use crate::projection::{Cell, Node, Personal, SealedAt};
 
 /// What stands where a value may not be seen.
 pub const MASK: &str = "•••";
 /// What stands where a value was erased.
 pub const ERASED: &str = "erased (已删除)";
+/// What stands where a legal hold keeps values that are not to be used.
+pub const RESTRICTED: &str = "restricted (限制处理)";
+/// What stands where somebody has withdrawn the consent to use a value.
+pub const WITHHELD: &str = "consent withdrawn (已撤回同意)";
 
 /// What a reader may see, asked once per customer and matter and remembered for one answer.
 pub struct Sight<'a> {
@@ -220,6 +226,9 @@ impl<'a> Sight<'a> {
             masked |= decision.masked;
             self.note(&decision);
         }
+        if let Some(words) = cell.person.as_ref().and_then(|own| self.withheld(own, cell.class)) {
+            return words.into();
+        }
         let personal = matches!(cell.class, Class::C4 | Class::C5);
         if personal && (masked || !self.reveal) {
             return self.mask(name);
@@ -235,6 +244,21 @@ impl<'a> Sight<'a> {
                 None => Value::String(ERASED.to_owned()),
             },
         }
+    }
+
+    /// What stands in place of a person's own value that may not be used any more, whatever moment is asked about.
+    fn withheld(&self, own: &Personal, class: Class) -> Option<&'static str> {
+        let privacy = &self.world.privacy;
+        let scope = if class == Class::C5 { Scope::Private } else { Scope::All };
+        if privacy.is_erased(&own.id, scope) {
+            return Some(ERASED);
+        }
+        if privacy.holds.contains_key(&own.id) {
+            return Some(RESTRICTED);
+        }
+        let person = self.world.person.people.get(&own.id);
+        let agreed = !own.by_consent || person.is_some_and(|person| person.agrees(Purpose::RelationshipCare));
+        (!agreed).then_some(WITHHELD)
     }
 
     fn mask(&mut self, name: &str) -> Value {

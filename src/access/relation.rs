@@ -49,7 +49,7 @@ pub fn facts_of_event(world: &World, principal: &Principal, held: &Held, event: 
             )
         }
         // Of a person's data it matters only whose customer it is.
-        Event::Person(_) => Facts::NONE,
+        Event::Person(_) | Event::Privacy(_) => Facts::NONE,
         // Whose promise it is the module decides, with a refusal that says so.
         Event::Contact(contact::Event::CommitmentClosed(_)) => Facts::RESPONSIBLE,
         Event::Grade(grade::Event::Proposed(proposed)) => {
@@ -72,6 +72,7 @@ pub fn facts_of_event(world: &World, principal: &Principal, held: &Held, event: 
             let holds = waiting.steps.iter().any(|step| match step {
                 approval::Step::Person(person) => *person == principal.employee,
                 approval::Step::Holder(role) => *role == held.role,
+                approval::Step::Either(role, other) => *role == held.role || *other == held.role,
             });
             Facts::NONE
                 .with_if(holds, Facts::STEP_HOLDER)

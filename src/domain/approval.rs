@@ -38,6 +38,8 @@ objects! {
         employee: Option<EmployeeId>, C7, "人员", "Person";
         /// The role.
         role: Option<Role>, C1, "角色", "Role";
+        /// Another role whose holders may fill it as well.
+        or_role: Option<Role>, C1, "或角色", "Or role";
     }
 }
 
@@ -82,6 +84,8 @@ pub enum Step {
     Person(EmployeeId),
     /// Anybody who holds this role.
     Holder(Role),
+    /// Anybody who holds one of these roles.
+    Either(Role, Role),
 }
 
 /// A waiting proposal.
@@ -128,7 +132,7 @@ refusals! {
 
 /// The types that wait for approval when a person proposes them.
 pub fn gated(kind: &str) -> bool {
-    matches!(kind, "policy.adopted" | "employee.roles_changed")
+    matches!(kind, "policy.adopted" | "employee.roles_changed" | "personal_data.erased")
 }
 
 /// Returns the id an approved proposal is entered under, from the id it was proposed with.
@@ -172,8 +176,13 @@ pub(super) fn request(
     let steps = steps
         .into_iter()
         .map(|step| match step {
-            Step::Person(employee) => RequiredStep { holding: Holding::Person, employee: Some(employee), role: None },
-            Step::Holder(role) => RequiredStep { holding: Holding::Role, employee: None, role: Some(role) },
+            Step::Person(employee) => {
+                RequiredStep { holding: Holding::Person, employee: Some(employee), role: None, or_role: None }
+            }
+            Step::Holder(role) => RequiredStep { holding: Holding::Role, employee: None, role: Some(role), or_role: None },
+            Step::Either(role, other) => {
+                RequiredStep { holding: Holding::Role, employee: None, role: Some(role), or_role: Some(other) }
+            }
         })
         .collect();
     let requested = Requested {
@@ -258,6 +267,7 @@ fn fills(actor: &Actor, step: &Step) -> bool {
     match step {
         Step::Person(employee) => actor.employee() == Some(employee),
         Step::Holder(role) => actor.role() == Some(*role),
+        Step::Either(role, other) => actor.role().is_some_and(|held| held == *role || held == *other),
     }
 }
 
@@ -268,7 +278,12 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
             let steps = requested
                 .steps
                 .iter()
-                .filter_map(|step| step.employee.clone().map(Step::Person).or_else(|| step.role.map(Step::Holder)))
+                .filter_map(|step| match (&step.employee, step.role, step.or_role) {
+                    (Some(employee), ..) => Some(Step::Person(employee.clone())),
+                    (None, Some(role), Some(other)) => Some(Step::Either(role, other)),
+                    (None, Some(role), None) => Some(Step::Holder(role)),
+                    (None, None, _) => None,
+                })
                 .collect();
             let subject: Option<StreamName> = requested.about.0.parse().ok();
             let subject = subject.unwrap_or_else(|| fact.subject.clone());
@@ -374,8 +389,8 @@ mod tests {
     }
 
     #[test]
-    fn exactly_two_types_wait() {
+    fn exactly_three_types_wait() {
         let gated: Vec<&str> = domain::catalog::types().iter().map(|kind| kind.name).filter(|name| gated(name)).collect();
-        assert_eq!(gated, ["policy.adopted", "employee.roles_changed"]);
+        assert_eq!(gated, ["policy.adopted", "employee.roles_changed", "personal_data.erased"]);
     }
 }

@@ -218,10 +218,11 @@ modules! {
     employee Employee;
     approval Approval;
     customer Customer;
-    person Person;
     contact Contact;
     grade Grade;
     sale Sale;
+    person Person;
+    privacy Privacy;
     audit Audit;
 }
 

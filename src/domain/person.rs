@@ -2,12 +2,14 @@
 
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::clock::{Date, Timestamp};
 use crate::domain::catalog::{
-    Email, Int, Kind, Phone, Referent, Sealed, Shape, Str, Text, choices, events, objects, refusals,
+    Email, Field, Int, Kind, Phone, Referent, Sealed, Shape, Str, Text, choices, events, objects, refusals,
 };
 use crate::domain::class::Class;
+use crate::domain::privacy::{self, Scope};
 use crate::domain::{self, About, Admission, Context, Fact, World, common};
 use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
 
@@ -118,7 +120,7 @@ macro_rules! declare {
                 /// Whether the person still holds the post.
                 status: Option<Standing>, C4, "状态", "Status";
                 /// When it was learned.
-                learned_at: Timestamp, C4, "获知时间", "Learned at";
+                learned_at: Timestamp, C4, "获知时间", "Learned at", occurred;
             }
             /// A person agrees that data be used for a purpose, refuses, or withdraws.
             ConsentRecorded "consent.recorded" "同意记录" "Consent recorded" {
@@ -139,8 +141,8 @@ macro_rules! declare {
                 our_person: EmployeeId, C6, "我方对应人", "Our person";
                 /// That person's title.
                 our_title: Str<1, 60>, C6, "我方职务", "Our title";
-                /// The part the person plays in a decision.
-                decision_role: Str<1, 80>, C6, "角色作用", "Decision role";
+                /// The part the person plays in a decision, sealed.
+                decision_role: Sealed<Str<1, 80>>, C6, "角色作用", "Decision role";
                 /// How much of a decision is the person's, in percent, as estimated.
                 decision_power_percent: Option<Int<0, 100>>, C6, "决策能力", "Decision power (%)";
                 /// What the person cares about, sealed.
@@ -149,8 +151,8 @@ macro_rules! declare {
                 attitude: Sealed<Attitude>, C5, "关系状况(积极/中立/消极/尚未建立)", "Attitude";
                 /// In which project.
                 project: Option<Str<1, 120>>, C6, "项目", "Project";
-                /// On what grounds.
-                basis: Option<Text>, C6, "依据", "Basis";
+                /// On what grounds, sealed.
+                basis: Option<Sealed<Text>>, C6, "依据", "Basis";
             }
         }
     };
@@ -202,8 +204,8 @@ pub struct Person {
     pub customer: CustomerId,
     /// The name, for a door to compare.
     pub name: Named,
-    /// What the person said last, by purpose.
-    pub consents: OrdMap<Purpose, Consent>,
+    /// What the person said last, by purpose and by the third party it is about.
+    pub consents: OrdMap<(Purpose, Option<String>), Consent>,
 }
 
 /// A sealed name, and where it was sealed.
@@ -247,7 +249,11 @@ impl Named {
 impl Person {
     /// Tells whether the person agrees to a use.
     pub fn agrees(&self, purpose: Purpose) -> bool {
-        self.consents.get(&purpose) == Some(&Consent::Given)
+        self.said(purpose, None) == Some(Consent::Given)
+    }
+
+    fn said(&self, purpose: Purpose, third_party: Option<&Str<1, 120>>) -> Option<Consent> {
+        self.consents.get(&(purpose, third_party.map(|party| party.0.clone()))).copied()
     }
 }
 
@@ -286,22 +292,29 @@ pub fn next_id(world: &World) -> SubjectId {
 pub(super) fn about(world: &World, event: &Event, named: Option<&StreamName>) -> Result<About, domain::Refusal> {
     let (id, customer) = match event {
         Event::Recorded(recorded) => {
-            (recorded.person_id.clone().unwrap_or_else(|| next_id(world)), recorded.customer_id.clone())
+            let named = named.filter(|named| named.kind() == "person").and_then(|named| named.id()?.parse().ok());
+            let id = recorded.person_id.clone().or(named).unwrap_or_else(|| next_id(world));
+            (id, recorded.customer_id.clone())
         }
         Event::Updated(_) | Event::ConsentRecorded(_) | Event::RelationshipAssessed(_) => {
-            let missing = || common::Refusal::NoSubject { example: "person/P-00042".into() };
-            let named = named.ok_or_else(missing)?;
-            let id = named.id().filter(|_| named.kind() == "person").ok_or_else(missing)?;
-            let id: SubjectId = id.parse().map_err(|_| missing())?;
-            let person = world.person.people.get(&id).ok_or_else(|| common::Refusal::Unknown {
-                pointer: "subject".into(),
-                what: "person".into(),
-                id: id.to_string(),
-            })?;
-            (id, person.customer.clone())
+            return self::named(world, named);
         }
     };
     Ok(About { subject: StreamName::of("person", id.as_str()), customer: Some(customer) })
+}
+
+/// Reads the person out of the subject a caller must name, such as `person/P-00042`.
+pub(super) fn named(world: &World, named: Option<&StreamName>) -> Result<About, domain::Refusal> {
+    let missing = || common::Refusal::NoSubject { example: "person/P-00042".into() };
+    let named = named.ok_or_else(missing)?;
+    let id = named.id().filter(|_| named.kind() == "person").ok_or_else(missing)?;
+    let id: SubjectId = id.parse().map_err(|_| missing())?;
+    let person = world.person.people.get(&id).ok_or_else(|| common::Refusal::Unknown {
+        pointer: "subject".into(),
+        what: "person".into(),
+        id: id.to_string(),
+    })?;
+    Ok(About { subject: named.clone(), customer: Some(person.customer.clone()) })
 }
 
 /// Returns the name an event gives a person: plain as it is proposed, sealed as it is entered.
@@ -317,14 +330,15 @@ pub fn name_in(event: &Event) -> Option<&Sealed<Str<1, 60>>> {
 pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Result<Vec<Admission>, domain::Refusal> {
     let id: Option<SubjectId> = context.about.subject.id().and_then(|id| id.parse().ok());
     let person = id.as_ref().and_then(|id| world.person.people.get(id));
-    if let Some(other) = context.fetched.namesake.as_ref().filter(|_| name_in(&event).is_some()) {
-        return Err(Refusal::Namesake { person: other.to_string() }.into());
+    if id.as_ref().is_some_and(|id| world.privacy.is_erased(id, gives(&event))) {
+        return Err(privacy::Refusal::Gone.into());
     }
     let event = match event {
         Event::Recorded(recorded) => {
             if person.is_some() {
                 return Err(Refusal::Taken { person: context.about.subject.id().unwrap_or_default().into() }.into());
             }
+            check_name(context)?;
             check_consent(None, Recorded::fields(), &recorded)?;
             Event::Recorded(Recorded { person_id: id, ..recorded })
         }
@@ -333,11 +347,15 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
             if updated.status.is_none() && changed.as_object().is_none_or(serde_json::Map::is_empty) {
                 return Err(Refusal::NoChange.into());
             }
+            if updated.changes.name.is_some() {
+                check_name(context)?;
+            }
             check_consent(person, Details::fields(), &updated.changes)?;
             Event::Updated(updated)
         }
         Event::ConsentRecorded(recorded) => {
-            let given = person.is_some_and(|person| person.agrees(recorded.purpose));
+            let said = person.and_then(|person| person.said(recorded.purpose, recorded.third_party.as_ref()));
+            let given = said == Some(Consent::Given);
             if recorded.status == Consent::Withdrawn && !given {
                 return Err(Refusal::NotGiven.into());
             }
@@ -357,10 +375,35 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
     Ok(vec![Admission::of(event, context)])
 }
 
+/// Tells whether a person must agree to the use of a field: to all that is the person's own, but not to our own judgement of it.
+pub fn by_consent(field: &Field) -> bool {
+    field.class == Class::C5 && field.name != "attitude"
+}
+
+/// Returns how much of a person must still be there for an event to be recorded: private values are gone before the rest.
+fn gives(event: &Event) -> Scope {
+    let private = |declared: &[Field], values: Value| {
+        let has = |field: &Field| field.class == Class::C5 && values.get(field.name).is_some();
+        if declared.iter().any(has) { Scope::Private } else { Scope::All }
+    };
+    match event {
+        Event::Updated(updated) => {
+            private(Details::fields(), serde_json::to_value(&updated.changes).unwrap_or_default())
+        }
+        Event::RelationshipAssessed(_) => Scope::Private,
+        Event::Recorded(_) | Event::ConsentRecorded(_) => Scope::All,
+    }
+}
+
+/// Refuses a name somebody else of the customer has; the door has looked where a name is given.
+fn check_name(context: &Context<'_>) -> Result<(), Refusal> {
+    context.fetched.namesake.as_ref().map_or(Ok(()), |other| Err(Refusal::Namesake { person: other.to_string() }))
+}
+
 /// Refuses private values of somebody who has not agreed to relationship care.
 fn check_consent(
     person: Option<&Person>,
-    declared: &[domain::catalog::Field],
+    declared: &[Field],
     values: &impl Serialize,
 ) -> Result<(), Refusal> {
     if person.is_some_and(|person| person.agrees(Purpose::RelationshipCare)) {
@@ -382,8 +425,9 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
     match event {
         Event::Recorded(recorded) => {
             let Some(name) = named else { return };
-            let number = id.as_str().strip_prefix("P-").and_then(|number| number.parse().ok());
-            state.issued = state.issued.max(number.unwrap_or(0));
+            let number = id.as_str().strip_prefix("P-").and_then(|digits| digits.parse::<u64>().ok());
+            // A number nobody would count to does not end the counting.
+            state.issued = state.issued.max(number.unwrap_or(0).min(9_999_999));
             let people = state.customers.entry(recorded.customer_id.clone()).or_default();
             people.ids.push_back(id.clone());
             people.names += 1;
@@ -399,7 +443,8 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         }
         Event::ConsentRecorded(recorded) => {
             if let Some(person) = state.people.get_mut(&id) {
-                person.consents.insert(recorded.purpose, recorded.status);
+                let third_party = recorded.third_party.as_ref().map(|party| party.0.clone());
+                person.consents.insert((recorded.purpose, third_party), recorded.status);
             }
         }
         Event::RelationshipAssessed(_) => {}
@@ -441,6 +486,14 @@ mod tests {
         given.when("E-101", person("P-2").with("customer_id", "C-09")).then(["person.recorded"]);
         let issued = given.when("E-101", person("").without("person_id"));
         assert_eq!((issued.subject().as_str(), issued.data()["person_id"].as_str()), ("person/P-00002", Some("P-00002")));
+    }
+
+    #[test]
+    fn no_id_given_ends_the_issuing_of_ids() {
+        let given = one_person().and("E-101", person("P-18446744073709551615"));
+        assert_eq!(given.when("E-101", person("").without("person_id")).subject(), "person/P-10000000");
+        let named = given.when("E-101", person("").without("person_id").about("person/P-77"));
+        assert_eq!((named.subject().as_str(), named.data()["person_id"].as_str()), ("person/P-77", Some("P-77")));
     }
 
     #[test]

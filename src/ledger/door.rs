@@ -12,7 +12,8 @@ use crate::domain::catalog::{self, EventType, Kind, Referent};
 use crate::domain::class::Class;
 use crate::domain::role::Role;
 use crate::domain::{
-    self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, customer, person, sale,
+    self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, customer, person, privacy,
+    sale,
 };
 use crate::entry::{Entry, Hash};
 use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
@@ -21,7 +22,7 @@ use crate::ledger::proposal::{Expected, Proposal, Receipt};
 use crate::ledger::state::{State, data_of};
 use crate::ledger::tail::{begun, following};
 use crate::ledger::{Shared, SubmitError};
-use crate::seal::ring::Purpose;
+use crate::seal::ring::{Purpose, RingError};
 use crate::seal::{self, Place};
 use crate::store::Term;
 
@@ -432,7 +433,7 @@ impl Shared {
             return Ok(plain);
         }
         let mut data = data.clone();
-        let mut failed = false;
+        let mut failed = None;
         let mut sealed = false;
         let holder = holder(about, entered);
         catalog::for_each_sealed(kind.fields, &mut data, &mut |pointer, value| {
@@ -441,9 +442,17 @@ impl Shared {
                 _ => Purpose::Identity,
             };
             let mut entropy = |bytes: &mut [u8]| self.source.fill(bytes);
-            let Ok(key) = self.ring.key_for(&holder, purpose, &mut entropy) else {
-                failed = true;
-                return;
+            let key = match self.ring.key_for(&holder, purpose, &mut entropy) {
+                Ok(key) => key,
+                // Whose keys are destroyed was erased.
+                Err(RingError::Erased { .. }) => {
+                    failed = Some(Stop::from(Refusal::from(privacy::Refusal::Gone)));
+                    return;
+                }
+                Err(_) => {
+                    failed = Some(SubmitError::Store.into());
+                    return;
+                }
             };
             let mut nonce = [0; 24];
             self.source.fill(&mut nonce);
@@ -453,9 +462,9 @@ impl Shared {
             sealed = true;
         });
         match (failed, sealed) {
-            (true, _) => Err(SubmitError::Store.into()),
-            (false, false) => Ok(plain),
-            (false, true) => Ok(decode(kind, &data)?),
+            (Some(stop), _) => Err(stop),
+            (None, false) => Ok(plain),
+            (None, true) => Ok(decode(kind, &data)?),
         }
     }
 

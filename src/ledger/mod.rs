@@ -41,6 +41,7 @@ use crate::store::ReadError;
 
 mod claims;
 mod door;
+mod erasure;
 mod follower;
 mod founding;
 mod hashing;
@@ -90,6 +91,7 @@ pub struct Ledger {
 struct Threads {
     writer: JoinHandle<()>,
     follower: JoinHandle<()>,
+    eraser: JoinHandle<()>,
 }
 
 /// What the writer, its follower and the doors share.
@@ -243,10 +245,7 @@ impl Ledger {
                 actor,
                 target: target.to_string(),
                 salt,
-                body_hash: door::salted(
-                    &salt,
-                    catalog::canonical(&proposal.data).unwrap_or_default().to_string().as_bytes(),
-                ),
+                body_hash: door::salted(&salt, without_persons(proposal).to_string().as_bytes()),
             };
             self.send(Job::Note(Box::new(note), reply))?;
             // A refusal that cannot be entered is not told: who was refused what must be findable.
@@ -335,15 +334,24 @@ impl Ledger {
         let Some(threads) = threads else { return };
         // A writer that has ended already takes no more jobs.
         drop(self.shared.jobs.send(Job::Stop));
-        let ended = (threads.writer.join(), threads.follower.join());
-        if ended.0.is_err() || ended.1.is_err() {
-            tracing::error!("a thread of the ledger panicked");
-        }
+        let ended = [threads.writer.join(), threads.follower.join()];
         // After this nobody may enter anything: the snapshot is the end.
         self.shared.unwritable.store(true, Ordering::SeqCst);
         self.shared.signal.closing.store(true, Ordering::SeqCst);
         self.shared.signal.notify();
+        if ended.into_iter().chain([threads.eraser.join()]).any(|ended| ended.is_err()) {
+            tracing::error!("a thread of the ledger panicked");
+        }
     }
+}
+
+/// Returns a payload as it was refused, with nothing in it that would have been sealed: a hash of that could be guessed from, and no
+/// erasure reaches it.
+fn without_persons(proposal: &Proposal) -> serde_json::Value {
+    let Some(kind) = catalog::find(&proposal.kind) else { return serde_json::Value::Null };
+    let mut data = proposal.data.clone();
+    catalog::for_each_sealed(kind.fields, &mut data, &mut |_, value| *value = serde_json::Value::Null);
+    catalog::canonical(&data).unwrap_or_default()
 }
 
 impl Shared {

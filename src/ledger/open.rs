@@ -20,6 +20,7 @@ use crate::entry::{Entry, Hash};
 use crate::ids::Source;
 use crate::journal::{self, Encoder, FileJournal, Frame, Journal};
 use crate::ledger::claims::Recent;
+use crate::ledger::erasure;
 use crate::ledger::follower::{self, FollowError, Follower};
 use crate::ledger::reading::{Folds, Shown};
 use crate::ledger::snapshot::{self, Signed};
@@ -307,9 +308,12 @@ impl Ledger {
             let run = move || follower::recompress(&signal, &recompressor);
             thread::Builder::new().name("recompressor".into()).spawn(run).map_err(failed(home.data.clone()))?;
         }
+        let erasing = shared.clone();
         let threads = Threads {
             writer: spawn("writer", shared.clone(), move || writer.run()).map_err(failed(home.data.clone()))?,
             follower: spawn("follower", shared.clone(), move || follower.run()).map_err(failed(home.data.clone()))?,
+            eraser: spawn("eraser", shared.clone(), move || erasure::run(&erasing, &erasing.signal))
+                .map_err(failed(home.data.clone()))?,
         };
         let ledger = Self { shared, threads: Arc::new(Mutex::new(Some(threads))) };
         Ok(ledger)

@@ -123,6 +123,7 @@ impl Archive {
             | Event::Policy(_)
             | Event::Organization(_)
             | Event::Employee(_)
+            | Event::Privacy(_)
             | Event::Approval(_)
             | Event::Audit(_) => {}
         }
@@ -341,6 +342,7 @@ impl Item {
             matter: self.class.matter(),
             class: self.class,
             sealed: self.sealed.clone(),
+            person: None,
         })
     }
 }

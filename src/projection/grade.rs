@@ -67,6 +67,7 @@ impl Trace {
             | Event::Employee(_)
             | Event::Customer(_)
             | Event::Person(_)
+            | Event::Privacy(_)
             | Event::Contact(_)
             | Event::Sale(_) => {}
         }

@@ -13,8 +13,9 @@ use crate::access::matter::Matter;
 use crate::domain::Event;
 use crate::domain::catalog::{EventType, Field, Kind};
 use crate::domain::class::Class;
+use crate::domain::person::by_consent;
 use crate::entry::{Entry, Hash};
-use crate::ids::{CustomerId, EmployeeId, EntryId};
+use crate::ids::{CustomerId, EmployeeId, EntryId, SubjectId};
 
 pub mod audit;
 pub mod customer;
@@ -353,6 +354,17 @@ pub struct Cell {
     pub class: Class,
     /// Where the seal stands, if it is sealed.
     pub sealed: Option<SealedAt>,
+    /// The person whose own it is, if it is a key person's.
+    pub person: Option<Personal>,
+}
+
+/// A key person's own value: whether it is shown depends on what became of the person since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Personal {
+    /// Whose it is.
+    pub id: SubjectId,
+    /// Whether the person must agree to its use.
+    pub by_consent: bool,
 }
 
 /// Where a seal stands.
@@ -374,7 +386,7 @@ impl Node {
 
     /// A value of a class within another matter.
     pub fn within(matter: Matter, class: Class, value: impl Into<Value>) -> Self {
-        Self::Cell(Cell { value: value.into(), matter, class, sealed: None })
+        Self::Cell(Cell { value: value.into(), matter, class, sealed: None, person: None })
     }
 
     /// What everybody sees who sees the view at all: indexes, hashes and names of things.
@@ -445,14 +457,21 @@ pub fn payload(kind: &EventType, entry: &Entry, data: &Value) -> Node {
     fields(
         kind.fields,
         data,
-        &Source { id: &entry.id, kind: &entry.kind, matter, floor: floor.filter(|_| kind.name == "contact.recorded") },
+        &Source {
+            id: &entry.id,
+            kind: &entry.kind,
+            matter,
+            floor: floor.filter(|_| kind.name == "contact.recorded"),
+            person: entry.subject.id().filter(|_| entry.subject.kind() == "person").and_then(|id| id.parse().ok()),
+        },
         "/data",
     )
 }
 
-/// Turns one declared value into cells, where it stands in the entry it came with.
-pub fn value(field: &'static Field, value: &Value, at: &SealedAt) -> Node {
-    node(field, value, &Source { id: &at.id, kind: &at.kind, matter: None, floor: None }, at.pointer.clone())
+/// Turns one declared value of a person into cells, where it stands in the entry it came with.
+pub fn value(field: &'static Field, value: &Value, at: &SealedAt, person: &SubjectId) -> Node {
+    let source = Source { id: &at.id, kind: &at.kind, matter: None, floor: None, person: Some(person.clone()) };
+    node(field, value, &source, at.pointer.clone())
 }
 
 /// The entry a value came with, and what is said of the entry as a whole.
@@ -461,6 +480,8 @@ struct Source<'a> {
     kind: &'a str,
     matter: Option<Matter>,
     floor: Option<Class>,
+    /// The key person it is about.
+    person: Option<SubjectId>,
 }
 
 fn fields(declared: &'static [Field], data: &Value, source: &Source<'_>, pointer: &str) -> Node {
@@ -493,7 +514,9 @@ fn cell(field: &Field, value: &Value, source: &Source<'_>, pointer: String) -> N
     };
     let matter = source.matter.unwrap_or_else(|| class.matter());
     let sealed = field.sealed.then(|| SealedAt { id: source.id.clone(), kind: source.kind.to_owned(), pointer });
-    Node::Cell(Cell { value: value.clone(), matter, class, sealed })
+    let own = field.sealed || field.name == "function";
+    let person = source.person.clone().filter(|_| own).map(|id| Personal { id, by_consent: by_consent(field) });
+    Node::Cell(Cell { value: value.clone(), matter, class, sealed, person })
 }
 
 /// Who acted, as views name them.

@@ -9,24 +9,22 @@ use crate::domain::catalog::Field;
 use crate::domain::class::Class;
 use crate::domain::contact;
 use crate::domain::person::{
-    ConsentRecorded, Details, Event, Function, Purpose, Recorded, RelationshipAssessed, Updated,
+    Consent, ConsentRecorded, Details, Event, Function, Purpose, Recorded, RelationshipAssessed, Updated,
 };
+use crate::ids::SubjectId;
 use crate::projection::{Node, Read, SealedAt, value};
-
-/// What stands where somebody has withdrawn the consent a value was recorded under (R-046).
-pub const WITHHELD: &str = "consent withdrawn (已撤回同意)";
 
 /// The key persons of one customer.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct People(BTreeMap<String, Person>);
+pub struct People(BTreeMap<SubjectId, Person>);
 
 /// What is known of a person.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Person {
     /// The newest value of each field.
     known: BTreeMap<String, Known>,
-    /// What the person said last, by purpose, and the entry that says so.
-    consents: BTreeMap<String, (String, u64)>,
+    /// What the person said last, by purpose and third party, and the entry that says so.
+    consents: BTreeMap<(Purpose, Option<String>), (Consent, u64)>,
     /// The newest judgement by our person and project.
     assessed: BTreeMap<(String, Option<String>), Assessed>,
     /// Who of us has been in contact with the person.
@@ -52,8 +50,8 @@ struct Assessed {
 impl People {
     /// Folds one entry of the customer's stream about a person.
     pub fn fold(&mut self, read: &Read<'_>, event: &Event) {
-        let Some(id) = read.entry.subject.id() else { return };
-        let person = self.0.entry(id.to_owned()).or_default();
+        let Some(id) = read.entry.subject.id().and_then(|id| id.parse().ok()) else { return };
+        let person = self.0.entry(id).or_default();
         let data: Value = serde_json::from_str(&read.entry.data).unwrap_or_default();
         match event {
             Event::Recorded(_) => person.learn(read, Details::fields(), &data, "/data"),
@@ -61,8 +59,9 @@ impl People {
                 person.learn(read, Details::fields(), data.get("changes").unwrap_or(&Value::Null), "/data/changes");
                 person.learn(read, Updated::fields(), &data, "/data");
             }
-            Event::ConsentRecorded(ConsentRecorded { purpose, status, .. }) => {
-                person.consents.insert(purpose.as_str().to_owned(), (status.as_str().to_owned(), read.index));
+            Event::ConsentRecorded(ConsentRecorded { purpose, status, third_party, .. }) => {
+                let third_party = third_party.as_ref().map(|party| party.0.clone());
+                person.consents.insert((*purpose, third_party), (*status, read.index));
             }
             Event::RelationshipAssessed(RelationshipAssessed { our_person, project, .. }) => {
                 let key = (our_person.to_string(), project.as_ref().map(|project| project.0.clone()));
@@ -75,7 +74,7 @@ impl People {
     /// Takes note of who met whom.
     pub fn meet(&mut self, contact: &contact::Recorded) {
         for theirs in contact.their_people.iter().flatten() {
-            if let Some(person) = self.0.get_mut(theirs.0.as_str()) {
+            if let Some(person) = self.0.get_mut(&theirs.0) {
                 person.met.extend(contact.our_people.iter().map(ToString::to_string));
             }
         }
@@ -85,12 +84,13 @@ impl People {
     pub fn rows(&self) -> Vec<Node> {
         let rows = self.0.iter().map(|(id, person)| {
             let mut row = vec![("person_id", handle(id))];
-            row.extend(Details::fields().iter().map(|field| (field.name, person.cell(field))));
-            row.extend(standing().map(|field| (field.name, person.cell(field))));
-            let consents = person.consents.iter().map(|(purpose, (status, index))| {
+            row.extend(Details::fields().iter().map(|field| (field.name, person.cell(id, field))));
+            row.extend(standing().map(|field| (field.name, person.cell(id, field))));
+            let consents = person.consents.iter().map(|((purpose, third_party), (status, index))| {
                 Node::Row(vec![
-                    ("purpose", identity(json!(purpose))),
-                    ("status", identity(json!(status))),
+                    ("purpose", identity(json!(purpose.as_str()))),
+                    ("third_party", identity(json!(third_party))),
+                    ("status", identity(json!(status.as_str()))),
                     ("source_event", Node::plain(*index)),
                 ])
             });
@@ -104,8 +104,9 @@ impl People {
     pub fn principals(&self) -> Node {
         let leading = [Function::LegalRepresentative, Function::Principal, Function::Executive];
         let leads = |person: &Person| leading.iter().any(|function| person.is("function", function.as_str()));
-        let rows = self.0.values().filter(|person| leads(person) && !person.is("status", "left")).map(|person| {
-            let cell = |name| person.cell_of(name);
+        let in_post = self.0.iter().filter(|(_, person)| leads(person) && !person.is("status", "left"));
+        let rows = in_post.map(|(id, person)| {
+            let cell = |name| person.cell_of(id, name);
             Node::Row(vec![
                 ("name", cell("name")),
                 ("position", cell("position")),
@@ -131,11 +132,11 @@ impl People {
             rows.extend(newest.into_iter().map(|(ours, assessed)| {
                 Node::Row(vec![
                     ("person_id", handle(id)),
-                    ("key_person", person.cell_of("name")),
+                    ("key_person", person.cell_of(id, "name")),
                     ("our_person", Node::of(Class::C6, ours)),
-                    ("our_title", assessed.cell("our_title")),
-                    ("decision_role", assessed.cell("decision_role")),
-                    ("attitude", assessed.cell("attitude")),
+                    ("our_title", assessed.cell(id, "our_title")),
+                    ("decision_role", assessed.cell(id, "decision_role")),
+                    ("attitude", assessed.cell(id, "attitude")),
                     // Whoever judges that nothing is established can see whether there was a contact.
                     ("met", Node::of(Class::C6, person.met.contains(ours))),
                     ("source_event", Node::plain(assessed.index)),
@@ -145,31 +146,30 @@ impl People {
         rows
     }
 
-    /// Who decides what, project by project (V-19); shares of a project above 100 together are marked, not refused (R-127).
+    /// Who decides what, project by project (V-19); shares of a customer's people above 100 together are marked, not refused (R-127).
     pub fn decision_roles(&self) -> Vec<Node> {
-        let mut newest: BTreeMap<(Option<&str>, &str), &Assessed> = BTreeMap::new();
-        for (id, person) in &self.0 {
+        let in_post = || self.0.iter().filter(|(_, person)| !person.is("status", "left"));
+        let newest =
+            |person: &Person| person.assessed.values().max_by_key(|assessed| assessed.index).map(Assessed::power);
+        let sum: i64 = in_post().filter_map(|(_, person)| newest(person)).sum();
+        let mut rows: BTreeMap<(Option<&str>, &SubjectId), (&Person, &Assessed)> = BTreeMap::new();
+        for (id, person) in in_post() {
             for ((_, project), assessed) in &person.assessed {
-                let kept = newest.entry((project.as_deref(), id)).or_insert(assessed);
-                if assessed.index > kept.index {
-                    *kept = assessed;
+                let kept = rows.entry((project.as_deref(), id)).or_insert((person, assessed));
+                if assessed.index > kept.1.index {
+                    kept.1 = assessed;
                 }
             }
         }
-        let mut sums: BTreeMap<Option<&str>, i64> = BTreeMap::new();
-        for ((project, _), assessed) in &newest {
-            *sums.entry(*project).or_default() += assessed.power();
-        }
-        let rows = newest.into_iter().map(|((project, id), assessed)| {
-            let above = sums.get(&project).is_some_and(|sum| *sum > 100);
+        let rows = rows.into_iter().map(|((project, id), (person, assessed))| {
             Node::Row(vec![
                 ("project", Node::of(Class::C6, project.map_or(Value::Null, |project| json!(project)))),
                 ("person_id", handle(id)),
-                ("key_person", self.0.get(id).map_or_else(Node::absent, |person| person.cell_of("name"))),
-                ("decision_role", assessed.cell("decision_role")),
-                ("influence", assessed.cell("decision_power_percent")),
-                ("concerns", assessed.cell("concerns")),
-                ("sum_above_100", Node::of(Class::C6, above)),
+                ("key_person", person.cell_of(id, "name")),
+                ("decision_role", assessed.cell(id, "decision_role")),
+                ("influence", assessed.cell(id, "decision_power_percent")),
+                ("concerns", assessed.cell(id, "concerns")),
+                ("sum_above_100", Node::of(Class::C6, sum > 100)),
                 ("source_event", Node::plain(assessed.index)),
             ])
         });
@@ -190,26 +190,25 @@ impl Person {
         self.known.get(name).is_some_and(|known| known.value.trim_matches('"') == wanted)
     }
 
-    fn cell_of(&self, name: &str) -> Node {
-        Details::fields().iter().find(|field| field.name == name).map_or_else(Node::absent, |field| self.cell(field))
+    fn cell_of(&self, id: &SubjectId, name: &str) -> Node {
+        Details::fields()
+            .iter()
+            .find(|field| field.name == name)
+            .map_or_else(Node::absent, |field| self.cell(id, field))
     }
 
-    fn cell(&self, field: &'static Field) -> Node {
+    fn cell(&self, id: &SubjectId, field: &'static Field) -> Node {
         let Some(known) = self.known.get(field.name) else { return Node::absent() };
-        let agreed = self.consents.get(Purpose::RelationshipCare.as_str()).is_some_and(|(said, _)| said == "given");
-        if field.class == Class::C5 && !agreed {
-            return Node::of(field.class, WITHHELD);
-        }
-        value(field, &serde_json::from_str(&known.value).unwrap_or_default(), &known.at)
+        value(field, &serde_json::from_str(&known.value).unwrap_or_default(), &known.at, id)
     }
 }
 
 impl Assessed {
-    fn cell(&self, name: &str) -> Node {
+    fn cell(&self, id: &SubjectId, name: &str) -> Node {
         let data: Value = serde_json::from_str(&self.data).unwrap_or_default();
         let field = RelationshipAssessed::fields().iter().find(|field| field.name == name);
         let (Some(field), Some(found)) = (field, data.get(name)) else { return Node::absent() };
-        value(field, found, &SealedAt { pointer: format!("{}/{name}", self.at.pointer), ..self.at.clone() })
+        value(field, found, &SealedAt { pointer: format!("{}/{name}", self.at.pointer), ..self.at.clone() }, id)
     }
 
     fn power(&self) -> i64 {
@@ -228,8 +227,8 @@ fn kept(field: &Field) -> bool {
 }
 
 /// The id says nothing of the person, but that there is one; without it nobody could ask about the person.
-fn handle(id: &str) -> Node {
-    Node::of(Class::C1, id)
+fn handle(id: &SubjectId) -> Node {
+    Node::of(Class::C1, id.as_str())
 }
 
 fn identity(value: Value) -> Node {

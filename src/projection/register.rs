@@ -53,7 +53,13 @@ impl Listed {
     /// The name, which is personal where it is sealed.
     pub fn named(&self) -> Node {
         let class = if self.sealed.is_some() { Class::C4 } else { Class::C0 };
-        Node::Cell(Cell { value: json!(self.name), matter: class.matter(), class, sealed: self.sealed.clone() })
+        Node::Cell(Cell {
+            value: json!(self.name),
+            matter: class.matter(),
+            class,
+            sealed: self.sealed.clone(),
+            person: None,
+        })
     }
 }
 
@@ -93,6 +99,7 @@ impl Register {
                 | grade::Event::Withdrawn(_),
             )
             | Event::Person(_)
+            | Event::Privacy(_)
             | Event::Contact(_)
             | Event::Ledger(_)
             | Event::Policy(_)

@@ -44,7 +44,7 @@ pub(crate) async fn page(
             div { dt { (frame.say("hash")) } dd { code.long { (hash) } } }
             div { dt { (frame.say("proof")) } dd { a href={ "/v1/entries/" (index) "/proof" } { (frame.say("proof-download")) } } }
         }
-        section { h2 { (frame.say("content")) } (shown(frame, &door, "payload", content)) }
+        section { h2 { (frame.say("content")) } (layout::payload(frame, &door, text(entry, "type"), content)) }
         @if let Some(streams) = body.get("streams").or_else(|| entry.get("streams")) {
             section { h2 { (frame.say("streams")) } (shown(frame, &door, "", streams)) }
         }

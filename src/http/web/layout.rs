@@ -170,6 +170,24 @@ pub(crate) fn shown(frame: &Frame, door: &Door, name: &str, value: &Value) -> Ma
     shown_as(frame, door, name, kind, value)
 }
 
+/// Shows an entry's payload as its type declares it: names such as `purpose` mean other things elsewhere.
+pub(crate) fn payload(frame: &Frame, door: &Door, kind: &str, value: &Value) -> Markup {
+    let (Some(kind), Value::Object(values)) = (catalog::find(kind), value) else {
+        return shown(frame, door, "payload", value);
+    };
+    html! {
+        dl.inner { @for (name, value) in values { div {
+            @match kind.field(name) {
+                Some(field) => {
+                    dt { (frame.language.choose((field.en, field.zh))) }
+                    dd { (shown_as(frame, door, "", Some(&field.kind), value)) }
+                },
+                None => { dt { (words::label(frame.language, name)) } dd { (shown(frame, door, name, value)) } },
+            }
+        } } }
+    }
+}
+
 /// Shows a value of a closed list as the event type it comes from calls it.
 pub(crate) fn chosen(frame: &Frame, door: &Door, kind: &str, name: &str, value: &Value) -> Markup {
     let field = catalog::find(kind).and_then(|kind| kind.field(name));

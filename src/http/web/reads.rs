@@ -112,7 +112,7 @@ pub(crate) async fn timeline(
                     small { (words::role(frame.language, text(item, "actor_role"))) } " "
                     (layout::entry(item.get("index")))
                 }
-                details { summary { (frame.say("content")) } (shown(frame, &door, "payload", item.get("payload").unwrap_or(&Value::Null))) }
+                details { summary { (frame.say("content")) } (layout::payload(frame, &door, text(item, "type"), item.get("payload").unwrap_or(&Value::Null))) }
             }
         } }
         (layout::next(frame, &format!("/customers/{}/timeline", encode(&id)), &[], answered.next.as_deref()))

@@ -171,6 +171,10 @@ impl Ledger {
     /// # Errors
     /// See [`ViewError`]; a denial is durable when it is told.
     pub async fn view(&self, principal: &Principal, asked: &Asked) -> Result<Answered, ViewError> {
+        if asked.reveal && asked.purpose.is_none() {
+            let refusal = Refusal::field("/purpose", "is required to open personal values", "查看个人信息须说明用途");
+            return Err(ViewError::Refused(refusal));
+        }
         for _ in 0..ATTEMPTS {
             self.shared.check_writable()?;
             let state = self.shared.state();

@@ -38,6 +38,7 @@ impl Shared {
                     matter: Matter::Staff,
                     class: Class::C7,
                     sealed: Some(sealed.clone()),
+                    person: None,
                 });
                 let row = Node::Row(vec![
                     ("employee_id", Node::plain(id.as_str())),
