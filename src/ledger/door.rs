@@ -202,7 +202,12 @@ impl Shared {
         self.fetch(state, &event, &about, &mut fetched)?;
         let (claims, checked_to) = self.claims(&event, &id)?;
         if let Some(refusal) = claims.1 {
-            return Err(stop(Refusal::from(refusal).into()));
+            // What has been entered since it was looked for above may be the same proposal.
+            let plain = decode(kind, &proposal.data)?;
+            return match self.seen(principal, proposal, &id, &plain).map_err(stop)? {
+                Some(receipts) => Ok(Outcome::Seen(receipts)),
+                None => Err(stop(Refusal::from(refusal).into())),
+            };
         }
         Ok(Outcome::Ready(Box::new(Prepared {
             named,

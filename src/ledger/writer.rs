@@ -582,9 +582,11 @@ impl Writer {
                 return Err(Failed);
             }
             self.append_took = self.shared.clock_elapsed().saturating_sub(began);
-            self.shared.recent.note(open.made.iter().map(|made| (made.index, made.keys.claims.as_slice())));
-            let recent = |made: Entered| Recent { bytes: made.bytes.into(), keys: Arc::new(made.keys) };
-            self.shared.shelf.push(open.made.into_iter().map(recent).collect());
+            let recent = |made: Entered| (made.index, Recent { bytes: made.bytes.into(), keys: Arc::new(made.keys) });
+            let made: Vec<(u64, Recent)> = open.made.into_iter().map(recent).collect();
+            // Whoever finds an id in use reads its entry, which must be there by then.
+            self.shared.shelf.push(made.iter().map(|(_, recent)| recent.clone()).collect());
+            self.shared.recent.note(made.iter().map(|(index, recent)| (*index, recent.keys.claims.as_slice())));
             published = Some((head.next_block, Arc::new(self.state.clone())));
         }
         if let Some((_, state)) = &published {
