@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::domain::{About, Actor, Event, Fact, World};
-use crate::entry::{EncodeError, Entry, Hash, Link};
+use crate::entry::{Canonical, EncodeError, Entry, Hash, Link};
 use crate::ids::{EntryId, StreamName};
 use crate::ledger::claims::{Fingerprint, Spread};
 use crate::ledger::tail::{Keys, stream_fingerprint};
@@ -114,6 +114,7 @@ impl State {
             kind: event.name().to_owned(),
         };
         let bytes = entry.encode()?;
+        debug_assert!(Canonical::read(&bytes).is_some(), "what is entered must stand a verification");
         let hash = Hash::of(&bytes);
         let index = self.size;
         let keys = Keys::of_event(&entry, &event, &fingerprints);
