@@ -527,6 +527,11 @@ impl Shared {
             && stored.keys().all(|name| proposed.contains_key(name) || computed(name))
             && proposal.subject.as_ref().is_none_or(|subject| *subject == entry.subject.as_str() || kind != entry.kind)
             && proposal.occurredat.as_ref().is_none_or(|at| at.parse() == Ok(entry.occurredat) || kind != entry.kind)
+            // These two are entered as they were proposed, and nothing else determines them: to leave one out is another proposal.
+            && proposal.latereason == entry.latereason
+            && proposal.correlation == entry.correlation
+        // What was expected is a condition and not compared: it held when the first was entered, which has itself moved the
+        // stream on. Whoever asks again after looking at the stream anew still asks about the same event.
     }
 
     /// Opens one seal; `None` if its key is gone.
