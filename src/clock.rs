@@ -44,6 +44,22 @@ impl Timestamp {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// Reads the one form in which an instant is written, and no other.
+    pub fn as_written(text: &str) -> Option<Self> {
+        let text: &[u8; 27] = text.as_bytes().try_into().ok()?;
+        let form = b"0000-00-00T00:00:00.000000Z";
+        let fits =
+            text.iter().zip(form).all(|(byte, form)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form });
+        let number = |places: Range<usize>| {
+            let digits = text.get(places).unwrap_or_default();
+            digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit.wrapping_sub(b'0')))
+        };
+        let year = i32::try_from(number(0..4)).ok().filter(|year| fits && *year > 0)?;
+        let date = NaiveDate::from_ymd_opt(year, number(5..7), number(8..10))?;
+        let at = date.and_hms_micro_opt(number(11..13), number(14..16), number(17..19), number(20..26))?;
+        Some(Self(at.and_utc().timestamp_micros()))
+    }
+
     fn date_time(self) -> DateTime<Utc> {
         DateTime::from_timestamp_micros(self.0).unwrap_or_default()
     }
@@ -349,10 +365,30 @@ mod tests {
     }
 
     #[test]
+    fn no_other_form_of_an_instant_is_as_written() {
+        for text in [
+            "2026-03-02T02:00:00.000001+00:00",
+            "2026-03-02T02:00:00.00000Z",
+            "2026-03-02T02:00:00.0000001Z",
+            "2026-03-02t02:00:00.000001z",
+            "2026-03-02 02:00:00.000001Z",
+            "2026-02-29T02:00:00.000001Z",
+            "2026-03-02T24:00:00.000001Z",
+            "2026-12-31T23:59:60.000000Z",
+            "0000-01-01T00:00:00.000000Z",
+            "2026-03-02T02:00:00.00000\u{661}",
+            "",
+        ] {
+            assert_eq!(Timestamp::as_written(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn every_digit_of_an_instant_stands_in_its_place() {
         for text in ["0001-01-01T00:00:00.000000Z", "1969-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.987654Z"] {
             let at: Timestamp = text.parse().unwrap();
             assert_eq!(at.to_string(), text);
+            assert_eq!(Timestamp::as_written(text), Some(at));
             assert_eq!(serde_json::to_string(&at).unwrap(), format!("\"{text}\""));
             assert_eq!(at.date_time().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(), text);
             assert_eq!(Date(at.date_time().date_naive()).to_string(), text.split('T').next().unwrap());

@@ -24,6 +24,11 @@ macro_rules! id {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// Tells whether the text is in the grammar.
+            pub fn fits(text: &str) -> bool {
+                $valid(text)
+            }
         }
 
         impl FromStr for $name {

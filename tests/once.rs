@@ -68,6 +68,51 @@ fn the_same_proposal_at_the_same_time_gets_the_same_answer() {
 }
 
 #[test]
+fn the_same_id_with_another_late_reason_or_correlation_is_taken() {
+    let test = one_customer();
+    let change = || {
+        let data = json!({ "added": [{ "role": "hse", "unit": "hq" }], "removed": [], "reason": "asked for" });
+        proposal("employee.roles_changed", Some("employee/E-701"), data)
+    };
+    // One is entered at once, the other waits for approval; both keep what the envelope says.
+    for (who, id, plain) in [("E-101", "entry-000003", call()), ("E-002", "entry-000004", change())] {
+        let with = |late: Option<&str>, tied: Option<&str>| Proposal {
+            latereason: late.map(str::to_owned),
+            correlation: tied.map(str::to_owned),
+            ..called(id, plain.clone())
+        };
+        let first = test.admit(who, with(Some("no signal"), Some("visit 7")));
+        assert_eq!(test.admit(who, with(Some("no signal"), Some("visit 7"))), first);
+        let others = [
+            with(Some("forgotten"), Some("visit 7")),
+            with(None, Some("visit 7")),
+            with(Some("no signal"), Some("visit 8")),
+            with(Some("no signal"), None),
+            with(None, None),
+        ];
+        for other in others {
+            assert_eq!(test.refuse(who, other.clone()), (Code::E_CONFLICT, "R-010".to_owned()), "{other:?}");
+        }
+    }
+}
+
+#[test]
+fn a_repeat_that_expects_another_version_gets_the_first_answer() {
+    let test = one_customer();
+    let expecting = |version: u64| Proposal {
+        expected: vec![Expected { stream: "customer/C-01".into(), version }],
+        ..called("entry-000005", call())
+    };
+    let version = test.version("customer/C-01");
+    let first = test.admit("E-101", expecting(version));
+    assert_eq!(test.version("customer/C-01"), version + 1);
+    // The first has moved the stream itself, and whoever did not hear the answer may have looked again.
+    assert_eq!(test.admit("E-101", expecting(version)), first);
+    assert_eq!(test.admit("E-101", expecting(version + 1)), first);
+    assert_eq!(test.admit("E-101", called("entry-000005", call())), first);
+}
+
+#[test]
 fn only_streams_of_the_event_may_be_expected_at_a_version() {
     let test = one_customer();
     let expecting =

@@ -430,6 +430,61 @@ fn bad_input_gets_a_clear_problem_and_changes_nothing() {
 }
 
 #[test]
+fn a_character_nobody_sees_is_told_with_its_field_in_both_languages() {
+    let served = Served::new();
+    served.admit("E-101", &registration("C-01", "Xingqiao Line-17 Metro"));
+    let whole = contact(&served, "C-01", "E-101");
+    let changed = |pointer: &str, value: &str| {
+        let mut body = whole.clone();
+        match body.pointer_mut(pointer) {
+            Some(place) => *place = json!(value),
+            None => body[&pointer[1..]] = json!(value),
+        }
+        serde_json::to_vec(&body).unwrap()
+    };
+    let within = |text: &str, broken: &[u8]| {
+        let (before, after) = text.split_once("HERE").unwrap();
+        [before.as_bytes(), broken, after.as_bytes()].concat()
+    };
+    let text = serde_json::to_string(&whole).unwrap().replace("Paid the", "HERE");
+    let stream = serde_json::to_string(&whole).unwrap().replace("contact/C-01", "HERE");
+    let cases: Vec<(Vec<u8>, &str, &str, &str)> = vec![
+        (changed("/subject", "contact/C-01\0"), "/subject", "control character U+0000", "控制字符U+0000"),
+        (changed("/id", "entry\u{1b}0001"), "/id", "control character U+001B", "控制字符U+001B"),
+        (changed("/correlation", "a\u{7}"), "/correlation", "control character U+0007", "控制字符U+0007"),
+        (changed("/correlation", &"a".repeat(81)), "/correlation", "1 to 80 characters", "1至80个字符"),
+        (changed("/latereason", "a\u{9}b"), "/latereason", "control character U+0009", "控制字符U+0009"),
+        (changed("/latereason", "a\nb"), "/latereason", "on one line", "单行"),
+        (changed("/type", "contact\0"), "/type", "control character U+0000", "控制字符U+0000"),
+        (changed("/data/summary", "a\0b"), "/data/summary", "character 2", "第2个字符"),
+        (changed("/data/channel", "phone\u{80}"), "/data/channel", "control character U+0080", "控制字符U+0080"),
+        (changed("/subject", "contact C-01"), "/subject", "must be a stream name", "须为对象名"),
+        (within(&text, b"\0"), "/data/summary", "control character U+0000 as it is", "直接含有控制字符U+0000"),
+        (within(&text, br"\ud83d"), "/data/summary", r"\ud83d, one half", r"不成对的代理码\ud83d"),
+        (within(&stream, br"\udc00"), "/subject", r"\udc00, one half", r"不成对的代理码\udc00"),
+        (within(&text, b"\xe5\xae"), "/data/summary", "is not UTF-8", "不是UTF-8"),
+        (within(&stream, b"\xff"), "/subject", "is not UTF-8", "不是UTF-8"),
+    ];
+    let before = served.test.ledger.state().size;
+    for (body, pointer, english, chinese) in cases {
+        for (language, words) in [("en", english), ("zh-CN", chinese)] {
+            let answer = served.request("E-101", "POST", "/v1/events", &[("Accept-Language", language)], &body);
+            let told = answer.json();
+            let (detail, error) = (told["detail"].as_str().unwrap(), &told["errors"][0]);
+            assert_eq!((answer.status, told["code"].as_str()), (400, Some("E_SCHEMA")), "{told}");
+            assert_eq!(error["pointer"], pointer, "{told}");
+            assert!(error["detail"].as_str().unwrap().contains(words), "{told}");
+            assert!(detail.starts_with(pointer) && detail.contains(words), "{told}");
+        }
+    }
+    let mut batch = whole.clone();
+    batch["subject"] = json!("contact/C-01\0");
+    let told = served.post("E-101", &json!([whole, batch])).json();
+    assert_eq!(told["errors"][0]["pointer"], "/1/subject", "{told}");
+    assert_eq!(served.test.ledger.state().size, before);
+}
+
+#[test]
 fn the_clock_going_wrong_stops_everything_until_an_operator_accepts_it() {
     use dossier::clock::Clock as _;
     let served = Served::new();

@@ -508,6 +508,21 @@ fn verify(broken: &Broken) -> Told {
             format!("entry {index} is the first that is not as it was entered: {reason}"),
             format!("条目{index}是首个与原记录不符的条目：{reason}"),
         ),
+        Broken::Form { index } => told(
+            Exit::Integrity,
+            format!("entry {index} is not in canonical form: written again it would have other bytes"),
+            format!("条目{index}不是规范形式：重新写出的字节与之不同"),
+        ),
+        Broken::Time { index } => told(
+            Exit::Integrity,
+            format!("entry {index} is recorded no later than the entry before it"),
+            format!("条目{index}的记录时间不晚于前一条目"),
+        ),
+        Broken::Id { index } => told(
+            Exit::Integrity,
+            format!("entry {index} has the id of an entry before it"),
+            format!("条目{index}的编号与之前的条目重复"),
+        ),
         Broken::Link { index, stream } => told(
             Exit::Integrity,
             format!("entry {index} does not link to the entry before it in stream \"{stream}\""),

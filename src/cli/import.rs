@@ -83,7 +83,8 @@ async fn import(
     let mut run = Run {
         ledger,
         language,
-        correlation: format!("import {}", mapping.file),
+        // As much of the name as a correlation may have.
+        correlation: format!("import {}", mapping.file).chars().filter(|c| !c.is_control()).take(80).collect(),
         summary,
         counts: Counts::default(),
         progress: Progress::of(steps),

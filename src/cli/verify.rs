@@ -10,7 +10,9 @@ use crate::cli::output;
 use crate::cli::progress::{Progress, rate};
 use crate::ledger::verify_data;
 
-/// Verify a whole data directory: every byte hashed again, every link followed, the root compared with what was signed.
+/// Verify a whole data directory: every byte hashed and every entry read again, their order checked, the root compared with what was signed.
+///
+/// Every entry must be in canonical form, recorded after the one before it, with an id of its own, and follow the last of each of its streams.
 ///
 /// Needs neither keys nor a token, changes nothing, and names the first bad index or the first of an unreadable run.
 /// An auditor rather uses `dossier-verify`, which shares no line with this program.

@@ -824,18 +824,18 @@ impl Checker {
     }
 
     fn text(&mut self, kind: &Kind, text: &str) {
+        let breaks: &[char] = if matches!(kind, Kind::Text) { &['\n', '\t'] } else { LINE_BREAKS };
+        if let Some((en, zh)) = control(text, breaks) {
+            return self.problem(en, zh);
+        }
         let length = text.chars().count();
         let valid = match kind {
             Kind::Reference(Referent::Record) | Kind::EntryId => text.parse::<EntryId>().is_ok(),
             Kind::Id | Kind::Reference(_) => text.parse::<SubjectId>().is_ok(),
             Kind::Str(min, max) => {
-                (*min..=*max).contains(&length) && (*min == 0 || !is_blank(text)) && !text.contains(char::is_control)
+                (*min..=*max).contains(&length) && (*min == 0 || !is_blank(text)) && !text.contains(LINE_BREAKS)
             }
-            Kind::Text => {
-                (1..=4000).contains(&length)
-                    && !is_blank(text)
-                    && !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t')
-            }
+            Kind::Text => (1..=4000).contains(&length) && !is_blank(text),
             Kind::Date => text.parse::<Date>().is_ok(),
             Kind::Instant => text.parse::<Timestamp>().is_ok(),
             Kind::Quarter => is_quarter(text),
@@ -858,6 +858,20 @@ impl Checker {
         }
     }
 }
+
+/// Says in both languages which control character a text holds, if it holds one besides those allowed: nobody sees it, so
+/// nobody finds it by being told what the text must look like.
+pub(crate) fn control(text: &str, allowed: &[char]) -> Option<(String, String)> {
+    let (place, control) = (1..).zip(text.chars()).find(|(_, c)| c.is_control() && !allowed.contains(c))?;
+    let code = u32::from(control);
+    Some((
+        format!("holds the control character U+{code:04X} as its character {place}: leave it out"),
+        format!("第{place}个字符是控制字符U+{code:04X}，请删去"),
+    ))
+}
+
+/// What a text on one line may not hold either, but everybody sees.
+pub(crate) const LINE_BREAKS: &[char] = &['\n', '\r'];
 
 /// Says in both languages what a value of `kind` looks like.
 pub fn expectation(kind: &Kind) -> (String, String) {

@@ -325,7 +325,7 @@ pub mod common {
         /// The type of event is not in the catalog.
         UnknownType { name: String } => E_SCHEMA "", "there is no event type \"{name}\"", "不存在事件类型“{name}”";
         /// The id is outside the grammar.
-        BadId => E_SCHEMA "", "an id has 8 to 64 of A-Z a-z 0-9 . _ -", "编号须为8至64个字母、数字、点、下划线或连字符";
+        BadId => E_SCHEMA "" at "id", "an id has 8 to 64 of A-Z a-z 0-9 . _ -", "编号须为8至64个字母、数字、点、下划线或连字符";
     }
 }
 
@@ -336,7 +336,7 @@ impl From<common::Refusal> for Refusal {
 }
 
 impl Refusal {
-    /// Returns a refusal of the shape of one field.
+    /// Returns a refusal of the shape of one field: of the payload by its pointer, of the envelope by its name.
     pub fn field(pointer: &str, en: &str, zh: &str) -> Self {
         Self::Schema(vec![Problem { pointer: pointer.into(), en: en.into(), zh: zh.into() }])
     }

@@ -338,7 +338,8 @@ fn refused(refusal: &Refusal, place: Option<Place>) -> Told {
     let (code, rule) = refusal.grounds();
     let mut told = Told::owned(status(code), code.as_str(), refusal.words()).citing(rule);
     let base = place.map(Place::pointer).unwrap_or_default();
-    // A pointer of the payload becomes one of the request; a reading has no payload, only parameters.
+    // A pointer of the payload becomes one of the request, and a bare name is one of the envelope's; a reading has no payload,
+    // only parameters.
     let within = |pointer: &str| match (pointer.starts_with('/'), place) {
         (true, Some(_)) => format!("{base}/data{pointer}"),
         (true, None) => pointer.to_owned(),
@@ -346,6 +347,13 @@ fn refused(refusal: &Refusal, place: Option<Place>) -> Told {
         (false, _) => format!("{base}/{pointer}"),
     };
     let (en, zh) = refusal.words();
+    // Where one thing alone is wrong, it is said at once.
+    if let Refusal::Schema(problems) = refusal
+        && let [problem] = problems.as_slice()
+    {
+        let at = within(&problem.pointer);
+        told.words = (format!("{at} {}", problem.en).into(), format!("{at} {}", problem.zh).into());
+    }
     told.errors = match refusal {
         Refusal::Schema(problems) => problems
             .iter()

@@ -305,8 +305,8 @@ fn schemas() -> Map<String, Value> {
                 "subject": { "type": "string", "description": "The primary stream, where the data do not determine it.", "pattern": "^[a-z_]+(/[A-Za-z0-9][A-Za-z0-9._-]{0,39}){0,2}$" },
                 "id": { "type": "string", "description": "The idempotency key; one is made if it is left out.", "pattern": schema::ENTRY_ID },
                 "occurredat": { "type": "string", "format": "date-time", "description": "Business time; the payload's own, else now." },
-                "latereason": { "type": "string", "description": "Why it is recorded late." },
-                "correlation": { "type": "string", "description": "What ties it to others." },
+                "latereason": { "type": "string", "description": "Why it is recorded late.", "minLength": 1, "maxLength": 400 },
+                "correlation": { "type": "string", "description": "What ties it to others.", "minLength": 1, "maxLength": 80 },
                 "expected": {
                     "type": "array",
                     "description": "The stream versions it was based on.",

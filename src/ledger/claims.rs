@@ -7,17 +7,17 @@ use std::sync::RwLock;
 use crate::store::{ReadError, Store, Term};
 
 /// What a name is known by in memory: the first 128 bits of the BLAKE3 of its key space and itself.
-pub(crate) type Digest = u128;
+pub(crate) type Fingerprint = u128;
 
 /// Hashes a name of a key space.
-pub(crate) fn digest(space: &str, name: &str) -> Digest {
+pub(crate) fn fingerprint(space: &str, name: &str) -> Fingerprint {
     let hash = blake3::hash(&[space.as_bytes(), b"\0", name.as_bytes()].concat());
-    hash.as_bytes().first_chunk().map_or(0, |bytes| Digest::from_le_bytes(*bytes))
+    hash.as_bytes().first_chunk().map_or(0, |bytes| Fingerprint::from_le_bytes(*bytes))
 }
 
-/// Returns what the store knows a name by: the first half of its digest.
-pub(crate) fn half(digest: Digest) -> Term {
-    u64::try_from(digest & u128::from(u64::MAX)).unwrap_or_default()
+/// Returns what the store knows a name by: the first half of its fingerprint.
+pub(crate) fn half(fingerprint: Fingerprint) -> Term {
+    u64::try_from(fingerprint & u128::from(u64::MAX)).unwrap_or_default()
 }
 
 /// Takes bits that are spread already as they are.
@@ -38,7 +38,7 @@ impl Hasher for Spread {
 
 /// Hashes a name into the store's key space.
 pub(crate) fn term(space: &str, name: &str) -> Term {
-    half(digest(space, name))
+    half(fingerprint(space, name))
 }
 
 /// The claims of the last entries, kept until the store surely has them.

@@ -150,10 +150,12 @@ impl Shared {
         proposal: &mut Proposal,
     ) -> Result<Outcome, Stop> {
         let world = &state.world;
+        check_controls(proposal)?;
         let (kind, id) = self.kind_and_id(proposal)?;
         let named = named_subject(proposal)?;
         let expected = expected_versions(&proposal.expected)?;
-        let late_reason = late_reason(proposal)?;
+        let late_reason = line(proposal.latereason.as_deref(), "latereason", 400)?;
+        let correlation = line(proposal.correlation.as_deref(), "correlation", 80)?;
         catalog::check(kind, &mut proposal.data)?;
         let plain = decode(kind, &proposal.data)?;
         let occurred_at = occurred_at(world, kind, proposal)?;
@@ -186,7 +188,7 @@ impl Shared {
                 || *stream == principal.employee.acts()
         };
         if !expected.iter().all(|(stream, _)| own(stream)) {
-            return Err(Refusal::field("/expected", "must name streams of this event", "须为本事件所属的对象").into());
+            return Err(Refusal::field("expected", "must name streams of this event", "须为本事件所属的对象").into());
         }
         let stop = |stopped: Stop| match stopped {
             Stop::Refused(refused) => {
@@ -222,10 +224,7 @@ impl Shared {
             id,
             occurred_at,
             late_reason,
-            correlation: proposal
-                .correlation
-                .clone()
-                .map(|text| text.chars().filter(|c| !c.is_control()).take(80).collect()),
+            correlation,
             expected,
             salt: self.source.salt(),
             fetched,
@@ -579,6 +578,11 @@ impl Shared {
             && stored.keys().all(|name| proposed.contains_key(name) || computed(name))
             && proposal.subject.as_ref().is_none_or(|subject| *subject == entry.subject.as_str() || kind != entry.kind)
             && proposal.occurredat.as_ref().is_none_or(|at| at.parse() == Ok(entry.occurredat) || kind != entry.kind)
+            // These two are entered as they were proposed, and nothing else determines them: to leave one out is another proposal.
+            && proposal.latereason == entry.latereason
+            && proposal.correlation == entry.correlation
+        // What was expected is a condition and not compared: it held when the first was entered, which has itself moved the
+        // stream on. Whoever asks again after looking at the stream anew still asks about the same event.
     }
 
     /// Opens one seal; `None` if its key is gone.
@@ -661,7 +665,7 @@ pub(super) fn named_subject(proposal: &Proposal) -> Result<Option<StreamName>, R
     match subject.parse() {
         Ok(subject) => Ok(Some(subject)),
         Err(_) => Err(Refusal::field(
-            "/subject",
+            "subject",
             "must be a stream name such as customer/C-00042",
             "须为对象名，如customer/C-00042",
         )),
@@ -673,27 +677,51 @@ fn expected_versions(expected: &[Expected]) -> Result<Vec<(StreamName, u64)>, Re
         .iter()
         .map(|expected| match expected.stream.parse() {
             Ok(stream) => Ok((stream, expected.version)),
-            Err(_) => Err(Refusal::field("/expected", "must name streams", "须为对象名")),
+            Err(_) => Err(Refusal::field("expected", "must name streams", "须为对象名")),
         })
         .collect()
 }
 
-fn late_reason(proposal: &Proposal) -> Result<Option<String>, Refusal> {
-    match &proposal.latereason {
-        Some(reason)
-            if reason.trim().is_empty() || reason.chars().count() > 400 || reason.contains(char::is_control) =>
-        {
-            Err(Refusal::field("/latereason", "must be 1 to 400 characters on one line", "须为1至400个字符的单行文本"))
-        }
-        reason => Ok(reason.clone()),
+/// Refuses control characters in the envelope, before anything else is said about what holds one.
+fn check_controls(proposal: &Proposal) -> Result<(), Refusal> {
+    let mut problems = Vec::new();
+    let mut check = |pointer: &str, text: &str| {
+        let found = catalog::control(text, catalog::LINE_BREAKS);
+        problems.extend(found.map(|(en, zh)| catalog::Problem { pointer: pointer.into(), en, zh }));
+    };
+    check("type", &proposal.kind);
+    let attributes = [
+        ("subject", &proposal.subject),
+        ("id", &proposal.id),
+        ("occurredat", &proposal.occurredat),
+        ("latereason", &proposal.latereason),
+        ("correlation", &proposal.correlation),
+    ];
+    for (name, text) in attributes {
+        check(name, text.as_deref().unwrap_or_default());
     }
+    for (place, expected) in proposal.expected.iter().enumerate().take(64) {
+        check(&format!("expected/{place}/stream"), &expected.stream);
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Refusal::Schema(problems)) }
+}
+
+/// Checks a text of the envelope.
+fn line(text: Option<&str>, name: &str, most: usize) -> Result<Option<String>, Refusal> {
+    let Some(text) = text else { return Ok(None) };
+    if text.trim().is_empty() || text.chars().count() > most || text.contains(char::is_control) {
+        let (en, zh) =
+            (format!("must be 1 to {most} characters on one line"), format!("须为1至{most}个字符的单行文本"));
+        return Err(Refusal::field(name, &en, &zh));
+    }
+    Ok(Some(text.to_owned()))
 }
 
 /// The business time: the payload's own, which the envelope's must agree with.
 fn occurred_at(world: &World, kind: &EventType, proposal: &Proposal) -> Result<Option<Timestamp>, Refusal> {
     let bad = || {
         Refusal::field(
-            "/occurredat",
+            "occurredat",
             "must be an instant such as 2026-03-05T09:30:00+08:00",
             "须为时间，如2026-03-05T09:30:00+08:00",
         )

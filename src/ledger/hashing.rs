@@ -3,8 +3,10 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use crate::entry::Hash;
+use crate::clock::Timestamp;
+use crate::entry::{Canonical, Entry, Hash};
 use crate::journal::{self, VerifyError};
+use crate::ledger::claims::{Fingerprint, fingerprint};
 use crate::ledger::pipeline::in_order;
 use crate::proof::merkle;
 
@@ -17,8 +19,44 @@ pub(super) struct Hashed<'a> {
     pub(super) leaf: merkle::Hash,
     /// The hash by which the next entry of a stream names it.
     pub(super) hash: Hash,
-    /// Its links as they stand in it, or why it has none.
-    pub(super) streams: Result<&'a str, &'static str>,
+    /// What must fit what stands before it, or why the bytes are no entry of this ledger.
+    pub(super) stated: Result<Stated<'a>, Unfit>,
+}
+
+/// What an entry states about its place among the others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stated<'a> {
+    /// The fingerprint of its id.
+    pub(super) id: Fingerprint,
+    /// Recorded at.
+    pub(super) time: Timestamp,
+    /// Its links as they stand in it.
+    pub(super) streams: &'a str,
+}
+
+impl<'a> Stated<'a> {
+    /// Reads an entry of the ledger of this origin, which must be in canonical form.
+    pub(super) fn of(bytes: &'a [u8], origin: &str) -> Result<Self, Unfit> {
+        let Some(Canonical { id, source, streams, time }) = Canonical::read(bytes) else {
+            let readable = Entry::decode(bytes).is_ok();
+            return Err(if readable { Unfit::NotCanonical } else { Unfit::NotAnEntry });
+        };
+        if source != origin {
+            return Err(Unfit::OtherLedger);
+        }
+        Ok(Self { id: fingerprint("id", id), time, streams })
+    }
+}
+
+/// Why bytes are no entry of this ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// They cannot be read as one.
+    NotAnEntry,
+    /// They can be read, but are not what would be written.
+    NotCanonical,
+    /// It names another origin.
+    OtherLedger,
 }
 
 /// Reads and checks every block of a journal at rest and shows each entry, in order, until told to stop.
@@ -75,26 +113,26 @@ struct HashedBatch {
     first_index: u64,
     digests: Vec<Digest>,
     /// The links of all entries, one behind the other.
-    streams: Vec<u8>,
+    streams: String,
 }
 
 struct Digest {
     leaf: merkle::Hash,
     hash: Hash,
-    /// Where the entry's links end, or why it has none.
-    streams_end: Result<usize, &'static str>,
+    /// Id and time, and where the entry's links end.
+    stated: Result<(Fingerprint, Timestamp, usize), Unfit>,
 }
 
 impl HashedBatch {
     fn of(batch: &Batch, origin: &str) -> Self {
-        let mut streams = Vec::with_capacity(batch.bytes.len() / 2);
+        let mut streams = String::with_capacity(batch.bytes.len() / 2);
         let entries: Vec<&[u8]> = batch.entries().collect();
         let digest = |(bytes, leaf): (&&[u8], merkle::Hash)| {
-            let streams_end = links(bytes, origin).map(|links| {
-                streams.extend_from_slice(links.as_bytes());
-                streams.len()
+            let stated = Stated::of(bytes, origin).map(|stated| {
+                streams.push_str(stated.streams);
+                (stated.id, stated.time, streams.len())
             });
-            Digest { leaf, hash: Hash::of(bytes), streams_end }
+            Digest { leaf, hash: Hash::of(bytes), stated }
         };
         let digests = entries.iter().zip(merkle::leaf_hashes(&entries)).map(digest).collect();
         Self { first_index: batch.first_index, digests, streams }
@@ -103,12 +141,12 @@ impl HashedBatch {
     fn show(&self, show: &mut impl FnMut(&Hashed<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
         let mut start = 0;
         for (index, digest) in (self.first_index..).zip(&self.digests) {
-            let streams = digest.streams_end.and_then(|end| {
-                let links = self.streams.get(start..end).unwrap_or_default();
+            let stated = digest.stated.map(|(id, time, end)| {
+                let streams = self.streams.get(start..end).unwrap_or_default();
                 start = end;
-                std::str::from_utf8(links).map_err(|_| NOT_AN_ENTRY)
+                Stated { id, time, streams }
             });
-            show(&Hashed { index, leaf: digest.leaf, hash: digest.hash, streams })?;
+            show(&Hashed { index, leaf: digest.leaf, hash: digest.hash, stated })?;
         }
         ControlFlow::Continue(())
     }
@@ -121,22 +159,6 @@ fn pieces(bytes: &[u8], ends: impl Iterator<Item = usize>) -> impl Iterator<Item
         start = end;
         piece
     })
-}
-
-/// Returns the links of an entry of this ledger as they stand in it.
-fn links<'a>(bytes: &'a [u8], origin: &str) -> Result<std::borrow::Cow<'a, str>, &'static str> {
-    let text = std::str::from_utf8(bytes).map_err(|_| NOT_AN_ENTRY)?;
-    let entry: Linked<'a> = serde_json::from_str(text).map_err(|_| NOT_AN_ENTRY)?;
-    if entry.source == origin { Ok(entry.streams) } else { Err("it belongs to another ledger") }
-}
-
-/// The attributes of an entry that its links need.
-#[derive(serde::Deserialize)]
-struct Linked<'a> {
-    #[serde(borrow)]
-    source: std::borrow::Cow<'a, str>,
-    #[serde(borrow)]
-    streams: std::borrow::Cow<'a, str>,
 }
 
 /// Hands on the journal's entries in batches.
@@ -161,8 +183,6 @@ fn read(directory: &Path, send: &mut dyn FnMut(Batch) -> ControlFlow<()>) -> Res
     }
     read.map(drop)
 }
-
-const NOT_AN_ENTRY: &str = "it is not an entry";
 
 /// Large enough that handing on costs nothing beside hashing, small enough to stay in a core's cache.
 const BATCH_BYTES: usize = 256 * 1024;

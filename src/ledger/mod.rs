@@ -237,7 +237,6 @@ impl Ledger {
     ) -> Result<Vec<Receipt>, SubmitError> {
         let refusal = refused.refusal;
         if let Some((actor, target)) = refused.of.filter(|_| refusal.grounds().0.recorded()) {
-            let (reply, answer) = oneshot::channel();
             let salt = self.shared.source.salt();
             let note = Note {
                 command: proposal.kind.clone(),
@@ -247,11 +246,13 @@ impl Ledger {
                 salt,
                 body_hash: door::salted(&salt, without_persons(proposal).to_string().as_bytes()),
             };
-            self.send(Job::Note(Box::new(note), reply))?;
             // A refusal that cannot be entered is not told: who was refused what must be findable.
-            if !matches!(answer.await, Ok(Answer::Entered(_))) {
-                return Err(SubmitError::Unwritable);
-            }
+            insist(|| {
+                let (reply, answer) = oneshot::channel();
+                self.send(Job::Note(Box::new(note.clone()), reply))?;
+                Ok(answer)
+            })
+            .await?;
         }
         if refused.hidden {
             return Err(SubmitError::NotFound);
@@ -354,6 +355,18 @@ fn without_persons(proposal: &Proposal) -> serde_json::Value {
     catalog::canonical(&data).unwrap_or_default()
 }
 
+/// Hands in again what rests on nothing that could move, as long as it only shared a block with too much else.
+async fn insist(hand_in: impl Fn() -> Result<oneshot::Receiver<Answer>, SubmitError>) -> Result<(), SubmitError> {
+    for _ in 0..ATTEMPTS {
+        match hand_in()?.await.map_err(|_| SubmitError::Unwritable)? {
+            Answer::Entered(_) => return Ok(()),
+            Answer::Moved => {}
+            Answer::Refused(..) | Answer::Unwritable => return Err(SubmitError::Unwritable),
+        }
+    }
+    Err(SubmitError::Busy)
+}
+
 impl Shared {
     pub(crate) fn state(&self) -> Arc<State> {
         self.published.load_full()
@@ -436,5 +449,37 @@ impl Shared {
         while self.shelf.waiting() > most / 2 && self.check_writable().is_ok() {
             self.signal.wait(Duration::from_millis(20));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use tokio::sync::oneshot;
+
+    use super::{ATTEMPTS, Answer, SubmitError, insist};
+
+    /// Hands in to a writer that gives these answers, one after the other, and none any more.
+    fn answered(answers: Vec<Answer>) -> Result<(), SubmitError> {
+        let answers = RefCell::new(answers.into_iter());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(insist(|| {
+            let (reply, answer) = oneshot::channel();
+            match answers.borrow_mut().next() {
+                Some(given) => drop(reply.send(given)),
+                None => drop(reply),
+            }
+            Ok(answer)
+        }))
+    }
+
+    #[test]
+    fn a_refusal_that_only_shared_a_block_with_too_much_is_handed_in_again() {
+        assert!(answered(vec![Answer::Moved, Answer::Moved, Answer::Entered(Vec::new())]).is_ok());
+        assert!(matches!(answered(vec![Answer::Moved, Answer::Unwritable]), Err(SubmitError::Unwritable)));
+        assert!(matches!(answered(vec![Answer::Moved]), Err(SubmitError::Unwritable)), "the writer is gone");
+        let always = (0..ATTEMPTS).map(|_| Answer::Moved).collect();
+        assert!(matches!(answered(always), Err(SubmitError::Busy)));
     }
 }

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::domain::{About, Actor, Event, Fact, World};
-use crate::entry::{EncodeError, Entry, Hash, Link};
+use crate::entry::{Canonical, EncodeError, Entry, Hash, Link};
 use crate::ids::{EntryId, StreamName};
-use crate::ledger::claims::{Digest, Spread};
-use crate::ledger::tail::{Keys, stream_digest};
+use crate::ledger::claims::{Fingerprint, Spread};
+use crate::ledger::tail::{Keys, stream_fingerprint};
 
 /// The last entry of a live stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,14 +26,14 @@ pub struct Head {
 
 /// The heads of live streams, by their names.
 ///
-/// A name is kept as its digest: a copy of the map then counts no references, which costs more than the copy.
+/// A name is kept as its fingerprint: a copy of the map then counts no references, which costs more than the copy.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Heads(GenericHashMap<Digest, Head, BuildHasherDefault<Spread>, DefaultSharedPtr>);
+pub struct Heads(GenericHashMap<Fingerprint, Head, BuildHasherDefault<Spread>, DefaultSharedPtr>);
 
 impl Heads {
     /// Returns the head of a live stream.
     pub fn get(&self, stream: &StreamName) -> Option<&Head> {
-        self.0.get(&stream_digest(stream.as_str()))
+        self.0.get(&stream_fingerprint(stream.as_str()))
     }
 }
 
@@ -84,7 +84,7 @@ impl State {
         let event = draft.event;
         let data = event.text().map_err(EncodeError::Json)?.into();
         let streams = streams(&draft.about, draft.also, &draft.actor);
-        let digests: Vec<Digest> = streams.iter().map(|stream| stream_digest(stream.as_str())).collect();
+        let fingerprints: Vec<Fingerprint> = streams.iter().map(|stream| stream_fingerprint(stream.as_str())).collect();
         let (actor, role, unit) = match &draft.actor {
             Actor::System => ("system", "system", ""),
             Actor::Employee { id, role, unit } => (id.as_str(), role.key(), unit.as_str()),
@@ -104,16 +104,21 @@ impl State {
             salt: draft.salt,
             source: source.to_owned(),
             specversion: "1.0".to_owned(),
-            streams: streams.into_iter().zip(&digests).map(|(name, digest)| self.link(name, *digest)).collect(),
+            streams: streams
+                .into_iter()
+                .zip(&fingerprints)
+                .map(|(name, fingerprint)| self.link(name, *fingerprint))
+                .collect(),
             subject: draft.about.subject,
             time: draft.at,
             kind: event.name().to_owned(),
         };
         let bytes = entry.encode()?;
+        debug_assert!(Canonical::read(&bytes).is_some(), "what is entered must stand a verification");
         let hash = Hash::of(&bytes);
         let index = self.size;
-        let keys = Keys::of_event(&entry, &event, &digests);
-        self.take_over(&entry, &event, &draft.actor, &digests, hash);
+        let keys = Keys::of_event(&entry, &event, &fingerprints);
+        self.take_over(&entry, &event, &draft.actor, &fingerprints, hash);
         Ok(Made { index, bytes, hash, entry, keys })
     }
 
@@ -126,9 +131,10 @@ impl State {
         if entry.source != source {
             return Err(FoldError::OtherLedger { index: self.size });
         }
-        let digests: Vec<Digest> = entry.streams.iter().map(|link| stream_digest(link.name.as_str())).collect();
-        for (link, digest) in entry.streams.iter().zip(&digests) {
-            if *link != self.link(link.name.clone(), *digest) {
+        let fingerprints: Vec<Fingerprint> =
+            entry.streams.iter().map(|link| stream_fingerprint(link.name.as_str())).collect();
+        for (link, fingerprint) in entry.streams.iter().zip(&fingerprints) {
+            if *link != self.link(link.name.clone(), *fingerprint) {
                 return Err(FoldError::Unlinked { index: self.size, stream: link.name.clone() });
             }
         }
@@ -138,11 +144,11 @@ impl State {
             None => return Err(FoldError::UnknownType { index: self.size, kind: entry.kind }),
         };
         let actor = actor_of(&entry).ok_or(FoldError::NotAnEntry { index: self.size })?;
-        self.take_over(&entry, &event, &actor, &digests, Hash::of(bytes));
+        self.take_over(&entry, &event, &actor, &fingerprints, Hash::of(bytes));
         Ok(entry)
     }
 
-    fn take_over(&mut self, entry: &Entry, event: &Event, actor: &Actor, streams: &[Digest], hash: Hash) {
+    fn take_over(&mut self, entry: &Entry, event: &Event, actor: &Actor, streams: &[Fingerprint], hash: Hash) {
         let fact = Fact {
             index: self.size,
             id: &entry.id,
@@ -155,11 +161,11 @@ impl State {
         if *actor != Actor::System {
             self.world.ledger.opened = true;
         }
-        for (link, digest) in entry.streams.iter().zip(streams) {
+        for (link, fingerprint) in entry.streams.iter().zip(streams) {
             if self.ended(&link.name) {
-                self.heads.0.remove(digest);
+                self.heads.0.remove(fingerprint);
             } else {
-                self.heads.0.insert(*digest, Head { version: link.version, index: self.size, hash });
+                self.heads.0.insert(*fingerprint, Head { version: link.version, index: self.size, hash });
             }
         }
         self.size += 1;
@@ -179,8 +185,8 @@ impl State {
     }
 
     /// The place of the next entry in a stream.
-    fn link(&self, name: StreamName, digest: Digest) -> Link {
-        let head = self.heads.0.get(&digest);
+    fn link(&self, name: StreamName, fingerprint: Fingerprint) -> Link {
+        let head = self.heads.0.get(&fingerprint);
         let version = head.map_or(0, |head| head.version) + 1;
         Link { name, version, previous: head.map(|head| head.hash) }
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::domain::{Event, approval, contact, grade, sale};
 use crate::entry::Entry;
 use crate::ids::{self, EntryId, SubjectId};
-use crate::ledger::claims::{self, Digest, term};
+use crate::ledger::claims::{self, Fingerprint, term};
 use crate::store::{Direction, Item, ReadError, Store, Term};
 
 /// What an entry is found by, and what it uses up.
@@ -23,9 +23,9 @@ impl Keys {
         Self { terms: terms(entry, streams), claims: claims_of_entry(entry) }
     }
 
-    /// Finds the keys of an entry whose event and whose streams' digests are at hand.
-    pub(crate) fn of_event(entry: &Entry, event: &Event, streams: &[Digest]) -> Self {
-        let streams = streams.iter().map(|digest| claims::half(*digest));
+    /// Finds the keys of an entry whose event and whose streams' fingerprints are at hand.
+    pub(crate) fn of_event(entry: &Entry, event: &Event, streams: &[Fingerprint]) -> Self {
+        let streams = streams.iter().map(|fingerprint| claims::half(*fingerprint));
         Self { terms: terms(entry, streams), claims: claims_of(event, &entry.id) }
     }
 
@@ -163,12 +163,12 @@ fn terms(entry: &Entry, streams: impl Iterator<Item = Term>) -> Vec<Term> {
 
 /// The term of a stream.
 pub(crate) fn stream_term(stream: &str) -> Term {
-    claims::half(stream_digest(stream))
+    claims::half(stream_fingerprint(stream))
 }
 
-/// The digest of a stream's name.
-pub(crate) fn stream_digest(stream: &str) -> Digest {
-    claims::digest("stream", stream)
+/// The fingerprint of a stream's name.
+pub(crate) fn stream_fingerprint(stream: &str) -> Fingerprint {
+    claims::fingerprint("stream", stream)
 }
 
 /// The term of a family of event types.

@@ -55,6 +55,7 @@ pub(super) struct Reading {
 }
 
 /// A refusal to be entered.
+#[derive(Clone)]
 pub(super) struct Note {
     pub(super) command: String,
     pub(super) refusal: Refusal,

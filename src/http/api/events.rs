@@ -12,7 +12,9 @@ use axum::response::Response;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::error::Category;
 
+use crate::http::api::broken;
 use crate::http::error::Problem;
 use crate::http::session::Asker;
 use crate::http::{Door, api};
@@ -122,7 +124,8 @@ struct Proposed {
 }
 
 fn read(body: &[u8], form: Form, origin: &str) -> Result<(Vec<Proposal>, bool), Problem> {
-    let text = std::str::from_utf8(body).map_err(|error| Problem::NotUtf8 { at: Some(error.valid_up_to()) })?;
+    let text = std::str::from_utf8(body)
+        .map_err(|error| broken::text(body).unwrap_or(Problem::NotUtf8 { at: Some(error.valid_up_to()) }))?;
     let list = text.trim_ascii_start().starts_with('[');
     if matches!((form, list), (Form::Event, true) | (Form::Batch, false)) {
         return Err(Problem::value(
@@ -132,8 +135,8 @@ fn read(body: &[u8], form: Form, origin: &str) -> Result<(Vec<Proposal>, bool), 
         ));
     }
     let proposed: Vec<Proposed> = match list {
-        true => serde_json::from_str(text).map_err(not_json)?,
-        false => vec![serde_json::from_str(text).map_err(not_json)?],
+        true => serde_json::from_str(text).map_err(|error| not_json(text, &error))?,
+        false => vec![serde_json::from_str(text).map_err(|error| not_json(text, &error))?],
     };
     let check = |(at, proposed): (usize, Proposed)| {
         let pointer = |name: &str| if list { format!("/{at}/{name}") } else { format!("/{name}") };
@@ -174,8 +177,14 @@ impl Proposed {
     }
 }
 
-fn not_json(error: serde_json::Error) -> Problem {
+fn not_json(text: &str, error: &serde_json::Error) -> Problem {
     let (line, column) = (error.line(), error.column());
+    // What stands behind the place where reading stopped is not what stopped it.
+    let before = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>() + column;
+    let broken = text.as_bytes().get(..before.min(text.len())).and_then(broken::text);
+    if let (Category::Syntax | Category::Eof, Some(broken)) = (error.classify(), broken) {
+        return broken;
+    }
     let reason = error.to_string();
     let place = format!(" at line {line} column {column}");
     // Words of the parser may quote the body: they are cut where an answer would grow with it.
@@ -281,7 +290,8 @@ mod tests {
         let problem = read(b"{\"type\":\n  oops}", Form::Plain, ORIGIN).unwrap_err();
         assert!(matches!(problem, Problem::NotJson { line: 2, column: 3, .. }), "{problem:?}");
         let problem = read(b"{\"type\":\"\xff\"}", Form::Plain, ORIGIN).unwrap_err();
-        assert!(matches!(problem, Problem::NotUtf8 { at: Some(9) }), "{problem:?}");
+        assert!(matches!(problem, Problem::Value(ref value) if value.pointer == "/type"), "{problem:?}");
+        assert!(matches!(read(b"\xff", Form::Plain, ORIGIN), Err(Problem::NotUtf8 { at: Some(0) })));
         assert!(matches!(read(b"", Form::Plain, ORIGIN), Err(Problem::NotJson { .. })));
         let deep = "[".repeat(100_000);
         assert!(matches!(read(deep.as_bytes(), Form::Plain, ORIGIN), Err(Problem::NotJson { .. })));

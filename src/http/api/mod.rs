@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::http::error::Problem;
 
+mod broken;
 pub(crate) mod catalog;
 pub(crate) mod customers;
 pub(crate) mod events;

@@ -10,6 +10,10 @@ use serde_json::value::RawValue;
 use crate::clock::Timestamp;
 use crate::ids::{EntryId, StreamName};
 
+mod canonical;
+
+pub use self::canonical::Canonical;
+
 /// The most bytes an entry may have: what an entry bundle's length prefix can say.
 pub const ENTRY_BYTES_MAX: usize = 65_535;
 
@@ -297,7 +301,7 @@ mod streams {
 mod tests {
     use super::*;
 
-    fn sample() -> Entry {
+    pub(super) fn sample() -> Entry {
         Entry {
             accesspolicy: "0011223344556677".into(),
             actor: "E-101".into(),

@@ -1,0 +1,411 @@
+//! Whether stored bytes are in the one form an entry has, found out in one pass and without a copy.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
+use crate::clock::Timestamp;
+use crate::entry::ENTRY_BYTES_MAX;
+use crate::ids::{EntryId, StreamName};
+
+/// An entry in canonical form: what its bytes alone tell about its place in the ledger.
+#[derive(Clone, Debug)]
+pub struct Canonical<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// The ledger's origin.
+    pub source: Cow<'a, str>,
+    /// Its links as they stand in it, each of their form.
+    pub streams: &'a str,
+    /// Recorded at.
+    pub time: Timestamp,
+}
+
+impl<'a> Canonical<'a> {
+    /// Reads stored bytes that are exactly those the entry they hold is written as, and `None` of all others.
+    ///
+    /// Says the same as decoding, encoding again and comparing, at a fraction of the time.
+    pub fn read(bytes: &'a [u8]) -> Option<Self> {
+        let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= ENTRY_BYTES_MAX)?;
+        let mut from = Scanner { text, at: 0, escaped: false };
+        from.attribute("accesspolicy").then_some(())?;
+        from.text()?;
+        for name in ["actor", "actorrole", "actorunit"] {
+            from.attribute(name).then_some(())?;
+            from.text()?;
+        }
+        if from.attribute("causation") {
+            EntryId::fits(from.plain_text()?).then_some(())?;
+        }
+        if from.attribute("correlation") {
+            from.text()?;
+        }
+        from.attribute("data").then_some(())?;
+        from.value(0)?;
+        from.attribute("id").then_some(())?;
+        let id = from.plain_text().filter(|id| EntryId::fits(id))?;
+        if from.attribute("latereason") {
+            from.text()?;
+        }
+        from.attribute("occurredat").then_some(())?;
+        Timestamp::as_written(from.plain_text()?)?;
+        from.attribute("policyversion").then_some(())?;
+        number::<u64>(from.digits()?)?;
+        from.attribute("salt").then_some(())?;
+        salt(from.plain_text()?).then_some(())?;
+        from.attribute("source").then_some(())?;
+        let source = from.read_text()?;
+        from.attribute("specversion").then_some(())?;
+        from.text()?;
+        from.attribute("streams").then_some(())?;
+        let streams = from.plain_text().filter(|streams| are_links(streams))?;
+        from.attribute("subject").then_some(())?;
+        StreamName::fits(from.plain_text()?).then_some(())?;
+        from.attribute("time").then_some(())?;
+        let time = Timestamp::as_written(from.plain_text()?)?;
+        from.attribute("type").then_some(())?;
+        from.text()?;
+        from.token(b'}').then_some(())?;
+        (from.at == text.len()).then_some(Self { id, source, streams, time })
+    }
+}
+
+/// Reads one or more `name@version:prev`, separated by spaces.
+fn are_links(mut text: &str) -> bool {
+    loop {
+        let Some((name, rest)) = text.split_once('@') else { return false };
+        let Some((version, rest)) = rest.split_once(':') else { return false };
+        let length = if rest.starts_with('-') { 1 } else { 64 };
+        let Some((previous, rest)) = rest.split_at_checked(length) else { return false };
+        // Without an early end the digits are looked at side by side.
+        let other = |byte: u8| u8::from(!matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let hash = previous == "-" || previous.bytes().fold(0, |others, byte| others | other(byte)) == 0;
+        if !hash || !StreamName::fits(name) || number::<u64>(version).is_none() {
+            return false;
+        }
+        match rest.strip_prefix(' ') {
+            Some(rest) => text = rest,
+            None => return rest.is_empty(),
+        }
+    }
+}
+
+fn salt(text: &str) -> bool {
+    let mut bytes = [0; 18];
+    text.len() == 22 && BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) == Ok(16)
+}
+
+/// Reads a decimal number without sign or leading zeros.
+fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    text.parse().ok().filter(|_| plain)
+}
+
+/// Reads JSON as RFC 8785 writes it, and nothing else.
+struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+    /// Whether the text read last holds an escape.
+    escaped: bool,
+}
+
+impl<'a> Scanner<'a> {
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    fn token(&mut self, token: u8) -> bool {
+        let found = self.rest().first() == Some(&token);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn word(&mut self, word: &str) -> Option<()> {
+        self.rest().starts_with(word.as_bytes()).then(|| self.at += word.len())
+    }
+
+    /// Reads what stands before the value of the attribute, if it is the next one.
+    fn attribute(&mut self, name: &str) -> bool {
+        let before = if self.at == 0 { b'{' } else { b',' };
+        let found = match self.rest() {
+            [first, b'"', rest @ ..] if *first == before => {
+                rest.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"\":"))
+            }
+            _ => false,
+        };
+        self.at += if found { name.len() + 4 } else { 0 };
+        found
+    }
+
+    /// Reads a string, returned as it stands between its quotes.
+    fn text(&mut self) -> Option<&'a str> {
+        self.token(b'"').then_some(())?;
+        let start = self.at;
+        self.escaped = false;
+        loop {
+            self.at += plain(self.rest());
+            match self.rest() {
+                [b'"', ..] => {
+                    let text = self.text.get(start..self.at)?;
+                    self.at += 1;
+                    return Some(text);
+                }
+                [b'\\', b'"' | b'\\' | b'b' | b't' | b'n' | b'f' | b'r', ..] => {
+                    (self.at, self.escaped) = (self.at + 2, true);
+                }
+                // What has a short form has no long one, and hex digits are in lower case (RFC 8785 §3.2.2.2).
+                [b'\\', b'u', b'0', b'0', b'0', b'0'..=b'7' | b'b' | b'e' | b'f', ..]
+                | [b'\\', b'u', b'0', b'0', b'1', b'0'..=b'9' | b'a'..=b'f', ..] => {
+                    (self.at, self.escaped) = (self.at + 6, true);
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// Reads a string that has nothing to escape.
+    fn plain_text(&mut self) -> Option<&'a str> {
+        self.text().filter(|_| !self.escaped)
+    }
+
+    /// Reads a string and what it means.
+    fn read_text(&mut self) -> Option<Cow<'a, str>> {
+        let start = self.at;
+        let text = self.text()?;
+        if self.escaped {
+            return serde_json::from_str(self.text.get(start..self.at)?).ok().map(Cow::Owned);
+        }
+        Some(Cow::Borrowed(text))
+    }
+
+    fn digits(&mut self) -> Option<&'a str> {
+        let start = self.at;
+        self.at += self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.text.get(start..self.at)
+    }
+
+    fn value(&mut self, depth: usize) -> Option<()> {
+        // As deep as what reads it again goes.
+        if depth > DEPTH_MAX {
+            return None;
+        }
+        match self.rest().first()? {
+            b'"' => self.text().map(drop),
+            b'{' => self.object(depth + 1),
+            b'[' => self.list(depth + 1),
+            b't' => self.word("true"),
+            b'f' => self.word("false"),
+            b'n' => self.word("null"),
+            b'-' => {
+                self.at += 1;
+                let digits = self.digits()?;
+                number::<u64>(digits).filter(|number| (1..1 << 53).contains(number)).map(drop)
+            }
+            _ => {
+                let digits = self.digits()?;
+                number::<u64>(digits).filter(|number| *number < 1 << 53).map(drop)
+            }
+        }
+    }
+
+    fn list(&mut self, depth: usize) -> Option<()> {
+        self.at += 1;
+        if self.token(b']') {
+            return Some(());
+        }
+        loop {
+            self.value(depth)?;
+            if !self.token(b',') {
+                return self.token(b']').then_some(());
+            }
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Option<()> {
+        self.at += 1;
+        if self.token(b'}') {
+            return Some(());
+        }
+        let mut before: Option<(&str, bool)> = None;
+        loop {
+            let name = self.text()?;
+            let simple = name.bytes().all(|byte| byte.is_ascii() && byte != b'\\');
+            let rises = match before {
+                None => true,
+                // Most names are as they stand, and of these the bytes are the code units.
+                Some((before, true)) if simple => before < name,
+                Some((before, _)) => code_units(before).lt(&code_units(name)),
+            };
+            rises.then_some(())?;
+            before = Some((name, simple));
+            self.token(b':').then_some(())?;
+            self.value(depth)?;
+            if !self.token(b',') {
+                return self.token(b'}').then_some(());
+            }
+        }
+    }
+}
+
+/// Counts the bytes before the first that ends a text or begins an escape, or that no text may hold.
+///
+/// Most of an entry is text with nothing to escape, so eight bytes are looked at at once.
+fn plain(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    // The high bit of every byte that is zero; above the first such byte there may be others too many.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (count, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let below_space = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+        let found = below_space | zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
+        if found != 0 {
+            return count * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    words.len() * 8 + rest.iter().take_while(|byte| **byte >= b' ' && **byte != b'"' && **byte != b'\\').count()
+}
+
+/// Returns what a name that stands between quotes is sorted by: its UTF-16 code units (RFC 8785 §3.2.3).
+fn code_units(name: &str) -> Vec<u16> {
+    serde_json::from_str::<String>(&format!("\"{name}\"")).unwrap_or_default().encode_utf16().collect()
+}
+
+const DEPTH_MAX: usize = 120;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::{Entry, tests::sample};
+
+    /// The definition: decode, encode again, compare.
+    fn defined(bytes: &[u8]) -> bool {
+        let Ok(entry) = Entry::decode(bytes) else { return false };
+        let data: serde_json::Value = serde_json::from_str(&entry.data).unwrap_or_default();
+        entry.encode().is_ok_and(|again| again == bytes)
+            && integers(&data)
+            && serde_json_canonicalizer::to_string(&data).is_ok_and(|again| *again == *entry.data)
+    }
+
+    /// What RFC 8785 leaves open: which numbers there are.
+    fn integers(value: &serde_json::Value) -> bool {
+        match value {
+            serde_json::Value::Number(number) => number.as_i64().is_some_and(|number| number.unsigned_abs() < 1 << 53),
+            serde_json::Value::Array(items) => items.iter().all(integers),
+            serde_json::Value::Object(members) => members.values().all(integers),
+            serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::String(_) => true,
+        }
+    }
+
+    fn agree(bytes: &[u8]) -> bool {
+        let canonical = defined(bytes);
+        assert_eq!(Canonical::read(bytes).is_some(), canonical, "{}", String::from_utf8_lossy(bytes));
+        canonical
+    }
+
+    fn full() -> Entry {
+        let mut entry = sample();
+        entry.causation = Some("entry-0000".parse().unwrap());
+        entry.correlation = Some("a \"quoted\" \\ \u{1}\n客户 \u{7f}\u{2028}".into());
+        entry.latereason = Some("\"".into());
+        entry.data =
+            r#"{"a":[-1,0,9007199254740991,null,true,false,{}],"b":{"\u0001":"\b\t\n\f\r\u001f","é":[]},"客":"\""}"#
+                .into();
+        entry
+    }
+
+    #[test]
+    fn what_is_written_is_canonical_and_read() {
+        for entry in [sample(), full()] {
+            let bytes = entry.encode().unwrap();
+            assert!(agree(&bytes));
+            let read = Canonical::read(&bytes).unwrap();
+            assert_eq!((read.id, &*read.source, read.time), (entry.id.as_str(), entry.source.as_str(), entry.time));
+        }
+        let mut quoted = sample();
+        quoted.source = "a\"b".into();
+        assert_eq!(Canonical::read(&quoted.encode().unwrap()).unwrap().source, "a\"b");
+    }
+
+    #[test]
+    fn every_other_spelling_of_the_same_is_told() {
+        let text = String::from_utf8(full().encode().unwrap()).unwrap();
+        let spellings = [
+            ("{\"accesspolicy\"", " {\"accesspolicy\""),
+            ("\"data\":{", "\"data\": {"),
+            ("\"data\":{\"a\"", "\"data\":{\"\\u0061\""),
+            ("[-1,0,", "[-1,-0,"),
+            ("[-1,0,", "[-01,0,"),
+            ("[-1,0,", "[-1.0,0,"),
+            ("[-1,0,", "[-1,0e1,"),
+            ("9007199254740991", "9007199254740992"),
+            ("\\u001f", "\\u001F"),
+            ("\\n", "\\u000a"),
+            ("\\n", "\\u000A"),
+            ("客", "\\u5ba2"),
+            ("\"\\u0001\":", "\"\\u0001\":0,\"\\u0001\":"),
+            ("\"é\":[]", "\"é\":[],\"é\":[]"),
+            ("\"é\":[]", "\"é\":[],\"a\":1"),
+            ("\"é\":[]", "\"\u{1F600}\":1,\"\u{FFFF}\":1"),
+            ("\"é\":[]", "\"\u{FFFF}\":1,\"\u{1F600}\":1"),
+            ("@2:", "@02:"),
+            ("@2:", "@+2:"),
+            ("0909", "090A"),
+            ("00.000002Z", "00.000002+00:00"),
+            ("00.000002Z", "00.0000020Z"),
+            ("00.000002Z", "60.000002Z"),
+            ("1970-01-01T", "1970-01-01 "),
+            ("1970-01-01T", "1970-02-30T"),
+            ("\"policyversion\":1", "\"policyversion\":01"),
+            ("\"policyversion\":1", "\"policyversion\":18446744073709551615"),
+            ("\"policyversion\":1", "\"policyversion\":18446744073709551616"),
+            ("BwcHBwcHBwcHBwcHBwcHBw", "BwcHBwcHBwcHBwcHBwcHBx"),
+            ("BwcHBwcHBwcHBwcHBwcHBw", "BwcHBwcHBwcHBwcHBwcHBw=="),
+            ("\"causation\":\"entry-0000\",", ""),
+            ("\"causation\":\"entry-0000\"", "\"causation\":null"),
+            ("entry-0001", "entry 0001"),
+            ("\"type\":", "\"more\":1,\"type\":"),
+            (",\"type\":\"contact.recorded\"", ""),
+        ];
+        let mut canonical = 0;
+        for (from, to) in spellings {
+            assert!(text.contains(from), "{from}");
+            canonical += u32::from(agree(text.replacen(from, to, 1).as_bytes()));
+        }
+        // Those without the cause, with the names in their other order, and with a greater version of the policy.
+        assert_eq!(canonical, 3);
+        assert!(!agree(format!("{text} ").as_bytes()));
+        assert!(!agree(format!("{text}{text}").as_bytes()));
+        assert!(!agree(b""));
+    }
+
+    #[test]
+    fn no_byte_can_be_changed_left_out_or_doubled_without_both_ways_agreeing() {
+        let bytes = full().encode().unwrap();
+        for place in 0..bytes.len() {
+            for byte in *b"\0 \"\\,:{}[]0aAZ-+.\x7f\xc3" {
+                let mut other = bytes.clone();
+                other[place] = byte;
+                agree(&other);
+                other.insert(place, bytes[place]);
+                agree(&other);
+            }
+            let mut shorter = bytes.clone();
+            shorter.remove(place);
+            agree(&shorter);
+            agree(&bytes[..place]);
+        }
+    }
+
+    #[test]
+    fn neither_depth_nor_length_breaks_it() {
+        let mut deep = sample();
+        deep.data = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000)).into();
+        assert!(Canonical::read(&deep.encode().unwrap()).is_none());
+        let mut long = sample().encode().unwrap();
+        long.resize(ENTRY_BYTES_MAX + 1, b' ');
+        assert!(Canonical::read(&long).is_none());
+    }
+}
