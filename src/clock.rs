@@ -233,6 +233,17 @@ impl Zone {
         at.date_time().with_timezone(&self.0).format("%Y-%m-%d %H:%M:%S %:z").to_string()
     }
 
+    /// Reads a time as a clock on the wall shows it, such as `2026-03-05T09:30`, and returns it in RFC 3339 with the offset then.
+    ///
+    /// Of an hour that comes twice it is the first; `None` for one that a clock change leaves out.
+    pub fn from_wall(self, text: &str) -> Option<String> {
+        let local = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f"]
+            .iter()
+            .find_map(|form| chrono::NaiveDateTime::parse_from_str(text, form).ok())?;
+        let at = self.0.from_local_datetime(&local).earliest()?;
+        Some(at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false))
+    }
+
     /// Returns the IANA name.
     pub fn name(self) -> &'static str {
         self.0.name()
@@ -401,6 +412,19 @@ mod tests {
         let at: Timestamp = "2026-03-01T16:00:00Z".parse().unwrap();
         assert_eq!(zone.date(at).to_string(), "2026-03-02");
         assert_eq!(zone.start_of(zone.date(at)), at);
+    }
+
+    #[test]
+    fn what_the_clock_on_the_wall_shows_gets_the_offset_of_then() {
+        let zone = Zone::default();
+        assert_eq!(zone.from_wall("2026-03-05T09:30").as_deref(), Some("2026-03-05T09:30:00+08:00"));
+        assert_eq!(zone.from_wall("2026-03-05T09:30:15.5").as_deref(), Some("2026-03-05T09:30:15.500+08:00"));
+        for wrong in ["", "2026-03-05", "2026-03-05T25:00", "2026-02-30T09:30", "2026-03-05T09:30:00+08:00", "noon"] {
+            assert_eq!(zone.from_wall(wrong), None, "{wrong}");
+        }
+        let berlin: Zone = "Europe/Berlin".parse().unwrap();
+        assert_eq!(berlin.from_wall("2026-03-29T02:30"), None, "left out");
+        assert_eq!(berlin.from_wall("2026-10-25T02:30").as_deref(), Some("2026-10-25T02:30:00+02:00"), "twice");
     }
 
     #[test]

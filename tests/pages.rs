@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::http::{Answer, Client, Served};
+use crate::support::{STAFF, principal};
 
 /// A browser that keeps cookies.
 struct Browser<'a> {
@@ -231,6 +232,249 @@ fn what_goes_wrong_with_a_page_is_told_on_a_page_in_the_readers_language() {
     }
     let mut client = Client::connect(served.address()).unwrap();
     assert_eq!(client.send("GET", "/nothing", &[], b"").unwrap().problem().1, "E_REF");
+}
+
+const CONTACT: &str = "/propose/contact.recorded";
+
+/// The form of a contact with a promise, filled in as E-101 would.
+fn contact<'a>(page: &str) -> BTreeMap<&'a str, String> {
+    let mut form: BTreeMap<&str, String> = [
+        ("subject", "contact/C-01"),
+        ("direction", "outbound"),
+        ("channel", "visit"),
+        ("at", "2026-03-02T09:30"),
+        ("our_people", "E-101"),
+        ("purpose", "care_bond"),
+        ("summary", "Talked about <spare> parts.\r\nThen lunch."),
+        ("major", "false"),
+        ("class", "C2"),
+        ("promises.0.promise_id", ""),
+        ("promises.1.promise_id", "PR-1"),
+        ("promises.1.text", "send the drawings"),
+        ("promises.1.due", "2026-03-09"),
+        ("promises.1.responsible", "E-101"),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .into();
+    form.insert("token", hidden(page, "token"));
+    form.insert("id", hidden(page, "id"));
+    form
+}
+
+fn with<'a>(form: &BTreeMap<&'a str, String>, more: &[(&'a str, &str)]) -> BTreeMap<&'a str, String> {
+    let mut form = form.clone();
+    form.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    form
+}
+
+fn post(browser: &mut Browser<'_>, path: &str, form: &BTreeMap<&str, String>) -> Answer {
+    let fields: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    browser.post(path, &fields)
+}
+
+fn contacts(served: &Served) -> u64 {
+    served.get("E-101", "/v1/customers/C-01").json()["contact_count"].as_u64().unwrap()
+}
+
+#[test]
+fn a_contact_with_a_promise_is_recorded_by_a_form_and_a_form_sent_twice_once() {
+    let served = Served::new();
+    customer(&served);
+    let mut browser = Browser::signed_in(&served, "E-101", "zh-CN");
+    assert!(browser.get("/customers/C-01").text().contains("/propose?customer=C-01\">记录事项</a>"));
+    let list = browser.get("/propose?customer=C-01").text();
+    let address = "/propose/contact.recorded?subject=contact%2FC-01&amp;back=%2Fcustomers%2FC-01";
+    assert!(list.contains(&format!("<a href=\"{address}\">联系/访问记录</a>")), "{list}");
+    assert!(!list.contains("sale.recorded") && !list.contains("org_unit.defined"), "{list}");
+
+    let page = browser.get(&address.replace("&amp;", "&")).text();
+    assert!(page.contains("name=\"subject\" value=\"contact/C-01\""), "{page}");
+    assert!(page.contains("name=\"back\" value=\"/customers/C-01\""));
+    let form = contact(&page);
+    let rows = |page: &str| page.matches("<fieldset class=\"row\">").count();
+    let more = post(&mut browser, CONTACT, &with(&form, &[("more", "promises")]));
+    assert_eq!((more.status, rows(&more.text()), contacts(&served)), (200, 3, 0), "nothing is entered for a row");
+    assert!(more.text().contains("name=\"promises.0.text\" maxlength=\"400\" value=\"send the drawings\""));
+
+    let entered = post(&mut browser, CONTACT, &form);
+    let place = entered.header("location")[0].to_owned();
+    assert_eq!((entered.status, contacts(&served)), (303, 1), "{}", entered.text());
+    assert!(place.starts_with("/entries/"), "{place}");
+    let again = post(&mut browser, CONTACT, &with(&form, &[("back", "/customers/C-01")]));
+    assert_eq!((again.status, again.header("location")[0], contacts(&served)), (303, "/customers/C-01", 1));
+    assert_eq!(post(&mut browser, CONTACT, &form).header("location"), [place.as_str()]);
+    assert_eq!(browser.get(&place).status, 200);
+    let state = served.test.ledger.state();
+    let promised = state.world.contact.promises.get(&("C-01".parse().unwrap(), "PR-1".parse().unwrap())).unwrap();
+    assert_eq!((promised.due.to_string().as_str(), promised.responsible.as_str()), ("2026-03-09", "E-101"));
+
+    let taken = post(&mut browser, CONTACT, &with(&form, &[("summary", "something else")]));
+    assert_eq!(taken.status, 409);
+    assert!(taken.text().contains("something else"));
+    assert_ne!(hidden(&taken.text(), "id"), form["id"], "the next form gets another id");
+}
+
+#[test]
+fn a_refused_proposal_keeps_everything_typed_and_says_beside_the_field_what_is_wrong() {
+    let served = Served::new();
+    customer(&served);
+    let mut browser = Browser::signed_in(&served, "E-101", "en");
+    let form = contact(&browser.get(CONTACT).text());
+    let wrong = [("promises.1.due", "soon"), ("minutes", "an hour"), ("at", "yesterday"), ("place", "at \"theirs\"")];
+    let shape = post(&mut browser, CONTACT, &with(&form, &wrong));
+    let page = shape.text();
+    assert_eq!((shape.status, contacts(&served)), (400, 0), "{page}");
+    // The blank row before it is gone, and so the words stand beside the row they are about.
+    assert!(page.contains("id=\"promises.0.due-refused\">must be a date"), "{page}");
+    assert!(page.contains("id=\"minutes-refused\">must be") && page.contains("id=\"at-refused\">must be"));
+    assert!(page.contains("name=\"promises.0.due\" value=\"soon\""), "{page}");
+    for kept in [
+        "value=\"yesterday\"",
+        "value=\"an hour\"",
+        "value=\"at &quot;theirs&quot;\"",
+        "Talked about &lt;spare&gt; parts.\r\nThen lunch.",
+        "value=\"send the drawings\"",
+        "value=\"contact/C-01\"",
+        "<option value=\"care_bond\" selected>",
+        "<option value=\"false\" selected>",
+        &format!("name=\"id\" value=\"{}\"", form["id"]),
+    ] {
+        assert!(page.contains(kept), "{kept}");
+    }
+    assert!(!page.contains("<details open"));
+
+    for (subject, words) in
+        [("", "needs a subject such as"), ("person/C-01", "needs a subject"), ("contact/C-99", "there is no customer")]
+    {
+        let refused = post(&mut browser, CONTACT, &with(&form, &[("subject", subject)])).text();
+        let (_, said) = refused.split_once("id=\"subject-refused\">").unwrap_or_else(|| panic!("{subject}: {refused}"));
+        assert!(said.split("</p>").next().unwrap().contains(words), "{subject}: {refused}");
+    }
+
+    let late = post(&mut browser, CONTACT, &with(&form, &[("at", "2026-02-20T09:30")]));
+    assert_eq!(late.status, 422);
+    assert!(
+        late.text().contains("<details open") && late.text().contains("id=\"latereason-refused\""),
+        "{}",
+        late.text()
+    );
+    assert!(late.text().contains("type=\"datetime-local\" value=\"2026-02-20T09:30\""));
+    let explained = with(&form, &[("at", "2026-02-20T09:30"), ("latereason", "was on the road")]);
+    assert_eq!(post(&mut browser, CONTACT, &explained).status, 303, "a refusal uses up no id");
+}
+
+#[test]
+fn a_form_of_another_site_enters_nothing() {
+    let served = Served::new();
+    customer(&served);
+    let mut browser = Browser::signed_in(&served, "E-101", "en");
+    let form = contact(&browser.get(CONTACT).text());
+    let foreign = post(&mut browser, CONTACT, &with(&form, &[("token", "of another session")]));
+    assert_eq!(foreign.status, 403);
+    assert!(foreign.text().contains("send the drawings"), "what was typed is still there");
+    let mut without = form.clone();
+    without.remove("token");
+    assert_eq!(post(&mut browser, CONTACT, &without).status, 403);
+    assert_eq!(post(&mut browser, CONTACT, &with(&without, &[("more", "promises")])).status, 403);
+    let headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Origin", "https://elsewhere.example")];
+    assert_eq!(browser.send("POST", CONTACT, &headers, "subject=contact%2FC-01").status, 403);
+    assert_eq!(Browser::new(&served, "en").post(CONTACT, &[("subject", "contact/C-01")]).status, 401);
+    assert_eq!(contacts(&served), 0);
+}
+
+#[test]
+fn what_one_may_not_propose_is_answered_as_the_ledger_answers() {
+    let served = Served::new();
+    customer(&served);
+    let mut browser = Browser::signed_in(&served, "E-101", "en");
+    let page = browser.get("/propose/sale.recorded").text();
+    assert!(page.contains("this is not yours to record"), "{page}");
+    assert!(!browser.get(CONTACT).text().contains("this is not yours to record"));
+    let (token, id) = (hidden(&page, "token"), hidden(&page, "id"));
+    let sale = [
+        ("token", token.as_str()),
+        ("id", &id),
+        ("customer_id", "C-01"),
+        ("invoice_name", "Heyuan"),
+        ("kind", "sale"),
+        ("product", "Relay of the <third> kind"),
+        ("product_category", "Relays"),
+        ("region", "north"),
+        ("amount", "12.50"),
+        ("sold_on", "2026-03-02"),
+    ];
+    let refused = browser.post("/propose/sale.recorded", &sale);
+    assert_eq!(refused.status, 403);
+    assert!(refused.text().contains("R-050") && refused.text().contains("Relay of the &lt;third&gt; kind"));
+    let mut accountant = Browser::signed_in(&served, "E-401", "en");
+    let page = accountant.get("/propose/sale.recorded?customer_id=C-01&product=Relay").text();
+    assert!(page.contains("name=\"customer_id\" value=\"C-01\"") && !page.contains("value=\"Relay\""), "{page}");
+    let (token, id) = (hidden(&page, "token"), hidden(&page, "id"));
+    let mut own = sale;
+    (own[0].1, own[1].1) = (&token, &id);
+    let entered = accountant.post("/propose/sale.recorded", &own);
+    assert_eq!(entered.status, 303, "{}", entered.text());
+
+    for (method, path, status) in [
+        ("GET", "/propose/no.such_type", 404),
+        ("GET", "/propose/access_policy.adopted", 404),
+        ("GET", "/propose?customer=%2F", 400),
+        ("GET", "/propose", 200),
+    ] {
+        assert_eq!(browser.send(method, path, &[], "").status, status, "{path}");
+    }
+    let token = hidden(&browser.get("/propose").text(), "token");
+    for (path, words) in
+        [("/propose/no.such_type", "there is no event type"), ("/propose/access_policy.adopted", "E_SCHEMA")]
+    {
+        let answer = browser.post(path, &[("token", &token)]);
+        assert_eq!(answer.status, 400, "{path}");
+        assert!(answer.text().contains(words), "{path}: {}", answer.text());
+    }
+}
+
+#[test]
+fn one_is_offered_what_the_policies_let_one_propose_and_never_what_the_system_enters() {
+    let served = Served::new();
+    customer(&served);
+    let id = "C-01".parse().unwrap();
+    let of = |who: &str, customer| -> Vec<&str> {
+        let types = served.test.ledger.proposable(&principal(who), customer);
+        types.iter().map(|kind| kind.name).collect()
+    };
+    let own = of("E-101", Some(&id));
+    for kind in ["contact.recorded", "customer.profile_updated", "credit_grade.proposed", "person.recorded"] {
+        assert!(own.contains(&kind), "{kind}");
+    }
+    for kind in ["sale.recorded", "customer.owner_assigned", "archive.verified", "policy.adopted"] {
+        assert!(!own.contains(&kind), "{kind}");
+    }
+    let stranger = of("E-103", Some(&id));
+    assert!(stranger.contains(&"contact.recorded"), "whoever takes part in it");
+    assert!(!stranger.contains(&"customer.profile_updated") && !stranger.contains(&"credit_grade.proposed"));
+    assert!(of("E-103", None).contains(&"customer.profile_updated"), "of a customer of one's own");
+    assert!(of("E-201", Some(&id)).contains(&"customer.owner_assigned"), "in one's region");
+    // Accounting proposes grades of key customers, and this is none.
+    assert!(!of("E-401", Some(&id)).contains(&"credit_grade.proposed"));
+    assert!(of("E-401", None).contains(&"credit_grade.proposed"));
+    assert!(of("E-402", Some(&id)).contains(&"credit_grade.approved"), "as head of accounting, were it one");
+    assert!(!of("E-401", Some(&id)).contains(&"credit_grade.approved"), "and no head");
+    assert!(of("E-802", None).contains(&"credit_grade.approved"), "a step may move up");
+    assert!(!of("E-802", None).contains(&"policy.adopted"), "but no draft does");
+    assert_eq!(of("E-901", None), ["ledger.verified"]);
+    assert_eq!(of("E-999", None), [""; 0], "nobody of ours");
+    for (who, ..) in STAFF {
+        let system = ["approval.requested", "access_policy.adopted", "archive.accessed", "ledger.initialized"];
+        assert!(of(who, None).iter().all(|kind| !system.contains(kind)), "{who}");
+    }
+
+    let mut owner = Browser::signed_in(&served, "E-101", "en");
+    assert!(owner.get(GRADES).text().contains("<section id=\"propose\">"));
+    for who in ["E-301", "E-401"] {
+        let page = Browser::signed_in(&served, who, "en").get(GRADES);
+        assert_eq!(page.status, 200);
+        assert!(!page.text().contains("<section id=\"propose\">"), "{who}");
+    }
 }
 
 #[test]

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use dossier::domain::Event;
+use dossier::clock::Timestamp;
 use dossier::domain::catalog::{self, EventType, Field, Kind};
+use dossier::domain::{self, About, Actor, Context, Event, Fetched, Refusal, World, approval, audit, common};
 use dossier::seal;
 use serde_json::{Value, json};
 
@@ -138,6 +139,55 @@ fn an_example_with_a_field_more_or_a_required_one_less_is_not_read() {
             less.as_object_mut().unwrap().remove(field.name);
             assert_eq!(reads(&less), !field.required, "{} without {}", kind.name, field.name);
         }
+    }
+}
+
+#[test]
+fn a_type_declares_the_subject_it_asks_for_and_no_other_does() {
+    let world = World::default();
+    for (kind, example) in typed() {
+        let event = Event::read(kind.name, &example).unwrap().unwrap();
+        let asked_for = match domain::about(&world, &event, None) {
+            Err(Refusal::Common(common::Refusal::NoSubject { example })) => Some(example),
+            _ => None,
+        };
+        assert_eq!(kind.subject.map(|subject| subject.to_string()), asked_for, "{}", kind.name);
+        let Some(asked_for) = asked_for else { continue };
+        let named = asked_for.parse().unwrap();
+        let found = domain::about(&world, &event, Some(&named));
+        let unasked = matches!(found, Err(Refusal::Common(common::Refusal::NoSubject { .. })));
+        assert!(!unasked, "{} does not take its own example", kind.name);
+    }
+}
+
+#[test]
+fn what_the_system_alone_enters_is_declared_and_refused_to_everybody_else() {
+    let world = World::default();
+    let person = Actor::Employee {
+        id: "E-101".parse().unwrap(),
+        role: "general_manager".parse().unwrap(),
+        unit: "hq".parse().unwrap(),
+    };
+    for (kind, example) in typed() {
+        let event = Event::read(kind.name, &example).unwrap().unwrap();
+        let context = Context {
+            at: Timestamp::from_micros(0),
+            occurred_at: Timestamp::from_micros(0),
+            late_reason: None,
+            actor: &person,
+            id: &"entry-0001".parse().unwrap(),
+            about: &About::subject("org/hq".parse().unwrap()),
+            approvals: &[],
+            fetched: &Fetched::default(),
+        };
+        let refused = match domain::admit(&world, &context, event) {
+            Err(Refusal::Common(common::Refusal::SystemOnly)) => true,
+            Err(Refusal::Audit(audit::Refusal::NotByHand)) => true,
+            Err(Refusal::Approval(approval::Refusal::NotProposed)) => true,
+            // Only a founding can enter it, and no policy lets a person.
+            _ => kind.name == "ledger.initialized",
+        };
+        assert_eq!(refused, kind.system, "{}", kind.name);
     }
 }
 

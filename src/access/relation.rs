@@ -90,6 +90,34 @@ pub fn facts_of_event(world: &World, principal: &Principal, held: &Held, event: 
     }
 }
 
+/// The facts that a proposal of this type may carry besides those of its customer, before it is known what it says.
+///
+/// Whatever [`facts_of_event`] and [`facts_of_staff`] find of a proposal is among them; where a proposal is authorized, that is
+/// asserted.
+pub fn facts_of_type(kind: &str) -> Facts {
+    match kind {
+        "customer.registered" | "customer.individual_registered" => Facts::REGION,
+        "contact.recorded" => Facts::TOOK_PART | Facts::CALL_OR_LETTER,
+        "commitment.closed" => Facts::RESPONSIBLE,
+        "credit_grade.proposed" => Facts::KEY_CUSTOMER,
+        "credit_grade.reviewed" | "credit_grade.approved" | "credit_grade.rejected" => {
+            Facts::SUBSTITUTE | Facts::SUBMITTED | Facts::KEY_CUSTOMER | Facts::ACCOUNTING_PROPOSED
+        }
+        "credit_grade.withdrawn" => Facts::SUBMITTED,
+        "approval.given" | "approval.declined" => Facts::STEP_HOLDER | Facts::SUBMITTED,
+        "approval.requested" => Facts::SUBJECT_WRITER,
+        kind if kind.starts_with("employee.") => Facts::SELF | Facts::REGION,
+        _ => Facts::NONE,
+    }
+}
+
+/// Says of a customer what a proposal of this type would say of it: the facts that hold, and those that cannot.
+pub fn facts_of_proposing(world: &World, kind: &str, customer: &CustomerId, at: Timestamp) -> (Facts, Facts) {
+    let asked = Facts::NONE.with_if(kind == "credit_grade.proposed", Facts::KEY_CUSTOMER);
+    let hold = if grade::key_customer(world, customer, at) { asked } else { Facts::NONE };
+    (hold, asked.without(hold))
+}
+
 /// The facts between a holder of a role and another member of staff.
 pub fn facts_of_staff(world: &World, principal: &Principal, held: &Held, staff: &EmployeeId) -> Facts {
     let region =

@@ -45,7 +45,7 @@ objects! {
 
 events! {
     /// A proposal waits for somebody else's approval.
-    Requested "approval.requested" "申请批准" "Approval requested" {
+    Requested "approval.requested" "申请批准" "Approval requested" by system {
         /// The request.
         request_id: SubjectId, C1, "申请编号", "Request id";
         /// The type of event proposed.

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::catalog::{Count, Str, Text, choices, events, refusals};
+use crate::domain::catalog::{Count, Referent, Str, Text, choices, events, refusals};
 use crate::domain::class::Class;
-use crate::domain::{self, About, Admission, Context, Fact, World, common};
+use crate::domain::{self, About, Admission, Context, Fact, World};
 use crate::entry::Hash;
 use crate::ids::{StreamName, SubjectId};
 
@@ -65,7 +65,7 @@ impl Shown {
 
 events! {
     /// Somebody has read an archive; entered before a byte left.
-    Accessed "archive.accessed" "查阅记录" "Archive accessed" {
+    Accessed "archive.accessed" "查阅记录" "Archive accessed" on "acts" Employee by system {
         /// The view read.
         view: Str<1, 40>, C8, "视图/资料", "View";
         /// What was shown.
@@ -96,7 +96,7 @@ events! {
         place: Place, C8, "地点", "Place";
     }
     /// Somebody was refused a reading.
-    Denied "archive.access_denied" "查阅被拒" "Access denied" {
+    Denied "archive.access_denied" "查阅被拒" "Access denied" on "acts" Employee by system {
         /// The view asked for.
         view: Str<1, 40>, C8, "视图/资料", "View";
         /// What was asked about.
@@ -111,7 +111,7 @@ events! {
         place: Place, C8, "地点", "Place";
     }
     /// A proposal was refused.
-    CommandRefused "command.refused" "操作被拒" "Command refused" {
+    CommandRefused "command.refused" "操作被拒" "Command refused" on "acts" Employee by system {
         /// The type of event proposed.
         command: Str<1, 60>, C8, "拟执行操作", "Command";
         /// What it was about.
@@ -164,7 +164,7 @@ refusals! {
 /// Says which stream the event belongs to: the acts of who read or proposed.
 pub(super) fn about(_: &World, _: &Event, named: Option<&StreamName>) -> Result<About, domain::Refusal> {
     let named = named.filter(|named| named.kind() == "acts");
-    let missing = || common::Refusal::NoSubject { example: "acts/E-101".into() };
+    let missing = || domain::no_subject("acts", Referent::Employee);
     Ok(About::subject(named.cloned().ok_or_else(missing)?))
 }
 

@@ -28,6 +28,37 @@ pub struct EventType {
     pub fields: &'static [Field],
     /// The field that carries the business time, if one does.
     pub occurred: Option<&'static str>,
+    /// The module it belongs to.
+    pub module: &'static str,
+    /// What a proposer must name as its subject; absent where the data determine it.
+    pub subject: Option<Subject>,
+    /// Whether the ledger alone enters it, whoever may wish to.
+    pub system: bool,
+}
+
+/// A subject that a proposer names: a stream of one thing of a kind.
+///
+/// Written as an example, such as `contact/C-00042`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The kind of stream.
+    pub stream: &'static str,
+    /// Whose stream it is.
+    pub of: Referent,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = match self.of {
+            Referent::Customer => "C-00042",
+            Referent::Employee => "E-101",
+            Referent::Unit => "north",
+            Referent::Person => "P-00042",
+            Referent::Sale => "S-00042",
+            Referent::Record | Referent::Elsewhere(_) => "id",
+        };
+        write!(formatter, "{}/{id}", self.stream)
+    }
 }
 
 impl EventType {
@@ -446,11 +477,12 @@ macro_rules! objects {
 /// Declares a module's event types and its closed enum `Event`.
 ///
 /// One block is one type: its documentation, wire name, labels and fields. A field names its type, class
-/// and labels; `computed` lets a caller leave it out, `occurred` makes it the business time.
+/// and labels; `computed` lets a caller leave it out, `occurred` makes it the business time. `on "contact" Customer`
+/// says which subject its proposer must name, `by system` that nobody proposes it.
 macro_rules! events {
     ($(
         $(#[doc = $doc:literal])*
-        $name:ident $wire:literal $zh:literal $en:literal {
+        $name:ident $wire:literal $zh:literal $en:literal $(on $stream:literal $of:ident)? $(by $whom:ident)? {
             $($(#[doc = $field_doc:literal])* $field:ident: $type:ty, $class:ident, $field_zh:literal, $field_en:literal $(, $flag:ident)*;)*
         }
     )*) => {
@@ -524,6 +556,12 @@ macro_rules! events {
                     doc: concat!($($doc),*).trim_ascii(),
                     fields: $name::fields(),
                     occurred: $crate::domain::catalog::occurred(&[$((stringify!($field), &[$(stringify!($flag)),*])),*]),
+                    module: module_path!().rsplit("::").next().unwrap_or_default(),
+                    subject: None$(.or(Some($crate::domain::catalog::Subject {
+                        stream: $stream,
+                        of: $crate::domain::catalog::Referent::$of,
+                    })))?,
+                    system: $crate::domain::catalog::flagged("system", &[$(stringify!($whom))?]),
                 },)*
             ]
         }

@@ -103,7 +103,7 @@ objects! {
 
 events! {
     /// A contact with a customer: a visit, a call, a letter, with a short report by who took part.
-    Recorded "contact.recorded" "联系/访问记录" "Contact recorded" {
+    Recorded "contact.recorded" "联系/访问记录" "Contact recorded" on "contact" Customer {
         /// The contact; issued when left out.
         contact_id: Option<SubjectId>, C1, "联系编号", "Contact id", computed;
         /// Which way it went.
@@ -154,7 +154,7 @@ events! {
         related: Option<Vec<EntryId>>, C1, "关联事项", "Related";
     }
     /// A promise is kept, released or given up.
-    CommitmentClosed "commitment.closed" "承诺办结" "Promise closed" {
+    CommitmentClosed "commitment.closed" "承诺办结" "Promise closed" on "contact" Customer {
         /// The promise.
         promise_id: SubjectId, C2, "承诺编号", "Promise id";
         /// What became of it.

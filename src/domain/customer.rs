@@ -359,7 +359,7 @@ events! {
         owner: EmployeeId, C1, "责任业务员", "Owner";
     }
     /// Something new is learned about a customer; it supersedes what was known.
-    ProfileUpdated "customer.profile_updated" "档案更新" "Profile updated" {
+    ProfileUpdated "customer.profile_updated" "档案更新" "Profile updated" on "customer" Customer {
         /// The part of the profile.
         section: Section, C1, "栏目", "Section";
         /// What is new.
@@ -374,7 +374,7 @@ events! {
         reason: Option<Text>, C1, "说明", "Remark";
     }
     /// A customer is classified along one dimension.
-    Classified "customer.classified" "客户分类" "Customer classified" {
+    Classified "customer.classified" "客户分类" "Customer classified" on "customer" Customer {
         /// The dimension.
         dimension: Dimension, C1, "分类维度", "Dimension";
         /// The class in it.
@@ -383,7 +383,7 @@ events! {
         basis: Text, C1, "依据", "Basis";
     }
     /// A customer gets a code.
-    CodeAssigned "customer.code_assigned" "客户编码" "Code assigned" {
+    CodeAssigned "customer.code_assigned" "客户编码" "Code assigned" on "customer" Customer {
         /// The code, such as `A-00001`.
         code: Str<7, 7>, C0, "客户代码", "Code";
         /// Its letter.
@@ -394,7 +394,7 @@ events! {
         previous: Option<Str<7, 7>>, C0, "原代码", "Previous code";
     }
     /// The people responsible for a customer change.
-    OwnerAssigned "customer.owner_assigned" "责任人/联系人指派" "Owner assigned" {
+    OwnerAssigned "customer.owner_assigned" "责任人/联系人指派" "Owner assigned" on "customer" Customer {
         /// The salesperson responsible.
         owner: EmployeeId, C1, "责任业务员", "Owner";
         /// Who else is in contact with the customer.
@@ -409,7 +409,7 @@ events! {
         effective_at: Timestamp, C1, "生效时间", "Effective at";
     }
     /// Somebody states a customer's status.
-    StatusChanged "customer.status_changed" "客户状态变更" "Customer status changed" {
+    StatusChanged "customer.status_changed" "客户状态变更" "Customer status changed" on "customer" Customer {
         /// The status.
         status: StatedStatus, C1, "状态", "Status";
         /// Why.
@@ -418,14 +418,14 @@ events! {
         winback_plan: Option<Text>, C6, "挽回措施", "Win-back plan";
     }
     /// An archive turns out to be a second one of the same customer.
-    MarkedDuplicate "customer.marked_duplicate" "重复档案标记" "Marked as duplicate" {
+    MarkedDuplicate "customer.marked_duplicate" "重复档案标记" "Marked as duplicate" on "customer" Customer {
         /// The main archive.
         duplicate_of: CustomerId, C1, "主档案", "Duplicate of";
         /// Why.
         reason: Text, C1, "理由", "Reason";
     }
     /// An archive is checked.
-    Verified "archive.verified" "档案核定" "Archive verified" {
+    Verified "archive.verified" "档案核定" "Archive verified" on "customer" Customer {
         /// Why it is checked.
         kind: CheckKind, C1, "检查类别", "Kind";
         /// The quarter it is checked for.

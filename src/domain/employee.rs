@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Date;
 use crate::domain::approval::{self, Step};
-use crate::domain::catalog::{Phone, Sealed, Str, Text, choices, events, objects, refusals};
+use crate::domain::catalog::{Phone, Referent, Sealed, Str, Text, choices, events, objects, refusals};
 use crate::domain::role::Role;
 use crate::domain::{self, About, Admission, Context, Fact, World, common};
 use crate::ids::{EmployeeId, StreamName, SubjectId, UnitId};
@@ -57,7 +57,7 @@ events! {
         contact_phone: Option<Sealed<Phone>>, C7, "联系电话", "Telephone";
     }
     /// Roles are given or taken away.
-    RolesChanged "employee.roles_changed" "权限变更" "Roles changed" {
+    RolesChanged "employee.roles_changed" "权限变更" "Roles changed" on "employee" Employee {
         /// The roles given.
         added: Vec<RoleAdded>, C7, "新增角色", "Added";
         /// The roles taken away.
@@ -68,7 +68,7 @@ events! {
         approved_by: Option<EmployeeId>, C7, "批准人", "Approved by", computed;
     }
     /// Somebody gives notice, is moved, suspended, reinstated or leaves.
-    StatusChanged "employee.status_changed" "员工状态变更" "Employee status changed" {
+    StatusChanged "employee.status_changed" "员工状态变更" "Employee status changed" on "employee" Employee {
         /// The new status.
         status: Status, C7, "状态", "Status";
         /// From which day.
@@ -164,7 +164,7 @@ pub(super) fn about(world: &World, event: &Event, named: Option<&StreamName>) ->
     let id = match event {
         Event::Registered(registered) => registered.employee_id.as_str(),
         Event::RolesChanged(_) | Event::StatusChanged(_) => {
-            let missing = || common::Refusal::NoSubject { example: "employee/E-101".into() };
+            let missing = || domain::no_subject("employee", Referent::Employee);
             let named = named.filter(|named| named.kind() == "employee").and_then(StreamName::id).ok_or_else(missing)?;
             let id: EmployeeId = named.parse().map_err(|_| missing())?;
             if !world.employee.members.contains_key(&id) {
@@ -286,7 +286,7 @@ fn check_transition(world: &World, id: &EmployeeId, member: &Member, changed: &S
 fn subject<'a>(world: &'a World, context: &Context<'_>) -> Result<(EmployeeId, &'a Member), domain::Refusal> {
     let id: Option<EmployeeId> = context.about.subject.id().and_then(|id| id.parse().ok());
     let found = id.and_then(|id| world.employee.members.get(&id).map(|member| (id, member)));
-    found.ok_or_else(|| common::Refusal::NoSubject { example: "employee/E-101".into() }.into())
+    found.ok_or_else(|| domain::no_subject("employee", Referent::Employee).into())
 }
 
 /// Takes over who works where and as what.

@@ -18,7 +18,7 @@ choices! {
 
 events! {
     /// The ledger is founded; always its first entry.
-    Initialized "ledger.initialized" "账本初始化" "Ledger initialized" {
+    Initialized "ledger.initialized" "账本初始化" "Ledger initialized" by system {
         /// The ledger's short name.
         ledger_id: SubjectId, C8, "账本标识", "Ledger id";
         /// The company.
@@ -27,7 +27,7 @@ events! {
         zone: Str<1, 40>, C8, "时区", "Time zone";
     }
     /// Size and root are noted for the auditor's file.
-    Checkpointed "ledger.checkpointed" "账本封存点" "Ledger checkpointed" {
+    Checkpointed "ledger.checkpointed" "账本封存点" "Ledger checkpointed" by system {
         /// How many entries the root covers.
         size: Count, C8, "条数", "Size";
         /// The root of the Merkle tree over them.

@@ -24,7 +24,7 @@ pub mod role;
 #[cfg(test)]
 mod testing;
 
-use self::catalog::{EventType, Problem, Referent};
+use self::catalog::{EventType, Problem, Referent, Subject};
 use self::role::Role;
 
 macro_rules! modules {
@@ -288,18 +288,18 @@ pub mod common {
         Unknown { pointer: String, what: Thing, id: String } => E_REF "",
             "{pointer}: there is no {what} \"{id}\"", "{pointer}：不存在{what:#}“{id}”";
         /// The type needs a subject.
-        NoSubject { example: String } => E_SCHEMA "",
+        NoSubject { example: String } => E_SCHEMA "" at "subject",
             "this type needs a subject such as \"{example}\"", "此类型须指明对象，如“{example}”";
         /// The subject named is not the one the data determine.
-        OtherSubject { named: String, subject: String } => E_SCHEMA "",
+        OtherSubject { named: String, subject: String } => E_SCHEMA "" at "subject",
             "the subject is \"{subject}\", not \"{named}\"", "对象应为“{subject}”，而非“{named}”";
         /// The business time lies in the future.
         Future => E_RULE "R-011", "the business time lies more than five minutes in the future", "业务时间晚于当前时间5分钟以上";
         /// The business time is old and no reason is given.
-        Late { hours: i64 } => E_LATE "R-011",
+        Late { hours: i64 } => E_LATE "R-011" at "latereason",
             "recorded more than {hours} hours later: give a reason (latereason)", "迟于发生时间{hours}小时以上，须说明原因（latereason）";
         /// The envelope's business time is not the payload's.
-        OtherTime { field: String } => E_SCHEMA "R-011",
+        OtherTime { field: String } => E_SCHEMA "R-011" at "occurredat",
             "occurredat must agree with \"{field}\"", "occurredat须与“{field}”一致";
         /// A stream has moved on.
         Stale { stream: String, expected: u64, version: u64 } => E_CONFLICT "R-009",
@@ -454,8 +454,12 @@ impl About {
 ///
 /// # Errors
 /// No subject is named, it is of another kind, or there is no such customer.
-pub(crate) fn named_customer(world: &World, named: Option<&StreamName>, kind: &str) -> Result<CustomerId, Refusal> {
-    let missing = || common::Refusal::NoSubject { example: format!("{kind}/C-00042") };
+pub(crate) fn named_customer(
+    world: &World,
+    named: Option<&StreamName>,
+    kind: &'static str,
+) -> Result<CustomerId, Refusal> {
+    let missing = || no_subject(kind, Referent::Customer);
     let named = named.ok_or_else(missing)?;
     let id = named.id().filter(|_| named.kind() == kind).ok_or_else(missing)?;
     let customer: CustomerId = id.parse().map_err(|_| missing())?;
@@ -463,6 +467,11 @@ pub(crate) fn named_customer(world: &World, named: Option<&StreamName>, kind: &s
         return Ok(customer);
     }
     Err(common::Refusal::Unknown { pointer: "subject".into(), what: "customer".into(), id: id.into() }.into())
+}
+
+/// Refuses a proposal that names no subject, or one of another kind.
+pub(crate) fn no_subject(stream: &'static str, of: Referent) -> common::Refusal {
+    common::Refusal::NoSubject { example: Subject { stream, of }.to_string() }
 }
 
 /// One event a decision lets in.

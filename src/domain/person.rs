@@ -114,7 +114,7 @@ macro_rules! declare {
                 $($details)*
             }
             /// Something new is learned about a person; it supersedes what was known.
-            Updated "person.updated" "关键人物更新" "Person updated" {
+            Updated "person.updated" "关键人物更新" "Person updated" on "person" Person {
                 /// What is new.
                 changes: Details, C5, "更新内容", "Changes";
                 /// Whether the person still holds the post.
@@ -123,7 +123,7 @@ macro_rules! declare {
                 learned_at: Timestamp, C4, "获知时间", "Learned at", occurred;
             }
             /// A person agrees that data be used for a purpose, refuses, or withdraws.
-            ConsentRecorded "consent.recorded" "同意记录" "Consent recorded" {
+            ConsentRecorded "consent.recorded" "同意记录" "Consent recorded" on "person" Person {
                 /// What for.
                 purpose: Purpose, C4, "用途", "Purpose";
                 /// What the person said.
@@ -136,7 +136,7 @@ macro_rules! declare {
                 third_party: Option<Str<1, 120>>, C4, "第三方", "Third party";
             }
             /// Somebody of ours judges how a person stands to us and what the person decides.
-            RelationshipAssessed "relationship.assessed" "关系与决策作用评估" "Relationship assessed" {
+            RelationshipAssessed "relationship.assessed" "关系与决策作用评估" "Relationship assessed" on "person" Person {
                 /// Who of us knows the person.
                 our_person: EmployeeId, C6, "我方对应人", "Our person";
                 /// That person's title.
@@ -305,7 +305,7 @@ pub(super) fn about(world: &World, event: &Event, named: Option<&StreamName>) ->
 
 /// Reads the person out of the subject a caller must name, such as `person/P-00042`.
 pub(super) fn named(world: &World, named: Option<&StreamName>) -> Result<About, domain::Refusal> {
-    let missing = || common::Refusal::NoSubject { example: "person/P-00042".into() };
+    let missing = || domain::no_subject("person", Referent::Person);
     let named = named.ok_or_else(missing)?;
     let id = named.id().filter(|_| named.kind() == "person").ok_or_else(missing)?;
     let id: SubjectId = id.parse().map_err(|_| missing())?;

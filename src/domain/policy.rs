@@ -102,7 +102,7 @@ events! {
         reason: Text, C0, "修订原因", "Reason";
     }
     /// A set of access policies is adopted, before it decides anything.
-    AccessAdopted "access_policy.adopted" "访问策略生效" "Access policy adopted" {
+    AccessAdopted "access_policy.adopted" "访问策略生效" "Access policy adopted" by system {
         /// The hash of the set.
         policy_set: Hash, C0, "策略集哈希", "Policy set";
         /// How many policies it holds.

@@ -26,7 +26,7 @@ choices! {
 
 events! {
     /// What is known of a person is erased: from here on nobody reads it.
-    Erased "personal_data.erased" "个人信息删除" "Personal data erased" {
+    Erased "personal_data.erased" "个人信息删除" "Personal data erased" on "person" Person {
         /// How much.
         scope: Scope, C8, "删除范围", "Scope";
         /// Why.
@@ -35,14 +35,14 @@ events! {
         approved_by: Option<EmployeeId>, C8, "批准人", "Approved by", computed;
     }
     /// The keys are destroyed: from here on nobody can read it, wherever the sealed bytes still stand.
-    Completed "personal_data.erasure_completed" "个人信息删除完成" "Erasure completed" {
+    Completed "personal_data.erasure_completed" "个人信息删除完成" "Erasure completed" on "person" Person by system {
         /// How much.
         scope: Scope, C8, "删除范围", "Scope";
         /// The entry that erased.
         erased: EntryId, C8, "删除条目", "Erased by";
     }
     /// A person's data must be kept for a dispute or an authority; meanwhile they are not used.
-    HoldPlaced "legal_hold.placed" "法律保留" "Legal hold placed" {
+    HoldPlaced "legal_hold.placed" "法律保留" "Legal hold placed" on "person" Person {
         /// The hold; issued when left out.
         hold_id: Option<SubjectId>, C8, "保留编号", "Hold id", computed;
         /// What for.
@@ -51,7 +51,7 @@ events! {
         note: Option<Text>, C8, "说明", "Note";
     }
     /// A hold ends.
-    HoldLifted "legal_hold.lifted" "解除法律保留" "Legal hold lifted" {
+    HoldLifted "legal_hold.lifted" "解除法律保留" "Legal hold lifted" on "person" Person {
         /// The hold.
         hold_id: SubjectId, C8, "保留编号", "Hold id";
         /// Why.

@@ -99,15 +99,17 @@ impl Problem {
         (language.choose(title(told.code)), language.choose(told.words))
     }
 
-    /// Returns what is said about single fields of a proposal's data: each pointer within the data, and the words.
+    /// Returns what is said about single fields of a proposal: each pointer within the data or of the envelope, and the words.
     pub fn fields(&self, language: Language) -> Vec<(String, String)> {
         let errors = self.told().errors.into_iter();
         let within = errors.filter_map(|error| {
-            let pointer = error.pointer.strip_prefix("/data")?;
+            let pointer = error.pointer.strip_prefix("/data").unwrap_or(&error.pointer);
+            let name = pointer.strip_prefix('/')?;
             let words = language.choose((error.en, error.zh));
             // Where it stands beside its field, the field need not be named again.
-            let words =
-                words.strip_prefix(pointer).map_or(words.as_str(), |rest| rest.trim_start_matches([':', '：', ' ']));
+            let told = words.strip_prefix(pointer).or(words.strip_prefix(name));
+            let told = told.and_then(|rest| rest.strip_prefix([':', '：'])).map(str::trim_start);
+            let words = told.unwrap_or(&words);
             Some((pointer.to_owned(), words.to_owned()))
         });
         within.collect()

@@ -141,7 +141,17 @@ mod tests {
             en: "",
             doc: "",
         }]);
-        let kind = EventType { name: "a.b", zh: "", en: "", doc: "", fields, occurred: None };
+        let kind = EventType {
+            name: "a.b",
+            zh: "",
+            en: "",
+            doc: "",
+            fields,
+            occurred: None,
+            module: "a",
+            subject: None,
+            system: false,
+        };
         let checked = catalog::check(&kind, &mut json!({ FIELD: candidate })).is_ok();
         assert_eq!(taken, checked, "{schema} and the check differ on {candidate}");
     }

@@ -284,13 +284,14 @@ impl Shared {
         }
         let now = self.clock.now();
         for held in relation::roles(principal, member, world.date(now)) {
-            let mut facts = relation::facts(world, principal, member, held, about.customer.as_ref())
-                .with(relation::facts_of_event(world, principal, held, event, now));
+            let mut own = relation::facts_of_event(world, principal, held, event, now);
             if let Event::Employee(_) = event
                 && let Some(subject) = about.subject.id().and_then(|id| id.parse().ok())
             {
-                facts = facts.with(relation::facts_of_staff(world, principal, held, &subject));
+                own = own.with(relation::facts_of_staff(world, principal, held, &subject));
             }
+            debug_assert!(relation::facts_of_type(event.name()).contains(own), "{} carries {own:?}", event.name());
+            let facts = relation::facts(world, principal, member, held, about.customer.as_ref()).with(own);
             let decision = self.policies.decide(held.role, Action::Append, Resource::Event(event.name()), facts);
             if decision.allowed {
                 let actor =
@@ -310,6 +311,39 @@ impl Shared {
         let held =
             relation::roles(principal, member, world.date(self.clock.now())).next().or_else(|| member.roles.first())?;
         Some(Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() })
+    }
+
+    /// Tells whether somebody may perhaps propose an event of this type, about a customer or about any.
+    ///
+    /// What only the event can tell is taken as it suits the proposer best.
+    pub(super) fn proposable(
+        &self,
+        principal: &Principal,
+        world: &World,
+        kind: &EventType,
+        customer: Option<&CustomerId>,
+    ) -> bool {
+        let Some(member) = world.employee.members.get(&principal.employee).filter(|member| member.works()) else {
+            return false;
+        };
+        let now = self.clock.now();
+        let mut open = relation::facts_of_type(kind.name);
+        let mut told = Facts::NONE;
+        match customer {
+            Some(customer) => {
+                let (hold, cannot) = relation::facts_of_proposing(world, kind.name, customer, now);
+                told = hold;
+                open = open.without(hold | cannot);
+            }
+            None => open = open | Facts::OWN | Facts::REGION,
+        }
+        relation::roles(principal, member, world.date(now)).any(|held| {
+            let known = relation::facts(world, principal, member, held, customer).with(told);
+            subsets(open).any(|open| {
+                let resource = Resource::Event(kind.name);
+                self.policies.decide(held.role, Action::Append, resource, known.with(open)).allowed
+            })
+        })
     }
 
     fn may_list(&self, principal: &Principal, world: &World) -> bool {
@@ -590,6 +624,15 @@ impl Shared {
         let key = self.ring.key(seal::key_id(text)?).ok()?;
         seal::open(&key, text, &Place { source: &self.origin, id: id.as_str(), kind, pointer }).ok()
     }
+}
+
+/// Returns every subset of a set of facts, the whole set first.
+fn subsets(facts: Facts) -> impl Iterator<Item = Facts> {
+    let next = move |set: &Facts| match set.bits() {
+        0 => None,
+        bits => Some(Facts::from_bits((bits - 1) & facts.bits())),
+    };
+    std::iter::successors(Some(facts), next)
 }
 
 /// The holder under whose key the personal values of an entry are sealed.

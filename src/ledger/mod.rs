@@ -25,9 +25,10 @@ use tokio::sync::oneshot;
 use crate::access::decide::Policies;
 use crate::access::principal::Principal;
 use crate::clock::Clock;
-use crate::domain::{Event, catalog};
+use crate::domain::Event;
+use crate::domain::catalog::{self, EventType};
 use crate::entry::Entry;
-use crate::ids::{Source, StreamName};
+use crate::ids::{CustomerId, Source, StreamName};
 use crate::journal::Reader;
 use crate::ledger::door::Outcome;
 use crate::ledger::follower::FollowError;
@@ -212,6 +213,17 @@ impl Ledger {
             }
         }
         Err(SubmitError::Busy)
+    }
+
+    /// Returns the types of event that somebody may perhaps propose, of one customer or of any.
+    ///
+    /// A hint for those who fill in forms: the policies decide, on what is known of the person and the customer, with what only
+    /// an event itself can tell taken as it suits the proposer best. Whoever may propose an event finds its type here;
+    /// that a type is here promises nothing.
+    pub fn proposable(&self, principal: &Principal, customer: Option<&CustomerId>) -> Vec<&'static EventType> {
+        let state = self.shared.state();
+        let by_hand = catalog::types().iter().filter(|kind| !kind.system);
+        by_hand.filter(|kind| self.shared.proposable(principal, &state.world, kind, customer)).collect()
     }
 
     /// Enters what the founding of a ledger or a new release says for itself.

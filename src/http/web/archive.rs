@@ -63,6 +63,7 @@ fn written(frame: &Frame, door: &Door, id: &str, as_of: &str, answered: &Answere
     let body = html! {
         (layout::tabs(frame, id, "archive"))
         (header(frame, door, id, body))
+        p { a.button href={ "/propose?customer=" (encode(id)) } { (frame.say("record-something")) } }
         @if !answered.masked.is_empty() {
             (layout::opening(frame, &format!("/customers/{}", encode(id)), answered.masked.len(), &[]))
         }

@@ -9,15 +9,15 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use crate::clock::Timestamp;
-use crate::domain::{Refusal, catalog, common, policy};
+use crate::clock::{Timestamp, Zone};
+use crate::domain::{catalog, policy};
 use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::error::Problem;
 use crate::http::web::layout::{self, items, shown, text};
 use crate::http::web::visitor::{Fields, Frame, Visitor, encode, wall};
 use crate::http::web::{form, words};
-use crate::ledger::{Answered, Proposal, SubmitError};
+use crate::ledger::{Answered, Proposal};
 
 /// `GET /customers/{id}/grades`: the trace, as a picture, as a table, and what can be done now.
 pub(crate) async fn page(
@@ -50,7 +50,8 @@ pub(crate) async fn propose(
 
 async fn entered(door: &Door, visitor: &Visitor, id: &str, fields: &Fields) -> Result<(), Problem> {
     visitor.check_sent(fields)?;
-    let proposal = proposal(id, fields).ok_or_else(|| Problem::value("/action", "is unknown", "无此操作"))?;
+    let zone = door.ledger.state().world.ledger.zone;
+    let proposal = proposal(zone, id, fields).ok_or_else(|| Problem::value("/action", "is unknown", "无此操作"))?;
     let submitted = door.submit(&visitor.asker.principal, vec![proposal]).await;
     submitted.map(drop).map_err(|error| Problem::Submit { error, batch: false })
 }
@@ -60,14 +61,14 @@ async fn trace(door: &Door, visitor: &Visitor, id: &str) -> Result<Answered, Pro
 }
 
 /// Makes of a form what is proposed to the ledger.
-fn proposal(id: &str, fields: &Fields) -> Option<Proposal> {
+fn proposal(zone: Zone, id: &str, fields: &Fields) -> Option<Proposal> {
     let open = fields.text("proposal_id");
     let said = fields.text("opinion").trim().replace("\r\n", "\n");
     let optional = (!said.is_empty()).then(|| said.clone());
     let (kind, data) = match fields.text("action") {
         "propose" => {
             let kind = catalog::find("credit_grade.proposed")?;
-            let mut data = form::payload(kind.fields, fields, "");
+            let mut data = form::payload(zone, kind.fields, fields, "");
             data.insert("customer_id".to_owned(), json!(id));
             (kind.name, Value::Object(data))
         }
@@ -88,8 +89,7 @@ fn proposal(id: &str, fields: &Fields) -> Option<Proposal> {
         }
         _ => return None,
     };
-    let id = Some(fields.text("id").to_owned()).filter(|id| !id.is_empty());
-    Some(Proposal { kind: kind.to_owned(), id, data, ..Proposal::default() })
+    Some(Proposal { kind: kind.to_owned(), id: fields.said("id"), data, ..Proposal::default() })
 }
 
 fn add(data: &mut Value, name: &str, value: Option<String>) {
@@ -127,23 +127,16 @@ fn written(
             (None, Some(decided)) => (too_late(frame, decided)),
             (None, None) => {},
         }
-        @if proposed.is_some() || (open.is_none() && decided.is_none()) { (proposing(frame, door, id, &steps, proposed)) }
+        @if proposed.is_some() || (open.is_none() && decided.is_none() && may_propose(door, visitor, id)) { (proposing(frame, door, id, &steps, proposed)) }
         @if let Some(answered) = answered { (layout::standing(frame, answered)) }
     };
     layout::page(frame, status, &format!("{id} · {}", frame.say("grades")), &body)
 }
 
-/// Writes the id that the entry of a form gets: the one it was sent with, unless that is of no use any more.
-fn form_id(door: &Door, refused: Option<&(Fields, Problem)>) -> Markup {
-    let kept = refused.filter(|(_, problem)| !used_up(problem)).map(|(typed, _)| typed.text("id").to_owned());
-    let id = kept.filter(|id| !id.is_empty());
-    let id = id.unwrap_or_else(|| door.ledger.source().entry_id(door.ledger.clock().now()).to_string());
-    html! { input type="hidden" name="id" value=(id); }
-}
-
-fn used_up(problem: &Problem) -> bool {
-    let Problem::Submit { error: SubmitError::Refused { refusal, .. }, .. } = problem else { return false };
-    matches!(refusal, Refusal::Common(common::Refusal::IdTaken | common::Refusal::BadId))
+/// Tells whether it makes sense to show somebody the form; whether they may the ledger says when it is sent.
+fn may_propose(door: &Door, visitor: &Visitor, id: &str) -> bool {
+    let proposable = id.parse().map(|id| door.ledger.proposable(&visitor.asker.principal, Some(&id)));
+    proposable.is_ok_and(|types| types.iter().any(|kind| kind.name == "credit_grade.proposed"))
 }
 
 /// A grade in force from an instant on, and the entry that says so.
@@ -378,7 +371,7 @@ fn deciding(frame: &Frame, door: &Door, id: &str, open: &Open, refused: Option<&
                 p { (frame.say_with("proposed-by", &[("who", &open.proposer)])) " " (layout::entry(open.index.map(Value::from).as_ref())) }
                 @if let Some((_, problem)) = refused { (layout::told(frame, problem)) }
                 (layout::token(frame))
-                (form_id(door, refused))
+                (form::id(door, refused.map(|(typed, problem)| (typed, Some(problem)))))
                 input type="hidden" name="proposal_id" value=(open.proposal);
                 input type="hidden" name="step" value=(open.step);
                 input type="hidden" name="to" value=(open.to);
@@ -425,6 +418,8 @@ fn proposing(frame: &Frame, door: &Door, id: &str, steps: &[Step], refused: Opti
         left_out: &["customer_id", "deviation_reason"],
         offered: &[("to", scale(door, now, &[]))],
         refused: refused.map(|(_, problem)| problem.fields(frame.language)).unwrap_or_default(),
+        zone: door.ledger.state().world.ledger.zone,
+        more: "",
     };
     html! {
         section #propose {
@@ -432,7 +427,7 @@ fn proposing(frame: &Frame, door: &Door, id: &str, steps: &[Step], refused: Opti
             form.card action={ "/customers/" (encode(id)) "/grades#propose" } method="post" {
                 @if let Some((_, problem)) = refused { (layout::told(frame, problem)) }
                 (layout::token(frame))
-                (form_id(door, refused))
+                (form::id(door, refused.map(|(typed, problem)| (typed, Some(problem)))))
                 (form::inputs(frame, kind.fields, &filled, ""))
                 button name="action" value="propose" { (frame.say("propose-send")) }
             }
@@ -504,7 +499,7 @@ mod tests {
             Fields(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
         };
         let made = |action: &str| {
-            let proposal = proposal("C-1", &fields(action));
+            let proposal = proposal(Zone::default(), "C-1", &fields(action));
             proposal
                 .inspect(|proposal| assert_eq!(proposal.id.as_deref(), Some("form-0001")))
                 .map(|proposal| (proposal.kind, proposal.data))

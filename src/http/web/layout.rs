@@ -33,7 +33,7 @@ pub(crate) fn page(frame: &Frame, status: StatusCode, title: &str, body: &Markup
                 header.top {
                     nav aria-label=(frame.say("site")) {
                         a.brand href="/" { (frame.say("site")) }
-                        @if frame.signed_in.is_some() { a href="/" { (frame.say("customers")) } }
+                        @if frame.signed_in.is_some() { a href="/" { (frame.say("customers")) } a href="/propose" { (frame.say("record")) } }
                     }
                     div.tools {
                         @if let Some(who) = &frame.signed_in {

@@ -27,6 +27,7 @@ mod form;
 mod grades;
 mod layout;
 mod people;
+mod propose;
 mod reads;
 mod sign_in;
 mod visitor;
@@ -41,6 +42,8 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/customers/{id}/people", get(people::page).post(people::reveal))
         .route("/customers/{id}/reads", get(reads::page))
         .route("/customers/{id}/timeline", get(reads::timeline))
+        .route("/propose", get(propose::list))
+        .route("/propose/{type}", get(propose::form).post(propose::propose))
         .route("/entries/{index}", get(entry::page))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
         .route("/sign-out", post(sign_in::leave))

@@ -145,6 +145,11 @@ impl Fields {
     pub(crate) fn text(&self, name: &str) -> &str {
         self.0.get(name).map(String::as_str).unwrap_or_default()
     }
+
+    /// Returns a field without the space around it, unless nothing else is in it.
+    pub(crate) fn said(&self, name: &str) -> Option<String> {
+        Some(self.text(name).trim().to_owned()).filter(|text| !text.is_empty())
+    }
 }
 
 impl<S: Send + Sync> FromRequest<S> for Fields {

@@ -7,7 +7,7 @@ use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 
 use crate::access::principal::Language;
-use crate::domain::catalog::{self, Choice, Field, Kind, Shape};
+use crate::domain::catalog::{self, Choice, EventType, Field, Kind, Shape};
 use crate::domain::customer;
 use crate::domain::role::Role;
 use crate::projection::{VIEWS, View};
@@ -127,6 +127,17 @@ pub(crate) fn event(language: Language, name: &str) -> String {
     catalog::find(name).map_or_else(|| name.to_owned(), |kind| language.choose((kind.en, kind.zh)).to_owned())
 }
 
+/// Returns what an event type records.
+pub(crate) fn doc(language: Language, kind: &EventType) -> &'static str {
+    let chinese = DOCS.iter().find(|(name, _)| *name == kind.name).map_or(kind.doc, |(_, doc)| doc);
+    language.choose((kind.doc, chinese))
+}
+
+/// Returns the label of a module.
+pub(crate) fn module(language: Language, name: &str) -> String {
+    say(language, &format!("module-{name}"))
+}
+
 /// Returns the label of a view.
 pub(crate) fn view(language: Language, key: &str) -> String {
     let found = VIEWS.iter().find(|view: &&View| view.key == key);
@@ -147,6 +158,44 @@ const OWN: &[(&str, &str, &str)] = &[
     ("print", "Print", "打印"),
     ("office", "Office", "办公场所"),
     ("offsite", "Off site", "外部"),
+];
+
+/// What the types that people propose record, in Chinese; in English the catalog says it.
+const DOCS: &[(&str, &str)] = &[
+    ("ledger.verified", "对账本的一段进行校验。"),
+    ("clock.accepted", "时钟跳变后，由管理员确认新时间。"),
+    ("policy.adopted", "制度的一个版本生效。"),
+    ("policy.reviewed", "对全部制度进行年度审核；无须修改也应记录。"),
+    ("org_unit.defined", "设立、变更或撤销部门。"),
+    ("employee.registered", "员工入职登记。"),
+    ("employee.roles_changed", "授予或取消角色。"),
+    ("employee.status_changed", "员工提出离职、调动、停职、复职或离职。"),
+    ("approval.given", "批准待批的事项。"),
+    ("approval.declined", "不批准待批的事项，该事项即告终止。"),
+    ("customer.registered", "建立客户档案。"),
+    ("customer.individual_registered", "建立个人客户档案；姓名加密保存。"),
+    ("customer.profile_updated", "获知客户的新情况，取代原有内容。"),
+    ("customer.classified", "按一个维度对客户分类。"),
+    ("customer.code_assigned", "为客户编码。"),
+    ("customer.owner_assigned", "变更客户的责任人员。"),
+    ("customer.status_changed", "说明客户的状态。"),
+    ("customer.marked_duplicate", "发现档案与另一档案属同一客户。"),
+    ("archive.verified", "核对客户档案。"),
+    ("person.recorded", "登记客户的关键人物；其资料均以本人专用密钥加密。"),
+    ("person.updated", "获知关键人物的新情况，取代原有内容。"),
+    ("consent.recorded", "本人同意、拒绝或撤回同意将其资料用于某一用途。"),
+    ("relationship.assessed", "我方人员评估此人与我方的关系及其决策作用。"),
+    ("personal_data.erased", "删除此人的信息；须另一人批准，此后任何人不得查阅。"),
+    ("legal_hold.placed", "因争议或主管机关要求保留此人的信息，其间不得使用。"),
+    ("legal_hold.lifted", "解除法律保留。"),
+    ("contact.recorded", "与客户的一次联系（拜访、电话、信函等），由参加者简要报告。"),
+    ("commitment.closed", "承诺已兑现、被免除或放弃。"),
+    ("credit_grade.proposed", "申请评定信用等级。"),
+    ("credit_grade.reviewed", "审核人同意上报或退回评定申请。"),
+    ("credit_grade.approved", "批准评定申请，等级生效。"),
+    ("credit_grade.rejected", "否决评定申请。"),
+    ("credit_grade.withdrawn", "撤回评定申请，或逾期未决而失效。"),
+    ("sale.recorded", "货物售出、作为样品发出或退回。"),
 ];
 
 const EN: &str = include_str!("words/en.ftl");
@@ -175,10 +224,12 @@ mod tests {
             include_str!("sign_in.rs"),
             include_str!("customers.rs"),
             include_str!("archive.rs"),
+            include_str!("people.rs"),
             include_str!("grades.rs"),
             include_str!("reads.rs"),
             include_str!("entry.rs"),
             include_str!("form.rs"),
+            include_str!("propose.rs"),
         ];
         let known = keys(EN);
         for page in pages {
@@ -187,6 +238,17 @@ mod tests {
                 assert!(known.contains(&key), "no word for {key}");
             }
         }
+    }
+
+    #[test]
+    fn every_type_that_people_propose_is_told_in_both_languages_under_a_module_with_a_name() {
+        for kind in catalog::types().iter().filter(|kind| !kind.system) {
+            assert_ne!(doc(Language::Chinese, kind), kind.doc, "{}", kind.name);
+            for language in [Language::English, Language::Chinese] {
+                assert!(!module(language, kind.module).starts_with("module-"), "{}", kind.module);
+            }
+        }
+        assert!(DOCS.iter().all(|(name, _)| catalog::find(name).is_some_and(|kind| !kind.system)));
     }
 
     #[test]
