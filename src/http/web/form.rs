@@ -279,14 +279,16 @@ pub(crate) fn payload(zone: Zone, fields: &[Field], typed: &Fields, prefix: &str
             }
             Part::Value => value(zone, &field.kind, typed.text(&name).trim()),
         };
-        match (value, &field.kind) {
-            (Some(value), _) => drop(payload.insert(field.name.to_owned(), value)),
-            // Nothing in it is a list too, and whether that will do the module says better than the catalog.
-            (None, Kind::List(_)) if field.required => {
-                drop(empty.insert(field.name.to_owned(), Value::Array(Vec::new())))
-            }
-            (None, Kind::Map) if field.required => drop(empty.insert(field.name.to_owned(), Value::Object(Map::new()))),
-            (None, _) => {}
+        // Nothing in it is a list too, and whether that will do the module says better than the catalog.
+        let nothing = match &field.kind {
+            Kind::List(_) => Some(Value::Array(Vec::new())),
+            Kind::Map => Some(Value::Object(Map::new())),
+            _ => None,
+        };
+        match value {
+            Some(value) => payload.extend([(field.name.to_owned(), value)]),
+            None if field.required => empty.extend(nothing.map(|nothing| (field.name.to_owned(), nothing))),
+            None => {}
         }
     }
     // An object nothing is typed into is left out, whatever it would need.

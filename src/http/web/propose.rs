@@ -78,7 +78,10 @@ pub(crate) async fn propose(
     fields: Fields,
 ) -> Result<Response, Problem> {
     let kind = catalog::find(&name);
-    let fields = kind.map_or_else(|| fields.clone(), |kind| form::settled(kind.fields, fields.clone()));
+    let fields = match kind {
+        Some(kind) => form::settled(kind.fields, fields),
+        None => fields,
+    };
     let shown = kind.filter(|kind| !kind.system);
     let problem = match (visitor.check_sent(&fields), shown) {
         (Err(problem), _) => problem,
@@ -187,6 +190,13 @@ fn written(door: &Door, visitor: &Visitor, kind: &EventType, typed: &Fields, pro
         more: typed.text("more"),
     };
     let back = typed.text("back");
+    let opened = opened(problem, &filled);
+    let times = html! {
+        details open[opened] {
+            summary { (frame.say("record-time")) }
+            (form::inputs(frame, ENVELOPE, &filled, ""))
+        }
+    };
     let body = html! {
         p { (words::doc(frame.language, kind)) }
         @if !may && problem.is_none() { p.hint { (frame.say("record-not-yours")) } }
@@ -197,12 +207,11 @@ fn written(door: &Door, visitor: &Visitor, kind: &EventType, typed: &Fields, pro
             (layout::token(frame))
             (form::id(door, Some((typed, problem))))
             @if !back.is_empty() { input type="hidden" name="back" value=(back); }
+            // What is wanted stands where one looks first.
+            @if opened { (times) }
             @if let Some(subject) = kind.subject { (subject_input(frame, &subject.to_string(), &filled)) }
             (form::inputs(frame, kind.fields, &filled, ""))
-            details open[opened(problem, &filled)] {
-                summary { (frame.say("record-time")) }
-                (form::inputs(frame, ENVELOPE, &filled, ""))
-            }
+            @if !opened { (times) }
             button { (frame.say("record-send")) }
         }
         p { a href="/propose" { (frame.say("record-other")) }
@@ -216,7 +225,7 @@ fn subject_input(frame: &Frame, example: &str, filled: &Filled<'_>) -> Markup {
     let wrong = filled.about("subject").next().map(|_| "true");
     let told = if wrong.is_some() { "subject-refused subject-hint" } else { "subject-hint" };
     html! {
-        label for="subject" { (frame.say("subject")) " " small { (frame.say("required")) } }
+        label for="subject" { (frame.say("record-about")) " " small { (frame.say("required")) } }
         input id="subject" name="subject" value=(filled.typed.text("subject")) required aria-invalid=[wrong] aria-describedby=(told);
         small #subject-hint { (frame.say_with("subject-hint", &[("example", example)])) }
         (form::said(filled, "subject"))
