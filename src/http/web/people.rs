@@ -101,7 +101,9 @@ fn card(frame: &Frame, door: &Door, view: &View, person: &Value) -> Markup {
             @if !consents.is_empty() {
                 p { strong { (words::label(frame.language, "consents")) } }
                 ul.plain { @for consent in consents { li {
-                    (chosen(frame, door, consent, "purpose")) ": " (chosen(frame, door, consent, "status")) " "
+                    (chosen(frame, door, consent, "purpose"))
+                    @if consent.get("third_party").is_some() { " (" (chosen(frame, door, consent, "third_party")) ")" }
+                    ": " (chosen(frame, door, consent, "status")) " "
                     (layout::entry(consent.get("source_event")))
                 } } }
             }
