@@ -9,7 +9,6 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::access::principal::Purpose;
 use crate::access::redactor::MASK;
 use crate::domain::catalog::Kind;
 use crate::http::Door;
@@ -42,10 +41,7 @@ pub(crate) async fn reveal(
     Named(id): Named,
     fields: Fields,
 ) -> Result<Response, Problem> {
-    visitor.check_sent(&fields)?;
-    let purpose =
-        Purpose::parse(fields.text("purpose")).map_err(|_| Problem::value("/purpose", "is required", "必填"))?;
-    visitor.asker.purpose = Some(purpose);
+    visitor.check_purpose(&fields)?;
     let answered = visitor.read(&door, "archive", Some(id.clone()), |asked| asked.reveal = true).await?;
     Ok(written(&visitor.frame, &door, &id, "", &answered))
 }

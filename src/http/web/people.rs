@@ -9,7 +9,6 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::access::principal::Purpose;
 use crate::domain::catalog;
 use crate::http::Door;
 use crate::http::api::Named;
@@ -42,11 +41,8 @@ pub(crate) async fn reveal(
     Named(id): Named,
     fields: Fields,
 ) -> Result<Response, Problem> {
-    visitor.check_sent(&fields)?;
+    visitor.check_purpose(&fields)?;
     let view = view(fields.text("view"))?;
-    let purpose =
-        Purpose::parse(fields.text("purpose")).map_err(|_| Problem::value("/purpose", "is required", "必填"))?;
-    visitor.asker.purpose = Some(purpose);
     let answered = visitor.read(&door, view.key, Some(id.clone()), |asked| asked.reveal = true).await?;
     Ok(written(&visitor.frame, &door, &id, view, &answered))
 }

@@ -123,6 +123,14 @@ impl Visitor {
         self.read(door, key, Some(format!("customer/{customer}")), |asked| asked.after = after).await
     }
 
+    /// Checks such a form, and reads from here on for the purpose it states.
+    pub(crate) fn check_purpose(&mut self, fields: &Fields) -> Result<(), Problem> {
+        self.check_sent(fields)?;
+        let purpose = Purpose::parse(fields.text("purpose"));
+        self.asker.purpose = Some(purpose.map_err(|_| Problem::value("/purpose", "is required", "必填"))?);
+        Ok(())
+    }
+
     /// Checks that a form came from a page of this session.
     pub(crate) fn check_sent(&self, fields: &Fields) -> Result<(), Problem> {
         let token = self.frame.signed_in.as_ref().map(|who| who.form_token.as_str()).unwrap_or_default();
