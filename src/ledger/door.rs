@@ -161,7 +161,7 @@ impl Shared {
         let occurred_at = occurred_at(world, kind, proposal)?;
 
         // An earlier answer may stand although the state has moved on, so this comes before everything but
-        // the authorization; and an issued customer id must not change between the two tries.
+        // the authorization; and an issued id must not change between the two tries.
         let about = match domain::about(world, &plain, named.as_ref()) {
             Ok(about) => about,
             Err(refusal) => return self.seen_or(principal, proposal, &id, &plain, refusal.into()),
@@ -638,11 +638,16 @@ fn subsets(facts: Facts) -> impl Iterator<Item = Facts> {
 /// The holder under whose key the personal values of an entry are sealed.
 pub(super) fn holder(about: &About, id: &EntryId) -> String {
     match (&about.customer, about.subject.kind(), about.subject.id()) {
-        (_, "person", Some(person)) => format!("person/{person}"),
+        (_, "person", Some(person)) => person_holder(person),
         (Some(customer), _, _) => format!("customer/{customer}"),
         (None, "employee", Some(employee)) => format!("employee/{employee}"),
         (None, ..) => format!("record/{id}"),
     }
+}
+
+/// The holder of what is a key person's own.
+pub(super) fn person_holder(person: impl std::fmt::Display) -> String {
+    format!("person/{person}")
 }
 
 /// The class of the field a pointer leads to; of its outermost field where it leads into an object.

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use crate::domain::Event;
 use crate::domain::privacy::{Completed, Event as Privacy, Scope};
 use crate::ids::StreamName;
+use crate::ledger::door::person_holder;
 use crate::ledger::follower::chained;
 use crate::ledger::writer::{Answer, Job};
 use crate::ledger::{Shared, Signal};
@@ -39,7 +40,8 @@ impl Shared {
     fn complete_erasures(&self) -> Result<(), RewriteError> {
         let state = self.state();
         let erasing = &state.world.privacy.erasing;
-        if erasing.is_empty() {
+        // Where the end cannot be entered the keys are not rewritten again and again; the next start does it.
+        if erasing.is_empty() || self.check_writable().is_err() {
             return Ok(());
         }
         for (person, erasing) in erasing {
@@ -48,7 +50,7 @@ impl Shared {
                 Scope::All => &[Purpose::Identity, Purpose::Private],
             };
             for purpose in purposes {
-                self.ring.forget(&format!("person/{person}"), *purpose);
+                self.ring.forget(&person_holder(person), *purpose);
             }
         }
         // One may stand from an erasure that was cut off.
