@@ -115,7 +115,7 @@ fn half_a_character(text: &str) -> Option<u16> {
     None
 }
 
-/// Reads `uXXXX`, if it is half of a pair.
+/// Reads a `u` and its four hex digits, if they are half of a pair.
 fn surrogate(escape: &str) -> Option<u16> {
     let code = u16::from_str_radix(escape.strip_prefix('u')?.get(..4)?, 16).ok()?;
     (0xD800..=0xDFFF).contains(&code).then_some(code)
