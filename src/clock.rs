@@ -48,8 +48,11 @@ impl Timestamp {
     pub fn as_written(text: &str) -> Option<Self> {
         let text: &[u8; 27] = text.as_bytes().try_into().ok()?;
         let form = b"0000-00-00T00:00:00.000000Z";
-        let fits =
-            text.iter().zip(form).all(|(byte, form)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form });
+        // Without an early end the bytes are looked at side by side.
+        let fits = text
+            .iter()
+            .zip(form)
+            .fold(true, |fits, (byte, form)| fits & if *form == b'0' { byte.is_ascii_digit() } else { byte == form });
         let number = |places: Range<usize>| {
             let digits = text.get(places).unwrap_or_default();
             digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit.wrapping_sub(b'0')))

@@ -142,18 +142,21 @@ fn is_entry_id(text: &str) -> bool {
 }
 
 fn is_subject_id(text: &str) -> bool {
-    (1..=40).contains(&text.len())
-        && text.bytes().all(is_id_byte)
-        && text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
+    is_id_of_subject(text.as_bytes())
+}
+
+fn is_id_of_subject(text: &[u8]) -> bool {
+    text.len() <= 40 && text.iter().copied().all(is_id_byte) && text.first().is_some_and(u8::is_ascii_alphanumeric)
 }
 
 fn is_stream_name(text: &str) -> bool {
-    let mut parts = text.split('/');
+    // Byte by byte: a general search of so short a text costs more than the look itself.
+    let mut parts = text.as_bytes().split(|byte| *byte == b'/');
     let kind = parts.next().unwrap_or_default();
     !kind.is_empty()
-        && kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
-        && text.matches('/').count() <= 2
-        && parts.all(is_subject_id)
+        && kind.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_')
+        && parts.by_ref().take(2).all(is_id_of_subject)
+        && parts.next().is_none()
 }
 
 fn is_id_byte(byte: u8) -> bool {

@@ -28,6 +28,9 @@ impl<'a> Canonical<'a> {
     /// Says the same as decoding, encoding again and comparing, at a fraction of the time.
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= ENTRY_BYTES_MAX)?;
+        // No text holds one as it is and nothing stands between texts. Without an early end they are looked for side by side.
+        let controls = bytes.iter().fold(0, |controls, byte| controls | u8::from(*byte < b' '));
+        (controls == 0).then_some(())?;
         let mut from = Scanner { text, at: 0, escaped: false };
         from.attribute("accesspolicy").then_some(())?;
         from.text()?;
@@ -71,24 +74,49 @@ impl<'a> Canonical<'a> {
     }
 }
 
-/// Reads one or more `name@version:prev`, separated by spaces.
-fn are_links(mut text: &str) -> bool {
-    loop {
-        let Some((name, rest)) = text.split_once('@') else { return false };
-        let Some((version, rest)) = rest.split_once(':') else { return false };
-        let length = if rest.starts_with('-') { 1 } else { 64 };
-        let Some((previous, rest)) = rest.split_at_checked(length) else { return false };
+/// A link as it stands in an entry: `name@version:prev`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrittenLink<'a> {
+    /// The stream.
+    pub name: &'a str,
+    /// The entry's version in it, from 1.
+    pub version: u64,
+    /// The hash of the entry before it in lower-case hex, or `-`.
+    pub previous: &'a str,
+}
+
+impl<'a> WrittenLink<'a> {
+    /// Reads the first of one or more links separated by spaces; returns it and what stands behind it, if anything does.
+    pub fn first(text: &'a str) -> Option<(Self, Option<&'a str>)> {
+        // A general search of so short a text costs more than looking at each byte.
+        let until = |text: &'a str, mark: u8| {
+            let (before, rest) = text.split_at_checked(text.bytes().position(|byte| byte == mark)?)?;
+            Some((before, rest.get(1..)?))
+        };
+        let (name, rest) = until(text, b'@')?;
+        let (version, rest) = until(rest, b':')?;
+        let (previous, rest) = rest.split_at_checked(if rest.starts_with('-') { 1 } else { 64 })?;
+        let rest = if rest.is_empty() { None } else { Some(rest.strip_prefix(' ')?) };
+        Some((Self { name, version: number(version)?, previous }, rest))
+    }
+
+    fn fits(&self) -> bool {
         // Without an early end the digits are looked at side by side.
         let other = |byte: u8| u8::from(!matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        let hash = previous == "-" || previous.bytes().fold(0, |others, byte| others | other(byte)) == 0;
-        if !hash || !StreamName::fits(name) || number::<u64>(version).is_none() {
-            return false;
-        }
-        match rest.strip_prefix(' ') {
-            Some(rest) => text = rest,
-            None => return rest.is_empty(),
+        let hash = self.previous == "-" || self.previous.bytes().fold(0, |others, byte| others | other(byte)) == 0;
+        hash && StreamName::fits(self.name)
+    }
+}
+
+fn are_links(text: &str) -> bool {
+    let mut rest = Some(text);
+    while let Some(text) = rest {
+        match WrittenLink::first(text) {
+            Some((link, behind)) if link.fits() => rest = behind,
+            Some(_) | None => return false,
         }
     }
+    true
 }
 
 fn salt(text: &str) -> bool {
@@ -248,7 +276,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Counts the bytes before the first that ends a text or begins an escape, or that no text may hold.
+/// Counts the bytes before the first that ends a text or begins an escape.
 ///
 /// Most of an entry is text with nothing to escape, so eight bytes are looked at at once.
 fn plain(bytes: &[u8]) -> usize {
@@ -259,13 +287,12 @@ fn plain(bytes: &[u8]) -> usize {
     let (words, rest) = bytes.as_chunks::<8>();
     for (count, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        let below_space = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        let found = below_space | zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
+        let found = zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
         if found != 0 {
             return count * 8 + found.trailing_zeros() as usize / 8;
         }
     }
-    words.len() * 8 + rest.iter().take_while(|byte| **byte >= b' ' && **byte != b'"' && **byte != b'\\').count()
+    words.len() * 8 + rest.iter().take_while(|byte| **byte != b'"' && **byte != b'\\').count()
 }
 
 /// Returns what a name that stands between quotes is sorted by: its UTF-16 code units (RFC 8785 §3.2.3).

@@ -12,7 +12,7 @@ use crate::ids::{EntryId, StreamName};
 
 mod canonical;
 
-pub use self::canonical::Canonical;
+pub use self::canonical::{Canonical, WrittenLink};
 
 /// The most bytes an entry may have: what an entry bundle's length prefix can say.
 pub const ENTRY_BYTES_MAX: usize = 65_535;

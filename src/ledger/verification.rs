@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::domain::Verification;
 use crate::domain::catalog::Int;
 use crate::domain::ledger::Verdict;
-use crate::entry::Hash;
+use crate::entry::{Hash, WrittenLink};
 use crate::journal;
 use crate::ledger::claims::{Fingerprint, Spread};
 use crate::ledger::hashing::{Stated, Unfit, hash_journal};
@@ -198,11 +198,11 @@ impl Order {
             return Err(Broken::Id { index });
         }
         let hex = hex(&hash);
-        for part in stated.streams.split(' ') {
-            let unlinked = || Broken::Link { index, stream: part.split('@').next().unwrap_or_default().into() };
-            let (name, rest) = part.split_once('@').ok_or_else(unlinked)?;
-            let (version, previous) = rest.split_once(':').ok_or_else(unlinked)?;
-            let version: u64 = version.parse().map_err(|_| unlinked())?;
+        let mut rest = Some(stated.streams);
+        while let Some(text) = rest {
+            let unlinked = |stream: &str| Broken::Link { index, stream: stream.into() };
+            let (WrittenLink { name, version, previous }, behind) =
+                WrittenLink::first(text).ok_or_else(|| unlinked(text))?;
             match self.heads.get_mut(name) {
                 Some(head) if head.0.checked_add(1) == Some(version) && previous.as_bytes() == head.1 => {
                     *head = (version, hex);
@@ -210,8 +210,9 @@ impl Order {
                 None if version == 1 && previous == "-" || !self.whole && version > 1 && previous != "-" => {
                     self.heads.insert(name.into(), (version, hex));
                 }
-                Some(_) | None => return Err(unlinked()),
+                Some(_) | None => return Err(unlinked(name)),
             }
+            rest = behind;
         }
         Ok(())
     }

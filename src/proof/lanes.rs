@@ -63,12 +63,14 @@ impl<'a> Lane<'a> {
         let mut block = [0; BLOCK_BYTES];
         let start = self.block * BLOCK_BYTES;
         let end = self.message.len() + 1;
-        for (place, byte) in (start..).zip(&mut block) {
-            *byte = match place {
-                0 => prefix,
-                _ if place == end => 0x80,
-                _ => self.message.get(place - 1).copied().unwrap_or_default(),
-            };
+        let (before, of_message) = block.split_at_mut(usize::from(start == 0));
+        before.fill(prefix);
+        let rest = self.message.get(start.saturating_sub(1)..).unwrap_or_default();
+        for (byte, of_rest) in of_message.iter_mut().zip(rest) {
+            *byte = *of_rest;
+        }
+        if let Some(byte) = end.checked_sub(start).and_then(|end| block.get_mut(end)) {
+            *byte = 0x80;
         }
         if self.block + 1 == self.blocks
             && let Some(length) = block.last_chunk_mut()
