@@ -25,8 +25,21 @@ pub const MASK: &str = "•••";
 pub const ERASED: &str = "erased (已删除)";
 /// What stands where a legal hold keeps values that are not to be used.
 pub const RESTRICTED: &str = "restricted (限制处理)";
+/// What stands where a sealed value is there and cannot be opened: its key is missing, or its bytes are not as they were sealed.
+pub const UNREADABLE: &str = "unreadable (无法读取)";
 /// What stands where somebody has withdrawn the consent to use a value.
 pub const WITHHELD: &str = "consent withdrawn (已撤回同意)";
+
+/// What came of opening a seal.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Opened {
+    /// The value.
+    Value(Value),
+    /// Its key is destroyed: it was erased.
+    Erased,
+    /// It should open and does not.
+    Unreadable,
+}
 
 /// What a reader may see, asked once per customer and matter and remembered for one answer.
 pub struct Sight<'a> {
@@ -40,8 +53,8 @@ pub struct Sight<'a> {
     subject: Facts,
     decided: [Option<Decision>; Matter::ALL.len()],
     remembered: BTreeMap<String, Facts>,
-    /// Opens a seal; `None` if its key is gone.
-    open: &'a dyn Fn(&str, &SealedAt) -> Option<Value>,
+    /// Opens a seal.
+    open: &'a dyn Fn(&str, &SealedAt) -> Opened,
     reveal: bool,
     /// What was found out on the way: for the entry of the reading.
     pub seen: Seen,
@@ -84,7 +97,7 @@ pub struct Reader<'a> {
 
 impl<'a> Sight<'a> {
     /// Looks with these eyes; sealed values are opened only if `reveal` is set and the policies permit.
-    pub fn new(reader: &Reader<'a>, open: &'a dyn Fn(&str, &SealedAt) -> Option<Value>, reveal: bool) -> Self {
+    pub fn new(reader: &Reader<'a>, open: &'a dyn Fn(&str, &SealedAt) -> Opened, reveal: bool) -> Self {
         Self {
             policies: reader.policies,
             world: reader.world,
@@ -173,6 +186,13 @@ impl<'a> Sight<'a> {
                 }
                 Value::Array(shown)
             }
+            Node::Members(class, rows) => {
+                let decision = self.may(class.matter());
+                if !decision.allowed || decision.masked {
+                    return self.mask(name);
+                }
+                self.node(&Node::List(rows.clone()), pointer, name)
+            }
             Node::About(customer, inner) => {
                 let before = (self.subject, std::mem::take(&mut self.decided));
                 let key = customer.as_str();
@@ -236,12 +256,13 @@ impl<'a> Sight<'a> {
         self.seen.classes.insert(cell.class);
         match &cell.sealed {
             None => cell.value.clone(),
-            Some(at) => match cell.value.as_str().and_then(|seal| (self.open)(seal, at)) {
-                Some(opened) => {
+            Some(at) => match cell.value.as_str().map_or(Opened::Unreadable, |seal| (self.open)(seal, at)) {
+                Opened::Value(opened) => {
                     self.seen.opened.push((pointer.to_owned(), cell.value.clone()));
                     opened
                 }
-                None => Value::String(ERASED.to_owned()),
+                Opened::Erased => ERASED.into(),
+                Opened::Unreadable => UNREADABLE.into(),
             },
         }
     }

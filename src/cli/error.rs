@@ -10,6 +10,8 @@ use crate::domain::{Code, Refusal};
 use crate::import::mapping;
 use crate::import::plan::PlanError;
 use crate::import::table;
+use crate::ledger::backup::BackupError;
+use crate::ledger::restore::RestoreError;
 use crate::ledger::{Broken, OpenError, SubmitError, ViewError};
 
 /// What the caller's shell learns.
@@ -40,6 +42,12 @@ pub enum Failure {
     View(ViewError),
     /// A data directory is not sound.
     Verify(Broken),
+    /// No backup was made.
+    Backup(BackupError),
+    /// Nothing was restored.
+    Restore(RestoreError),
+    /// The place is none of those remembered.
+    NoSuchPlace(PathBuf),
     /// The mapping file has no meaning.
     Mapping(mapping::ParseError),
     /// A file of rows cannot be read.
@@ -156,6 +164,13 @@ impl Failure {
             Self::Submit(error) => submit(error),
             Self::View(error) => view(error),
             Self::Verify(broken) => verify(broken),
+            Self::Backup(error) => backup(error),
+            Self::Restore(error) => restore(error),
+            Self::NoSuchPlace(path) => told(
+                Exit::NotAllowed,
+                format!("no backup at \"{}\" is remembered", path.display()),
+                format!("未登记位于“{}”的备份", path.display()),
+            ),
             Self::Mapping(error) => mapping(error),
             Self::Table(error) => table(error),
             Self::Plan(error) => plan(error),
@@ -285,6 +300,8 @@ impl Failure {
         let first: Option<&(dyn std::error::Error + 'static)> = match self {
             Self::Open(error) => std::error::Error::source(error),
             Self::Verify(error) => std::error::Error::source(error),
+            Self::Backup(error) => std::error::Error::source(error),
+            Self::Restore(error) => std::error::Error::source(error),
             Self::Table(error) => std::error::Error::source(error),
             Self::Accounts(error) => Some(error),
             Self::Demo(demo::BuildError::Open(error)) => std::error::Error::source(error),
@@ -375,6 +392,15 @@ fn open(error: &OpenError) -> Told {
             )
             .hint("Stop the server first, or ask it over HTTP instead.", "请先停止服务，或改用其HTTP接口。")
         }
+        OpenError::Unrestored(path) => {
+            let path = shown(path);
+            told(
+                Exit::Refused,
+                format!("the restore into \"{path}\" is not finished"),
+                format!("恢复到目录“{path}”尚未完成"),
+            )
+            .hint("Run the same `dossier restore` again.", "请再次运行同一 `dossier restore` 命令。")
+        }
         OpenError::Format(path) => {
             let path = shown(path);
             told(
@@ -445,6 +471,15 @@ fn submit(error: &SubmitError) -> Told {
         SubmitError::NotFound => told(Exit::NotAllowed, "there is no such thing", "不存在"),
         SubmitError::BatchSize => told(Exit::Usage, "a batch has 1 to 1,000 proposals", "一批须为1至1000项"),
         SubmitError::Unwritable => Failure::Stopped.told(),
+        SubmitError::ReadOnly => told(
+            Exit::Refused,
+            "the ledger was restored and is read-only: nothing is entered, and so no archive is shown",
+            "账本系恢复而来，处于只读状态：不再记录，也不显示档案",
+        )
+        .hint(
+            "`dossier restore --published` lets it go on, once it is shown to hold the last checkpoint that was published.",
+            "确认其包含最近公布的封存点后，可用 `dossier restore --published` 继续使用。",
+        ),
         SubmitError::Integrity => told(
             Exit::Integrity,
             "the ledger is damaged; nothing is entered until it is repaired",
@@ -469,6 +504,7 @@ fn view(error: &ViewError) -> Told {
             told(exit_of(refusal), en, zh)
         }
         ViewError::Unwritable => Failure::Stopped.told(),
+        ViewError::ReadOnly => submit(&SubmitError::ReadOnly),
         ViewError::Integrity => submit(&SubmitError::Integrity),
         ViewError::Store => submit(&SubmitError::Store),
         ViewError::Busy => submit(&SubmitError::Busy),
@@ -541,6 +577,201 @@ fn verify(broken: &Broken) -> Told {
             format!("日志有{found}条，已签名的封存点覆盖{size}条：条目{found}起缺失"),
         ),
         Broken::Io(_) => told(Exit::Other, "a file of the ledger cannot be read", "账本文件无法读取"),
+    }
+}
+
+fn backup(error: &BackupError) -> Told {
+    let shown = |path: &PathBuf| path.display().to_string();
+    match error {
+        BackupError::Open(error) => open(error),
+        BackupError::Unsigned => told(
+            Exit::Refused,
+            "the ledger has not signed a checkpoint yet, so there is nothing to back up",
+            "账本尚无签名的封存点，无可备份",
+        )
+        .hint("`dossier init` founds it.", "请先用 `dossier init` 建立。"),
+        BackupError::Lagging { signed, entries } => told(
+            Exit::Other,
+            format!("the signed checkpoint covers {signed} entries, {entries} are there, and nobody signs another"),
+            format!("签名的封存点覆盖{signed}条，而实有{entries}条，且无进程继续签名"),
+        )
+        .hint("Look at the server that has the ledger open.", "请检查正在使用该账本的服务。"),
+        BackupError::Place(path) => {
+            let path = shown(path);
+            told(
+                Exit::Refused,
+                format!("\"{path}\" is no place for a backup: it lies in the data directory or holds the keys"),
+                format!("“{path}”不能存放备份：位于数据目录之内，或含有密钥"),
+            )
+            .hint(
+                "Keep backups on another disk, and the keys in neither.",
+                "备份应存于其他磁盘；密钥不应与数据或备份放在一起。",
+            )
+        }
+        BackupError::OtherLedger(path) => {
+            let path = shown(path);
+            told(
+                Exit::Refused,
+                format!("\"{path}\" holds a backup of another ledger"),
+                format!("“{path}”中是另一账本的备份"),
+            )
+            .hint("Name another folder.", "请指定其他目录。")
+        }
+        BackupError::Ahead { path, entries, signed } => {
+            let path = shown(path);
+            told(
+                Exit::Refused,
+                format!("the backup in \"{path}\" holds {entries} entries, the ledger only {signed}"),
+                format!("“{path}”中的备份有{entries}条，而账本仅{signed}条"),
+            )
+            .hint(
+                "The ledger was restored from an older one: keep this backup, and name another folder.",
+                "账本可能由更早的备份恢复：请保留此备份，并指定其他目录。",
+            )
+        }
+        BackupError::Format(path) => {
+            let path = shown(path);
+            told(
+                Exit::Other,
+                format!("what stands in \"{path}\" is no backup of this format"),
+                format!("“{path}”中的内容不是本格式的备份"),
+            )
+        }
+        BackupError::Restless => told(
+            Exit::Other,
+            "the journal changes faster than it can be copied",
+            "日志变动快于复制",
+        )
+        .hint("Try again.", "请重试。"),
+        BackupError::InUse(path) => {
+            let path = shown(path);
+            told(
+                Exit::Other,
+                format!("the backup in \"{path}\" is being written or read"),
+                format!("“{path}”中的备份正被读写"),
+            )
+            .hint("Try again when it is done.", "请待其完成后重试。")
+        }
+        BackupError::Journal(_) | BackupError::Segment(_) if error.integrity() => told(
+            Exit::Integrity,
+            "the journal is not as it was written; the backup there was stands",
+            "日志与原记录不符；原有备份保持不变",
+        )
+        .hint("`dossier verify` names the first bad entry.", "可用 `dossier verify` 查明首个异常条目。"),
+        BackupError::Journal(_) | BackupError::Segment(_) => told(Exit::Other, "the journal cannot be read", "日志无法读取"),
+        BackupError::WrongMaster => told(
+            Exit::Other,
+            "the key ring was rewritten while it was copied, or another master key is given",
+            "密钥环在复制期间被改写，或所给的主密钥不符",
+        )
+        .hint("Try again, or say where the keys are with --keys.", "请重试，或用 --keys 指明密钥目录。"),
+        BackupError::Ring(_) => told(Exit::Other, "the key ring cannot be copied", "密钥环无法复制")
+            .hint("Say where the keys are with --keys.", "请用 --keys 指明密钥目录。"),
+        BackupError::Unfaithful(path) => {
+            let path = shown(path);
+            told(
+                Exit::Other,
+                format!("file \"{path}\" does not read back as it was written"),
+                format!("文件“{path}”读回的内容与写入不符"),
+            )
+            .hint("Do not trust this disk.", "该磁盘不可信赖。")
+        }
+        BackupError::Io { path, .. } => {
+            let path = shown(path);
+            told(Exit::Other, format!("file \"{path}\" cannot be read or written"), format!("文件“{path}”无法读写"))
+        }
+    }
+}
+
+fn restore(error: &RestoreError) -> Told {
+    let shown = |path: &PathBuf| path.display().to_string();
+    match error {
+        RestoreError::Place(error) => backup(error),
+        RestoreError::Missing(path) => {
+            let path = shown(path);
+            told(Exit::NotAllowed, format!("there is no backup in \"{path}\""), format!("目录“{path}”中没有备份"))
+        }
+        RestoreError::Exists(path) => {
+            let path = shown(path);
+            told(
+                Exit::Refused,
+                format!("directory \"{path}\" is not empty; nothing is overwritten"),
+                format!("目录“{path}”不为空；不会覆盖任何内容"),
+            )
+            .hint("Name a fresh directory with --data.", "请用 --data 指定新目录。")
+        }
+        RestoreError::Open(error) => open(error),
+        RestoreError::RingMissing => {
+            told(Exit::Integrity, "the backup holds no key ring", "备份中没有密钥环")
+                .hint("Without it nothing sealed can be read again; use another backup.", "缺少密钥环则密封内容无法读取；请改用其他备份。")
+        }
+        RestoreError::OtherRing => {
+            told(Exit::Refused, "the key ring in the backup is another ledger's", "备份中的密钥环属于另一账本")
+        }
+        RestoreError::MasterMissing => {
+            told(Exit::Refused, "there is no master key where the keys should be", "密钥目录中没有主密钥").hint(
+                "Put master.key and signing.key into the directory of the keys first, or say where they are with --keys.",
+                "请先将 master.key 与 signing.key 放入密钥目录，或用 --keys 指明位置。",
+            )
+        }
+        RestoreError::WrongMaster => told(
+            Exit::Refused,
+            "the key ring in the backup is wrapped by another master key",
+            "备份中的密钥环由另一主密钥加密",
+        )
+        .hint(
+            "Each erasure makes a new master key: bring the newest. A ring from before an erasure opens no more, and is not meant to.",
+            "每次删除都会更换主密钥：请使用最新的主密钥。删除之前的密钥环已无法打开，这正是删除的目的。",
+        ),
+        RestoreError::KeysInside => told(
+            Exit::Refused,
+            "the keys would lie inside the data directory",
+            "密钥目录位于数据目录之内",
+        )
+        .hint("Name another directory with --keys.", "请用 --keys 指定其他目录。"),
+        RestoreError::Ring(_) => {
+            told(Exit::Integrity, "the key ring in the backup is damaged", "备份中的密钥环已损坏")
+        }
+        RestoreError::RingLacks { index } => told(
+            Exit::Integrity,
+            format!("the key ring in the backup is older than the ledger: it lacks a key of entry {index}"),
+            format!("备份中的密钥环比账本旧：缺少条目{index}所需的密钥"),
+        ),
+        RestoreError::RingHolds { person } => told(
+            Exit::Refused,
+            format!("the key ring in the backup is older than the ledger: it holds keys of \"{person}\", who is erased"),
+            format!("备份中的密钥环比账本旧：仍含已删除人员“{person}”的密钥"),
+        ),
+        RestoreError::Damaged { path } => told(
+            Exit::Integrity,
+            format!("\"{path}\" of the backup is missing or not as it was written"),
+            format!("备份中的“{path}”缺失或与写入时不符"),
+        )
+        .hint("Use another backup.", "请改用其他备份。"),
+        RestoreError::Broken(broken) => verify(broken),
+        RestoreError::OtherSize { said, found } => told(
+            Exit::Integrity,
+            format!("the backup says that it holds {said} entries, it holds {found}"),
+            format!("备份自称有{said}条，实有{found}条"),
+        ),
+        RestoreError::NotACheckpoint => told(
+            Exit::Usage,
+            "the file is no checkpoint signed by this ledger",
+            "该文件不是本账本签名的封存点",
+        )
+        .hint(
+            "Give the last one anybody has: from a monitor, from evidence, or `checkpoint.0` or `checkpoint.1` of the old directory.",
+            "请提供最近的封存点：来自监督方、证据包，或原目录中的 checkpoint.0 或 checkpoint.1。",
+        ),
+        RestoreError::Fork { size } => told(
+            Exit::Integrity,
+            format!("a checkpoint of {size} entries was published with another root: this is not what was published"),
+            format!("已公布的{size}条封存点的树根与此不同：内容与已公布的不一致"),
+        ),
+        RestoreError::Io { path, .. } => {
+            let path = shown(path);
+            told(Exit::Other, format!("file \"{path}\" cannot be read or written"), format!("文件“{path}”无法读写"))
+        }
     }
 }
 
@@ -650,6 +881,8 @@ from! {
     SubmitError => Submit;
     ViewError => View;
     Broken => Verify;
+    BackupError => Backup;
+    RestoreError => Restore;
     mapping::ParseError => Mapping;
     table::ReadError => Table;
     PlanError => Plan;

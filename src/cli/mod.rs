@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** offline verbs go through the same two verbs of the ledger as every other door, `submit` and `view`,
 //! with the rights of whoever the token belongs to. `import` acts for those its mapping names, each with their own
-//! rights. Only `init`, `verify` and `rebuild` ask nobody: they need the disk.
+//! rights. Only `init`, `verify`, `rebuild`, `backup` and `restore` ask nobody: they need the disk.
 //!
 //! **Invariant:** words for people who were told no stand in [`error`]; the verbs only say what was done.
 //!
@@ -26,6 +26,7 @@ use crate::ledger::{Home, Ledger, Options};
 
 use self::error::{Exit, Failure};
 
+mod backup;
 mod demo;
 pub mod error;
 mod evidence;
@@ -34,6 +35,7 @@ mod init;
 mod output;
 mod progress;
 mod rebuild;
+mod restore;
 mod serve;
 mod show;
 mod submit;
@@ -86,6 +88,8 @@ enum Verb {
     Verify(verify::Arguments),
     Evidence(evidence::Arguments),
     Rebuild(rebuild::Arguments),
+    Backup(backup::Arguments),
+    Restore(restore::Arguments),
     Token(token::Arguments),
 }
 
@@ -206,6 +210,8 @@ impl Verb {
             Self::Verify(arguments) => verify::run(&arguments, language),
             Self::Evidence(arguments) => evidence::run(arguments, language).await,
             Self::Rebuild(arguments) => rebuild::run(&arguments, language),
+            Self::Backup(arguments) => backup::run(&arguments, language),
+            Self::Restore(arguments) => restore::run(&arguments, language),
             Self::Token(arguments) => token::run(&arguments, language),
         }
     }
@@ -249,7 +255,7 @@ fn language_asked(arguments: &[OsString]) -> Language {
 }
 
 fn in_chinese(command: clap::Command) -> clap::Command {
-    const VERBS: [(&str, &str); 10] = [
+    const VERBS: [(&str, &str); 12] = [
         ("init", "按文件建立账本：来源、公司、时区、首个部门与人员"),
         ("demo", "生成虚构公司三年的演示账本并提供服务"),
         ("serve", "提供HTTP接口与网页"),
@@ -259,6 +265,8 @@ fn in_chinese(command: clap::Command) -> clap::Command {
         ("verify", "校验整个数据目录"),
         ("evidence", "导出某对象的证据包"),
         ("rebuild", "清除并重建全部视图"),
+        ("backup", "增量备份账本与密钥环，写后校验；服务可照常运行"),
+        ("restore", "将备份恢复到新目录，并逐项校验"),
         ("token", "为员工签发或吊销令牌"),
     ];
     let command = command.about("公司客户档案：不可更改、逐条哈希的事件账本");
@@ -312,6 +320,9 @@ mod tests {
             "dossier verify --data d",
             "dossier evidence --data d --token t --stream customer/C-1",
             "dossier rebuild --data d --log info",
+            "dossier backup --data d --to /mnt/b --once",
+            "dossier backup --data d --to /mnt/b --forget",
+            "dossier restore --data d --keys k --from /mnt/b --published checkpoint",
             "dossier token --data d --employee E-1 --label desk --lang zh",
         ] {
             parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));

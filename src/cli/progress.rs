@@ -29,6 +29,21 @@ impl Progress {
         Self { clock: SystemClock::new(), bar, shown: false, terminal: std::io::stderr().is_terminal() }
     }
 
+    /// Starts at no byte of a total that is told on the way.
+    pub(super) fn of_unknown_bytes() -> Self {
+        let progress = Self::of(0);
+        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}") {
+            progress.bar.set_style(style);
+        }
+        progress
+    }
+
+    /// Notes that so much of so much is done.
+    pub(super) fn of_total(&mut self, done: u64, total: u64) {
+        self.bar.set_length(total);
+        self.at(done);
+    }
+
     /// Notes that so much is done.
     pub(super) fn at(&mut self, done: u64) {
         if !self.shown && self.terminal && self.clock.elapsed() > PATIENCE {

@@ -11,7 +11,7 @@ use crate::accounts::Accounts;
 use crate::cli::error::Failure;
 use crate::cli::{Place, output};
 use crate::http;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, SubmitError};
 
 /// Serve the ledger over HTTP: the interface for programs, and pages.
 ///
@@ -59,14 +59,22 @@ pub(super) async fn serve(
             tokio::select! {
                 _ = interrupt.recv() => return,
                 _ = terminate.recv() => return,
-                _ = pulse.tick() => if watched.health().is_err() { return },
+                _ = pulse.tick() => if stopped(&watched).is_err() { return },
             }
         }
     };
     announce(&address)?;
     http::serve(ledger.clone(), accounts, listener, stop).await.map_err(Failure::Process)?;
     // A ledger that can no longer be written, or was found damaged, is why it stopped.
-    Ok(ledger.health()?)
+    stopped(ledger)
+}
+
+/// Says why a ledger stopped taking entries; one that never took any goes on as it is.
+fn stopped(ledger: &Ledger) -> Result<(), Failure> {
+    match ledger.health() {
+        Ok(()) | Err(SubmitError::ReadOnly) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Takes the address.

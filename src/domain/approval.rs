@@ -245,12 +245,14 @@ fn admit_waiting(
     let Some(Ok(held)) = held else { return Err(Refusal::NotWaiting { request: waiting.id.to_string() }.into()) };
     let approvals: Vec<EmployeeId> = waiting.given.iter().chain([approver]).cloned().collect();
     let id = approved_id(&waiting.id);
+    // Whose it is was kept by its subject alone: an approved event joins the customer's stream as one that needed no approval does.
+    let about = domain::about(world, &held, Some(&waiting.about.subject))?;
     let context = Context {
         occurred_at: waiting.occurred_at,
         late_reason: waiting.late_reason.as_deref(),
         actor: &waiting.actor,
         id: &id,
-        about: &waiting.about,
+        about: &about,
         approvals: &approvals,
         ..*context
     };

@@ -2,7 +2,6 @@
 
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::clock::{Date, Timestamp};
 use crate::domain::catalog::{
@@ -237,6 +236,8 @@ pub struct State {
     pub customers: OrdMap<CustomerId, People>,
     /// The last number issued.
     pub issued: u64,
+    /// Moves whenever somebody takes a consent back, so that who read before can tell.
+    pub taken_back: u64,
 }
 
 impl Named {
@@ -339,7 +340,6 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
                 return Err(Refusal::Taken { person: context.about.subject.id().unwrap_or_default().into() }.into());
             }
             check_name(context)?;
-            check_consent(None, Recorded::fields(), &recorded)?;
             Event::Recorded(Recorded { person_id: id, ..recorded })
         }
         Event::Updated(updated) => {
@@ -350,7 +350,6 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
             if updated.changes.name.is_some() {
                 check_name(context)?;
             }
-            check_consent(person, Details::fields(), &updated.changes)?;
             Event::Updated(updated)
         }
         Event::ConsentRecorded(recorded) => {
@@ -364,14 +363,9 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
             }
             Event::ConsentRecorded(recorded)
         }
-        Event::RelationshipAssessed(assessed) => {
-            // The attitude is our own judgement; what the person cares about is the person's.
-            if assessed.concerns.is_some() && !person.is_some_and(|person| person.agrees(Purpose::RelationshipCare)) {
-                return Err(Refusal::ConsentMissing { field: "concerns".into() }.into());
-            }
-            Event::RelationshipAssessed(assessed)
-        }
+        Event::RelationshipAssessed(assessed) => Event::RelationshipAssessed(assessed),
     };
+    check_consent(person, &event)?;
     Ok(vec![Admission::of(event, context)])
 }
 
@@ -380,18 +374,28 @@ pub fn by_consent(field: &Field) -> bool {
     field.class == Class::C5 && field.name != "attitude"
 }
 
+/// Returns the first value an event gives that is a person's own; a judgement of ours is not.
+fn private_in(event: &Event) -> Option<&'static str> {
+    fn given(declared: &'static [Field], values: &impl Serialize) -> Option<&'static str> {
+        let values = serde_json::to_value(values).unwrap_or_default();
+        declared.iter().find(|field| by_consent(field) && values.get(field.name).is_some()).map(|field| field.name)
+    }
+    match event {
+        Event::Recorded(recorded) => given(Recorded::fields(), recorded),
+        Event::Updated(updated) => given(Details::fields(), &updated.changes),
+        Event::RelationshipAssessed(assessed) => given(RelationshipAssessed::fields(), assessed),
+        Event::ConsentRecorded(_) => None,
+    }
+}
+
 /// Returns how much of a person must still be there for an event to be recorded: private values are gone before the rest.
 fn gives(event: &Event) -> Scope {
-    let private = |declared: &[Field], values: Value| {
-        let has = |field: &Field| field.class == Class::C5 && values.get(field.name).is_some();
-        if declared.iter().any(has) { Scope::Private } else { Scope::All }
-    };
     match event {
-        Event::Updated(updated) => {
-            private(Details::fields(), serde_json::to_value(&updated.changes).unwrap_or_default())
-        }
+        // What we judge is sealed under the person's private key too.
         Event::RelationshipAssessed(_) => Scope::Private,
-        Event::Recorded(_) | Event::ConsentRecorded(_) => Scope::All,
+        Event::Recorded(_) | Event::Updated(_) | Event::ConsentRecorded(_) => {
+            private_in(event).map_or(Scope::All, |_| Scope::Private)
+        }
     }
 }
 
@@ -401,17 +405,12 @@ fn check_name(context: &Context<'_>) -> Result<(), Refusal> {
 }
 
 /// Refuses private values of somebody who has not agreed to relationship care.
-fn check_consent(
-    person: Option<&Person>,
-    declared: &[Field],
-    values: &impl Serialize,
-) -> Result<(), Refusal> {
-    if person.is_some_and(|person| person.agrees(Purpose::RelationshipCare)) {
-        return Ok(());
+fn check_consent(person: Option<&Person>, event: &Event) -> Result<(), Refusal> {
+    let agreed = person.is_some_and(|person| person.agrees(Purpose::RelationshipCare));
+    match private_in(event) {
+        Some(field) if !agreed => Err(Refusal::ConsentMissing { field: field.into() }),
+        Some(_) | None => Ok(()),
     }
-    let values = serde_json::to_value(values).unwrap_or_default();
-    let private = declared.iter().find(|field| field.class == Class::C5 && values.get(field.name).is_some());
-    private.map_or(Ok(()), |field| Err(Refusal::ConsentMissing { field: field.name.into() }))
 }
 
 /// Takes over who there is, under which name, and what was agreed.
@@ -445,6 +444,9 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
             if let Some(person) = state.people.get_mut(&id) {
                 let third_party = recorded.third_party.as_ref().map(|party| party.0.clone());
                 person.consents.insert((recorded.purpose, third_party), recorded.status);
+            }
+            if recorded.status != Consent::Given {
+                state.taken_back += 1;
             }
         }
         Event::RelationshipAssessed(_) => {}

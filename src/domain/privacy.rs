@@ -77,6 +77,8 @@ pub struct State {
     pub erasing: OrdMap<SubjectId, Erasing>,
     /// Holds in force, by person.
     pub holds: OrdMap<SubjectId, OrdSet<SubjectId>>,
+    /// Moves whenever what may be used of a person does, so that who read it before can tell.
+    pub revision: u64,
 }
 
 impl State {
@@ -91,6 +93,8 @@ refusals! {
     Held { hold: String } => E_RULE "R-008", "legal hold \"{hold}\" forbids it", "法律保留“{hold}”期间不得删除";
     /// It is erased already.
     Gone => E_STATE "R-008", "this has been erased", "该信息已删除";
+    /// An erasure of less is not completed yet.
+    UnderWay => E_STATE "R-008", "an erasure is under way: wait until it is completed", "删除正在进行，请待其完成";
     /// No such hold.
     NotHeld { hold: String } => E_STATE "R-008", "there is no legal hold \"{hold}\"", "不存在法律保留“{hold}”";
     /// The hold stands already.
@@ -146,8 +150,11 @@ fn admit_erasure(
 ) -> Result<Vec<Admission>, domain::Refusal> {
     let state = &world.privacy;
     // Until the keys of an earlier erasure are destroyed, a wider one waits.
-    if state.is_erased(person, erased.scope) || state.erasing.contains_key(person) {
+    if state.is_erased(person, erased.scope) {
         return Err(Refusal::Gone.into());
+    }
+    if state.erasing.contains_key(person) {
+        return Err(Refusal::UnderWay.into());
     }
     if let Some(hold) = state.holds.get(person).and_then(OrdSet::get_min) {
         return Err(Refusal::Held { hold: hold.to_string() }.into());
@@ -168,12 +175,14 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         Event::Erased(Erased { scope, .. }) => {
             state.erased.insert(person.clone(), *scope);
             state.erasing.insert(person, Erasing { scope: *scope, entry: fact.id.clone() });
+            state.revision += 1;
         }
         Event::Completed(_) => {
             state.erasing.remove(&person);
         }
         Event::HoldPlaced(placed) => {
             state.holds.entry(person).or_default().extend(placed.hold_id.clone());
+            state.revision += 1;
         }
         Event::HoldLifted(lifted) => {
             let Some(holds) = state.holds.get_mut(&person) else { return };

@@ -278,6 +278,7 @@ fn submit(error: &SubmitError, batch: bool) -> Told {
             Told::schema(format!("a batch has 1 to {BATCH_MAX} proposals"), format!("一批须为1至{BATCH_MAX}个事件"))
         }
         SubmitError::Unwritable => unwritable(),
+        SubmitError::ReadOnly => read_only(),
         SubmitError::Integrity => integrity(),
         SubmitError::Store => unreadable(),
         SubmitError::Busy => busy(),
@@ -305,6 +306,7 @@ fn view(error: &ViewError) -> Told {
         },
         ViewError::Denied(refusal) | ViewError::Refused(refusal) => refused(refusal, None),
         ViewError::Unwritable => unwritable(),
+        ViewError::ReadOnly => read_only(),
         ViewError::Integrity => integrity(),
         ViewError::Store => unreadable(),
         ViewError::Busy => busy(),
@@ -385,6 +387,14 @@ fn unwritable() -> Told {
         "E_UNWRITABLE",
         "the ledger cannot be written: until it can, nothing is entered and nothing is shown",
         "账本无法写入；恢复之前既不记录也不显示任何内容",
+    )
+}
+
+fn read_only() -> Told {
+    Told::unavailable(
+        "E_READ_ONLY",
+        "the ledger was restored and may end before what was published: it enters nothing, and so shows no archive",
+        "账本系恢复而来，可能早于已公布的封存点；因此不再记录，也不显示档案",
     )
 }
 
@@ -477,6 +487,7 @@ pub(crate) const TITLES: &[(&str, &str, &str)] = &[
     ("E_MEDIA_TYPE", "Unsupported form", "格式不支持"),
     ("E_NOT_COVERED", "Not covered yet", "尚未覆盖"),
     ("E_UNWRITABLE", "Ledger not writable", "账本无法写入"),
+    ("E_READ_ONLY", "Ledger read-only", "账本只读"),
     ("E_STORE", "Store unreadable", "存储无法读取"),
     ("E_BUSY", "Busy", "繁忙"),
     ("E_INTERNAL", "Internal error", "内部错误"),
@@ -589,6 +600,7 @@ mod tests {
             Problem::TimedOut,
             Problem::Failed,
             Problem::View(ViewError::Unwritable),
+            Problem::View(ViewError::ReadOnly),
             Problem::Proof(ProofError::NotCovered),
         ];
         for problem in refusals.iter().chain(&others) {

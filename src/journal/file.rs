@@ -883,7 +883,7 @@ fn damage(file: &str, offset: u64, first_bad_index: u64, flaw: Flaw) -> Damage {
 }
 
 /// Says of a scan's error in which file it is.
-fn place(error: ScanError, file: &str, start: &Head) -> ReadError {
+pub(crate) fn place(error: ScanError, file: &str, start: &Head) -> ReadError {
     match error {
         ScanError::Damaged { offset, index, flaw } => damage(file, offset, index.max(start.next_index), flaw).into(),
         ScanError::Io(error) => ReadError::Io(error),

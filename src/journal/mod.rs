@@ -23,6 +23,7 @@
 //! **Invariant:** after a failed write or sync nothing is appended until the journal has been opened again.
 
 pub mod block;
+pub mod copy;
 mod file;
 mod list;
 mod memory;

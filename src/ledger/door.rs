@@ -6,6 +6,7 @@ use crate::access::decide::{Action, Decision, Resource};
 use crate::access::facts::Facts;
 use crate::access::matter::Matter;
 use crate::access::principal::Principal;
+use crate::access::redactor::Opened;
 use crate::access::relation;
 use crate::clock::Timestamp;
 use crate::domain::catalog::{self, EventType, Kind, Referent};
@@ -22,7 +23,7 @@ use crate::ledger::proposal::{Expected, Proposal, Receipt};
 use crate::ledger::state::{State, data_of};
 use crate::ledger::tail::{begun, following};
 use crate::ledger::{Shared, SubmitError};
-use crate::seal::ring::{Purpose, RingError};
+use crate::seal::ring::{KeyError, Purpose, RingError};
 use crate::seal::{self, Place};
 use crate::store::Term;
 
@@ -55,6 +56,8 @@ pub(super) struct Basis {
     pub(super) access: Option<Hash>,
     /// Of the names of a customer's people, where a name was compared with them.
     pub(super) names: Option<(CustomerId, u64)>,
+    /// Of what may be used of persons: erasures and holds, and consents taken back.
+    pub(super) persons: (u64, u64),
 }
 
 impl Basis {
@@ -66,6 +69,7 @@ impl Basis {
             customers: customers.iter().map(|id| (id.clone(), Self::rights(world, id))).collect(),
             access: world.policy.access,
             names: None,
+            persons: Self::persons(world),
         }
     }
 
@@ -80,6 +84,7 @@ impl Basis {
     pub(super) fn holds(&self, world: &World) -> bool {
         self.organization == world.organization.revision
             && self.access == world.policy.access
+            && self.persons == Self::persons(world)
             && self.member.iter().all(|(id, revision)| *revision == Self::revision(world, id))
             && self.customers.iter().all(|(id, rights)| *rights == Self::rights(world, id))
             && self.names.iter().all(|(id, names)| *names == Self::people(world, id))
@@ -87,6 +92,10 @@ impl Basis {
 
     fn revision(world: &World, employee: &EmployeeId) -> u64 {
         world.employee.members.get(employee).map_or(0, |member| member.revision)
+    }
+
+    fn persons(world: &World) -> (u64, u64) {
+        (world.privacy.revision, world.person.taken_back)
     }
 
     fn people(world: &World, customer: &CustomerId) -> u64 {
@@ -199,18 +208,32 @@ impl Shared {
         };
         let mut fetched = Fetched::default();
         self.check_references(world, kind, &proposal.data, &mut fetched).map_err(stop)?;
-        fetched.namesake = self.namesake(world, &plain, &about)?;
-        let event = self.seal_all(kind, &proposal.data, plain, &about, &id)?;
-        self.fetch(state, &event, &about, &mut fetched)?;
-        let (claims, checked_to) = self.claims(&event, &id)?;
+        fetched.namesake = self.namesake(world, &plain, &about).map_err(stop)?;
+        let (claims, checked_to) = self.claims(&plain, &id)?;
         if let Some(refusal) = claims.1 {
             // What has been entered since it was looked for above may be the same proposal.
-            let plain = decode(kind, &proposal.data)?;
             return match self.seen(principal, proposal, &id, &plain).map_err(stop)? {
                 Some(receipts) => Ok(Outcome::Seen(receipts)),
                 None => Err(stop(Refusal::from(refusal).into())),
             };
         }
+        // Whoever is sealed for gets keys: nobody does whose proposal the writer would refuse.
+        if catalog::seals(kind.fields) {
+            let at = self.clock.now().max(state.last_at);
+            let context = Context {
+                at,
+                occurred_at: occurred_at.unwrap_or(at),
+                late_reason: late_reason.as_deref(),
+                actor: &actor,
+                id: &id,
+                about: &about,
+                approvals: &[],
+                fetched: &fetched,
+            };
+            domain::admit(world, &context, plain.clone()).map_err(|refusal| stop(refusal.into()))?;
+        }
+        let event = self.seal_all(kind, &proposal.data, plain, &about, &id).map_err(stop)?;
+        self.fetch(state, &event, &about, &mut fetched)?;
         Ok(Outcome::Ready(Box::new(Prepared {
             named,
             basis: Basis::of(&base.world, Some(&principal.employee), about.customer.as_slice()).with_names(
@@ -417,9 +440,11 @@ impl Shared {
         for id in people.ids.iter().filter(|id| about.subject.id() != Some(id.as_str())) {
             let Some(person::Person { name, .. }) = world.person.people.get(id) else { continue };
             let (kind, pointer) = name.place();
-            let opened = self.open_seal(&name.seal, &name.entry, kind, pointer);
-            if opened.as_ref().and_then(Value::as_str).is_some_and(|known| customer::folded(known) == wanted) {
-                return Ok(Some(id.clone()));
+            match self.open_seal(&name.seal, &name.entry, kind, pointer) {
+                Opened::Value(Value::String(known)) if customer::folded(&known) == wanted => return Ok(Some(id.clone())),
+                Opened::Value(_) | Opened::Erased => {}
+                // It may be this name: whoever cannot tell does not say that it is free.
+                Opened::Unreadable => return Err(SubmitError::Store.into()),
             }
         }
         Ok(None)
@@ -599,8 +624,8 @@ impl Shared {
         }
         let Some(declared) = catalog::find(&kind).filter(|_| kind == proposal.kind) else { return false };
         catalog::for_each_sealed(declared.fields, &mut stored, &mut |pointer, value| {
-            if let Some(opened) =
-                value.as_str().and_then(|seal| self.open_seal(seal, &entered, &kind, &format!("/data{pointer}")))
+            if let Some(seal) = value.as_str()
+                && let Opened::Value(opened) = self.open_seal(seal, &entered, &kind, &format!("/data{pointer}"))
             {
                 *value = opened;
             }
@@ -619,10 +644,24 @@ impl Shared {
         // stream on. Whoever asks again after looking at the stream anew still asks about the same event.
     }
 
-    /// Opens one seal; `None` if its key is gone.
-    pub(super) fn open_seal(&self, text: &str, id: &EntryId, kind: &str, pointer: &str) -> Option<Value> {
-        let key = self.ring.key(seal::key_id(text)?).ok()?;
-        seal::open(&key, text, &Place { source: &self.origin, id: id.as_str(), kind, pointer }).ok()
+    /// Opens one seal.
+    pub(super) fn open_seal(&self, text: &str, id: &EntryId, kind: &str, pointer: &str) -> Opened {
+        let Some(key_id) = seal::key_id(text) else { return Opened::Unreadable };
+        let key = match self.ring.key(key_id) {
+            Ok(key) => key,
+            Err(KeyError::Destroyed) => return Opened::Erased,
+            Err(error @ KeyError::Unknown { .. }) => {
+                tracing::error!(%error, entry = id.as_str(), pointer, "a sealed value cannot be opened");
+                return Opened::Unreadable;
+            }
+        };
+        match seal::open(&key, text, &Place { source: &self.origin, id: id.as_str(), kind, pointer }) {
+            Ok(value) => Opened::Value(value),
+            Err(error) => {
+                tracing::error!(%error, entry = id.as_str(), pointer, "a sealed value cannot be opened");
+                Opened::Unreadable
+            }
+        }
     }
 }
 

@@ -15,8 +15,8 @@ use crate::ledger::tail::Keys;
 use crate::ledger::{Shared, Signal};
 use crate::proof::tile::FullTile;
 use crate::proof::{merkle, tile};
-use crate::seal;
 use crate::seal::ring::{self, Purpose};
+use crate::seal::{self, KeyId};
 
 /// The longest the signed checkpoint stays behind (`design` §2).
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
@@ -219,39 +219,46 @@ impl Shared {
 
     /// Tells the key ring of every seal in an entry that a crash may have made it forget.
     pub(super) fn adopt(&self, entry: &Entry) -> Result<(), ring::AdoptError> {
-        if !entry.data.contains("\"s1.") {
-            return Ok(());
-        }
-        let mut data = data_of(&entry.data);
-        let mut subject = entry.subject.clone();
-        let (kind, id) = match entry.kind.as_str() {
-            "approval.requested" => {
-                let about = data.get("about").and_then(|about| about.as_str()).unwrap_or_default();
-                subject = about.parse().unwrap_or(subject);
-                let kind = data.get("proposed").and_then(|kind| kind.as_str()).unwrap_or_default().to_owned();
-                data = data.get("data").cloned().unwrap_or_default();
-                (kind, crate::domain::approval::approved_id(&entry.id))
-            }
-            kind => (kind.to_owned(), entry.id.clone()),
-        };
-        let Some(declared) = catalog::find(&kind) else { return Ok(()) };
-        let customer = entry.streams.iter().find(|link| link.name.kind() == "customer").and_then(|link| link.name.id());
-        let about = crate::domain::About { subject, customer: customer.and_then(|id| id.parse().ok()) };
-        let holder = holder(&about, &id);
         let mut adopted = Ok(());
-        catalog::for_each_sealed(declared.fields, &mut data, &mut |pointer, value| {
-            let purpose = match class_of(declared, pointer) {
-                crate::domain::class::Class::C5 => Purpose::Private,
-                _ => Purpose::Identity,
-            };
-            if let Some(key) = value.as_str().and_then(seal::key_id)
-                && let Err(error) = self.ring.adopt(&holder, purpose, key)
-            {
+        for_each_key(entry, &mut |holder, purpose, key| {
+            if let Err(error) = self.ring.adopt(holder, purpose, key) {
                 adopted = Err(error);
             }
         });
         adopted
     }
+}
+
+/// Visits the key of each sealed value of an entry, with whose it is and what for.
+pub(super) fn for_each_key(entry: &Entry, visit: &mut dyn FnMut(&str, Purpose, KeyId)) {
+    if !entry.data.contains("\"s1.") {
+        return;
+    }
+    let mut data = data_of(&entry.data);
+    let mut subject = entry.subject.clone();
+    let (kind, id) = match entry.kind.as_str() {
+        "approval.requested" => {
+            let about = data.get("about").and_then(|about| about.as_str()).unwrap_or_default();
+            subject = about.parse().unwrap_or(subject);
+            let kind = data.get("proposed").and_then(|kind| kind.as_str()).unwrap_or_default().to_owned();
+            data = data.get("data").cloned().unwrap_or_default();
+            (kind, crate::domain::approval::approved_id(&entry.id))
+        }
+        kind => (kind.to_owned(), entry.id.clone()),
+    };
+    let Some(declared) = catalog::find(&kind) else { return };
+    let customer = entry.streams.iter().find(|link| link.name.kind() == "customer").and_then(|link| link.name.id());
+    let about = crate::domain::About { subject, customer: customer.and_then(|id| id.parse().ok()) };
+    let holder = holder(&about, &id);
+    catalog::for_each_sealed(declared.fields, &mut data, &mut |pointer, value| {
+        let purpose = match class_of(declared, pointer) {
+            crate::domain::class::Class::C5 => Purpose::Private,
+            _ => Purpose::Identity,
+        };
+        if let Some(key) = value.as_str().and_then(seal::key_id) {
+            visit(&holder, purpose, key);
+        }
+    });
 }
 
 /// An error with all its causes, for a log line.

@@ -40,6 +40,7 @@ use crate::proof::tile::Growth;
 use crate::seal::Ring;
 use crate::store::ReadError;
 
+pub mod backup;
 mod claims;
 mod door;
 mod erasure;
@@ -52,6 +53,7 @@ pub mod proof;
 pub mod proposal;
 mod reading;
 mod rebuild;
+pub mod restore;
 mod snapshot;
 mod state;
 mod tail;
@@ -114,6 +116,8 @@ pub(crate) struct Shared {
     signed: RwLock<Signed>,
     turn: AtomicU64,
     unwritable: AtomicBool,
+    /// It was restored behind what may have been published: it shows what it holds, and neither enters nor signs anything.
+    read_only: bool,
     broken: AtomicBool,
     /// Somebody waits for the signed checkpoint.
     hurry: AtomicBool,
@@ -326,19 +330,14 @@ impl Ledger {
     /// Tells whether the ledger takes entries; if not, why.
     ///
     /// # Errors
-    /// `Unwritable` or `Integrity`.
+    /// `Unwritable`, `Integrity`, or `ReadOnly` for as long as it is open.
     pub fn health(&self) -> Result<(), SubmitError> {
         self.shared.check_writable()
     }
 
     /// Waits until the signed checkpoint covers everything entered so far.
     pub fn settle(&self) {
-        let size = self.shared.state().size;
-        self.shared.hurry.store(true, Ordering::SeqCst);
-        while self.shared.signed().checkpoint.size < size && self.shared.check_writable().is_ok() {
-            self.shared.signal.wait(Duration::from_millis(50));
-        }
-        self.shared.hurry.store(false, Ordering::SeqCst);
+        self.shared.await_signed(self.shared.state().size);
     }
 
     /// Ends the writer and its follower; a signed checkpoint and a snapshot cover everything when it returns.
@@ -390,6 +389,9 @@ impl Shared {
         }
         if self.unwritable.load(Ordering::SeqCst) {
             return Err(SubmitError::Unwritable);
+        }
+        if self.read_only {
+            return Err(SubmitError::ReadOnly);
         }
         Ok(())
     }
@@ -452,6 +454,15 @@ impl Shared {
         *self.signed.write().unwrap_or_else(PoisonError::into_inner) = signed;
         self.signal.notify();
         Ok(())
+    }
+
+    /// Waits until the signed checkpoint covers so many entries.
+    fn await_signed(&self, size: u64) {
+        self.hurry.store(true, Ordering::SeqCst);
+        while self.signed().checkpoint.size < size && self.check_writable().is_ok() {
+            self.signal.wait(Duration::from_millis(50));
+        }
+        self.hurry.store(false, Ordering::SeqCst);
     }
 
     fn wait_for_follower(&self, most: usize) {

@@ -1,7 +1,8 @@
 //! Start and recovery: what is on disk becomes a running ledger, or a clear reason why not.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
@@ -20,9 +21,11 @@ use crate::entry::{Entry, Hash};
 use crate::ids::Source;
 use crate::journal::{self, Encoder, FileJournal, Frame, Journal};
 use crate::ledger::claims::Recent;
+use crate::ledger::door::person_holder;
 use crate::ledger::erasure;
 use crate::ledger::follower::{self, FollowError, Follower};
 use crate::ledger::reading::{Folds, Shown};
+use crate::ledger::restore;
 use crate::ledger::snapshot::{self, Signed};
 use crate::ledger::state::{FoldError, State};
 use crate::ledger::tail::{Keys, Shelf};
@@ -76,14 +79,14 @@ fn open_files(directory: &Path, minimum_index: u64) -> Result<OpenedJournal, jou
 /// What `ledger.json` says: written once, when the ledger is founded.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Identity {
+pub(super) struct Identity {
     format: u32,
-    origin: String,
-    vkey: String,
+    pub(super) origin: String,
+    pub(super) vkey: String,
 }
 
 const FORMAT: u32 = 1;
-const IDENTITY: &str = "ledger.json";
+pub(super) const IDENTITY: &str = "ledger.json";
 const SIGNING_KEY: &str = "signing.key";
 
 /// How many blocks wait at a start between being folded and being taken over.
@@ -101,6 +104,9 @@ pub enum OpenError {
     /// Another process has it open.
     #[error("another process has the ledger in \"{}\" open", .0.display())]
     InUse(PathBuf),
+    /// A restore was cut short.
+    #[error("the restore into \"{}\" is not finished", .0.display())]
+    Unrestored(PathBuf),
     /// Another version wrote it.
     #[error("the data directory \"{}\" has another format", .0.display())]
     Format(PathBuf),
@@ -178,7 +184,9 @@ impl Ledger {
             move |source| OpenError::Io { path, source }
         };
         fs::create_dir_all(&home.data).map_err(failed(&home.data))?;
-        fs::create_dir_all(&home.keys).map_err(failed(&home.keys))?;
+        // Nobody but the owner so much as lists the keys.
+        let mut private = DirBuilder::new();
+        private.recursive(true).mode(0o700).create(&home.keys).map_err(failed(&home.keys))?;
         let key_path = home.keys.join(SIGNING_KEY);
         let mut secret = [0; 32];
         source.fill(&mut secret);
@@ -197,9 +205,13 @@ impl Ledger {
     /// See [`OpenError`]; what is damaged is left as it was found.
     pub fn open(home: &Home, options: Options) -> Result<Self, OpenError> {
         let failed = |path: PathBuf| move |source| OpenError::Io { path, source };
-        let identity = read_identity(&home.data)?;
+        let identity = Identity::read(&home.data)?;
         let lock = lock(&home.data)?;
-        let signing = read_signing_key(&home.keys, &identity)?;
+        if restore::unfinished(&home.data) {
+            return Err(OpenError::Unrestored(home.data.clone()));
+        }
+        let read_only = restore::read_only(&home.data).map_err(failed(home.data.clone()))?;
+        let signing = read_signing_key(&home.keys, &identity.origin, &identity.vkey)?;
         let vkey = Vkey::parse(&identity.vkey).map_err(|_| OpenError::Format(home.data.clone()))?;
         let policies = Policies::builtin()?;
 
@@ -263,6 +275,7 @@ impl Ledger {
             signed: RwLock::new(signed),
             turn: AtomicU64::new(turn),
             unwritable: AtomicBool::new(false),
+            read_only,
             broken: AtomicBool::new(false),
             hurry: AtomicBool::new(false),
             signal: Arc::default(),
@@ -277,6 +290,7 @@ impl Ledger {
         shared.load_register();
         shared.published.store(Arc::new(state.clone()));
         shared.check_findings()?;
+        shared.check_erased(&state)?;
         shared.sign(shared.ring.flush().map_err(FollowError::from)?)?;
 
         let mut writer_id = [0; 16];
@@ -326,6 +340,10 @@ impl Ledger {
     pub async fn adopt_policies(&self) -> Result<(), crate::ledger::SubmitError> {
         let state = self.state();
         let hash = Hash(self.shared.policies.full_hash());
+        // What may not be written is read under the policies it was left with; its readings are not entered, so there are none.
+        if self.shared.read_only {
+            return Ok(());
+        }
         if !state.world.ledger.initialized || state.world.policy.access == Some(hash) {
             return Ok(());
         }
@@ -372,6 +390,18 @@ impl Shared {
         })?;
         self.ring.replayed();
         Ok(state)
+    }
+
+    /// Checks that the ring holds no key of what the ledger says is erased: one that does was brought back from before.
+    fn check_erased(&self, state: &State) -> Result<(), OpenError> {
+        let privacy = &state.world.privacy;
+        let done = privacy.erased.iter().filter(|(person, _)| !privacy.erasing.contains_key(*person));
+        for (person, scope) in done {
+            if erasure::purposes(*scope).iter().any(|purpose| self.ring.holds(&person_holder(person), *purpose)) {
+                return Err(OpenError::RingBehind(format!("it holds keys of \"{person}\", who is erased")));
+            }
+        }
+        Ok(())
     }
 
     /// Tells whether the store has the full tiles of the tree; one that was wiped or lost its end lacks the last.
@@ -491,27 +521,31 @@ fn open_store(directory: &Path, cache_bytes: u64, journal_len: u64) -> Result<St
     Ok(Store::open(directory, options)?)
 }
 
-fn read_identity(data: &Path) -> Result<Identity, OpenError> {
-    let path = data.join(IDENTITY);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(OpenError::Missing(data.to_owned())),
-        Err(source) => return Err(OpenError::Io { path, source }),
-    };
-    let identity: Identity = serde_json::from_str(&text).map_err(|_| OpenError::Format(data.to_owned()))?;
-    if identity.format != FORMAT {
-        return Err(OpenError::Format(data.to_owned()));
+impl Identity {
+    /// Reads which ledger a data directory holds.
+    pub(super) fn read(data: &Path) -> Result<Self, OpenError> {
+        let path = data.join(IDENTITY);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(OpenError::Missing(data.to_owned())),
+            Err(source) => return Err(OpenError::Io { path, source }),
+        };
+        let identity: Self = serde_json::from_str(&text).map_err(|_| OpenError::Format(data.to_owned()))?;
+        if identity.format != FORMAT {
+            return Err(OpenError::Format(data.to_owned()));
+        }
+        Ok(identity)
     }
-    Ok(identity)
 }
 
-fn read_signing_key(keys: &Path, identity: &Identity) -> Result<SigningKey, OpenError> {
+/// Reads the key that signs a ledger's checkpoints.
+pub(super) fn read_signing_key(keys: &Path, origin: &str, vkey: &str) -> Result<SigningKey, OpenError> {
     let path = keys.join(SIGNING_KEY);
     let wrong = || OpenError::SigningKey(keys.to_owned());
     let secret = fs::read(&path).map_err(|_| wrong())?;
     let secret: [u8; 32] = secret.try_into().map_err(|_| wrong())?;
     let signing = SigningKey::from_bytes(&secret);
-    if crate::proof::checkpoint::vkey(&identity.origin, &signing.verifying_key()) != identity.vkey {
+    if crate::proof::checkpoint::vkey(origin, &signing.verifying_key()) != vkey {
         return Err(wrong());
     }
     Ok(signing)
@@ -525,7 +559,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// One process per directory: the lock goes with the process.
-fn lock(data: &Path) -> Result<File, OpenError> {
+pub(super) fn lock(data: &Path) -> Result<File, OpenError> {
     let path = data.join("lock");
     let failed = |source| OpenError::Io { path: path.clone(), source };
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed)?;

@@ -91,6 +91,9 @@ pub enum SubmitError {
     /// The ledger cannot write; nothing can be entered or read until it is opened again.
     #[error("the ledger cannot be written")]
     Unwritable,
+    /// The ledger was restored behind what may have been published: it enters nothing, and so shows no archive.
+    #[error("the ledger is read-only")]
+    ReadOnly,
     /// Verification found the ledger damaged: nothing is entered until it is repaired.
     #[error("the ledger is damaged; writes have stopped")]
     Integrity,

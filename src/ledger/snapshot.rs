@@ -20,6 +20,13 @@ pub(super) struct Signed {
     pub(super) assigned: u64,
 }
 
+impl Signed {
+    /// Returns it as it stands in a slot.
+    pub(super) fn slot(&self) -> String {
+        format!("{}\nring {}\n", self.note, self.assigned)
+    }
+}
+
 const SLOTS: [&str; 2] = ["checkpoint.0", "checkpoint.1"];
 const SNAPSHOTS_KEPT: usize = 2;
 const LEVEL: i32 = 1;
@@ -29,7 +36,7 @@ pub(super) fn write_checkpoint(data: &Path, signed: &Signed, turn: u64) -> io::R
     let slot = SLOTS.get(usize::try_from(turn % 2).unwrap_or(0)).copied().unwrap_or("checkpoint.0");
     let path = data.join(slot);
     let existed = path.exists();
-    let text = format!("{}\nring {}\n", signed.note, signed.assigned);
+    let text = signed.slot();
     // A torn slot does not verify, and the other one still stands.
     let mut file = File::create(&path)?;
     file.write_all(text.as_bytes())?;

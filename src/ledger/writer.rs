@@ -512,7 +512,7 @@ impl Writer {
 
     /// Enters what time alone brings: lapses, and the note of a checkpoint.
     fn tick(&mut self, open: &mut Open) {
-        if self.leapt || !self.state.world.ledger.initialized {
+        if self.leapt || self.shared.read_only || !self.state.world.ledger.initialized {
             return;
         }
         let now = self.now();

@@ -337,6 +337,8 @@ pub enum Node {
     Row(Vec<(&'static str, Self)>),
     /// Pieces in order.
     List(Vec<Self>),
+    /// Pieces whose number tells as much as a value of this class.
+    Members(Class, Vec<Self>),
     /// A piece about one customer: its cells are judged by the rights on that customer.
     About(CustomerId, Box<Self>),
     /// A piece about one member of staff.

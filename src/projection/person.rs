@@ -9,7 +9,7 @@ use crate::domain::catalog::Field;
 use crate::domain::class::Class;
 use crate::domain::contact;
 use crate::domain::person::{
-    Consent, ConsentRecorded, Details, Event, Function, Purpose, Recorded, RelationshipAssessed, Updated,
+    Consent, ConsentRecorded, Details, Event, Function, Purpose, Recorded, RelationshipAssessed, Standing, Updated,
 };
 use crate::ids::SubjectId;
 use crate::projection::{Node, Read, SealedAt, value};
@@ -21,6 +21,10 @@ pub struct People(BTreeMap<SubjectId, Person>);
 /// What is known of a person.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Person {
+    /// What the person is for the customer.
+    function: Option<Function>,
+    /// Whether the person still holds the post.
+    standing: Option<Standing>,
     /// The newest value of each field.
     known: BTreeMap<String, Known>,
     /// What the person said last, by purpose and third party, and the entry that says so.
@@ -54,8 +58,13 @@ impl People {
         let person = self.0.entry(id).or_default();
         let data: Value = serde_json::from_str(&read.entry.data).unwrap_or_default();
         match event {
-            Event::Recorded(_) => person.learn(read, Details::fields(), &data, "/data"),
-            Event::Updated(_) => {
+            Event::Recorded(recorded) => {
+                person.function = recorded.function;
+                person.learn(read, Details::fields(), &data, "/data");
+            }
+            Event::Updated(updated) => {
+                person.function = updated.changes.function.or(person.function);
+                person.standing = updated.status.or(person.standing);
                 person.learn(read, Details::fields(), data.get("changes").unwrap_or(&Value::Null), "/data/changes");
                 person.learn(read, Updated::fields(), &data, "/data");
             }
@@ -103,8 +112,8 @@ impl People {
     /// Who leads the customer: the principals of paper form F1 (V-01).
     pub fn principals(&self) -> Node {
         let leading = [Function::LegalRepresentative, Function::Principal, Function::Executive];
-        let leads = |person: &Person| leading.iter().any(|function| person.is("function", function.as_str()));
-        let in_post = self.0.iter().filter(|(_, person)| leads(person) && !person.is("status", "left"));
+        let leads = |person: &Person| person.function.is_some_and(|function| leading.contains(&function));
+        let in_post = self.0.iter().filter(|(_, person)| leads(person) && person.in_post());
         let rows = in_post.map(|(id, person)| {
             let cell = |name| person.cell_of(id, name);
             Node::Row(vec![
@@ -115,7 +124,8 @@ impl People {
                 ("hobbies", cell("hobbies")),
             ])
         });
-        Node::List(rows.collect())
+        // How many lead is said of persons, as their functions are.
+        Node::Members(Class::C4, rows.collect())
     }
 
     /// How each person stands to each of ours (V-18).
@@ -148,7 +158,7 @@ impl People {
 
     /// Who decides what, project by project (V-19); shares of a customer's people above 100 together are marked, not refused (R-127).
     pub fn decision_roles(&self) -> Vec<Node> {
-        let in_post = || self.0.iter().filter(|(_, person)| !person.is("status", "left"));
+        let in_post = || self.0.iter().filter(|(_, person)| person.in_post());
         let newest =
             |person: &Person| person.assessed.values().max_by_key(|assessed| assessed.index).map(Assessed::power);
         let sum: i64 = in_post().filter_map(|(_, person)| newest(person)).sum();
@@ -186,8 +196,8 @@ impl Person {
         }
     }
 
-    fn is(&self, name: &str, wanted: &str) -> bool {
-        self.known.get(name).is_some_and(|known| known.value.trim_matches('"') == wanted)
+    fn in_post(&self) -> bool {
+        self.standing != Some(Standing::Left)
     }
 
     fn cell_of(&self, id: &SubjectId, name: &str) -> Node {

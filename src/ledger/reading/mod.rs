@@ -118,6 +118,9 @@ pub enum ViewError {
     /// Readings cannot be entered, so nobody reads.
     #[error("the ledger cannot be written")]
     Unwritable,
+    /// The ledger was restored read-only, so no reading can be entered.
+    #[error("the ledger is read-only")]
+    ReadOnly,
     /// The ledger is damaged.
     #[error("the ledger is damaged")]
     Integrity,
@@ -141,6 +144,7 @@ impl From<SubmitError> for ViewError {
         match error {
             SubmitError::Integrity => Self::Integrity,
             SubmitError::Unwritable => Self::Unwritable,
+            SubmitError::ReadOnly => Self::ReadOnly,
             SubmitError::Busy => Self::Busy,
             SubmitError::NotFound => Self::NotFound,
             SubmitError::Store | SubmitError::BatchSize => Self::Store,
@@ -176,7 +180,11 @@ impl Ledger {
             return Err(ViewError::Refused(refusal));
         }
         for _ in 0..ATTEMPTS {
-            self.shared.check_writable()?;
+            match self.shared.check_writable() {
+                // What leaves no entry, the list and proofs, needs none to be entered.
+                Ok(()) | Err(SubmitError::ReadOnly) => {}
+                Err(error) => return Err(error.into()),
+            }
             let state = self.shared.state();
             let member = state.world.employee.members.get(&principal.employee).filter(|member| member.works());
             let Some(member) = member else { return Err(ViewError::NotFound) };

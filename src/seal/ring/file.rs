@@ -138,7 +138,6 @@ pub(super) struct Opened {
 impl Opened {
     pub(super) fn read(path: &Path, home: Home<'_>) -> Result<Self, OpenError> {
         let io = |source| OpenError::io(path, source);
-        let damaged = |offset| OpenError::Damaged { path: path.into(), offset };
         let file = OpenOptions::new().read(true).write(true).open(path).map_err(io)?;
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => OpenError::InUse { path: path.into() },
@@ -146,41 +145,9 @@ impl Opened {
         })?;
         let mut bytes = Vec::new();
         (&file).read_to_end(&mut bytes).map_err(io)?;
-
-        let header = Header::parse(&bytes).ok_or_else(|| damaged(0))?;
-        if header.origin != hash_of(home.origin) {
-            return Err(OpenError::OtherLedger { path: path.into() });
-        }
-        let (master, is_next) = master_of(header.fingerprint, path, home.keys_dir)?;
-        let wrapping = Wrapping::new(&master, &header);
-        let mut rest = usize::try_from(HEADER_BYTES).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
-        let marks = [wrapping.read_mark(&mut rest), wrapping.read_mark(&mut rest)];
-        let durable = marks.into_iter().flatten().max().ok_or_else(|| damaged(HEADER_BYTES))?;
-
-        let (mut tables, mut keys, mut assigned, mut taken) = (Tables::default(), 0, 0, BTreeSet::new());
-        while let Some((record, after)) = wrapping.read_record(keys, assigned, rest) {
-            match record {
-                Record::Key(key) => {
-                    keys += 1;
-                    let slot = tables.extend_to(ordinal_of(key.id())).and_then(|slot| tables.keys.get_mut(slot));
-                    *slot.ok_or_else(|| damaged(0))? = Some(Arc::new(key));
-                }
-                Record::Assignment { holder, purpose, ordinal } => {
-                    assigned += 1;
-                    tables.extend_to(ordinal);
-                    tables.assign(holder, purpose, ordinal);
-                    taken.insert(ordinal);
-                }
-            }
-            rest = after;
-        }
+        let Parsed { header, wrapping, is_next, tables, keys, assigned, end, durable } = Parsed::of(&bytes, path, home)?;
         let length = count(bytes.len());
-        let end = length.saturating_sub(count(rest.len()));
-        if end < durable {
-            return Err(damaged(end));
-        }
-        let present = tables.keys.iter().flatten().map(|key| ordinal_of(key.id()));
-        tables.stock = present.filter(|ordinal| !taken.contains(ordinal)).collect();
+        let rest = usize::try_from(end).ok().and_then(|end| bytes.get(end..)).unwrap_or_default();
 
         let torn = if rest.is_empty() {
             None
@@ -213,6 +180,61 @@ impl Opened {
             promote(home.keys_dir)?;
         }
         Ok(Self { file, tables, torn })
+    }
+}
+
+/// What the bytes of a ring's file say.
+pub(super) struct Parsed {
+    pub(super) header: Header,
+    wrapping: Wrapping,
+    /// Whether the master key that opens it is the coming one.
+    is_next: bool,
+    pub(super) tables: Tables,
+    keys: u64,
+    pub(super) assigned: u64,
+    /// Where the last whole record ends.
+    pub(super) end: u64,
+    durable: u64,
+}
+
+impl Parsed {
+    /// Reads the bytes of the file at `path`; writes nothing.
+    pub(super) fn of(bytes: &[u8], path: &Path, home: Home<'_>) -> Result<Self, OpenError> {
+        let damaged = |offset| OpenError::Damaged { path: path.into(), offset };
+        let header = Header::parse(bytes).ok_or_else(|| damaged(0))?;
+        if header.origin != hash_of(home.origin) {
+            return Err(OpenError::OtherLedger { path: path.into() });
+        }
+        let (master, is_next) = master_of(header.fingerprint, path, home.keys_dir)?;
+        let wrapping = Wrapping::new(&master, &header);
+        let mut rest = usize::try_from(HEADER_BYTES).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
+        let marks = [wrapping.read_mark(&mut rest), wrapping.read_mark(&mut rest)];
+        let durable = marks.into_iter().flatten().max().ok_or_else(|| damaged(HEADER_BYTES))?;
+
+        let (mut tables, mut keys, mut assigned, mut taken) = (Tables::default(), 0, 0, BTreeSet::new());
+        while let Some((record, after)) = wrapping.read_record(keys, assigned, rest) {
+            match record {
+                Record::Key(key) => {
+                    keys += 1;
+                    let slot = tables.extend_to(ordinal_of(key.id())).and_then(|slot| tables.keys.get_mut(slot));
+                    *slot.ok_or_else(|| damaged(0))? = Some(Arc::new(key));
+                }
+                Record::Assignment { holder, purpose, ordinal } => {
+                    assigned += 1;
+                    tables.extend_to(ordinal);
+                    tables.assign(holder, purpose, ordinal);
+                    taken.insert(ordinal);
+                }
+            }
+            rest = after;
+        }
+        let end = count(bytes.len()).saturating_sub(count(rest.len()));
+        if end < durable {
+            return Err(damaged(end));
+        }
+        let present = tables.keys.iter().flatten().map(|key| ordinal_of(key.id()));
+        tables.stock = present.filter(|ordinal| !taken.contains(ordinal)).collect();
+        Ok(Self { header, wrapping, is_next, tables, keys, assigned, end, durable })
     }
 }
 
@@ -328,7 +350,7 @@ impl Wrapping {
 /// `"DKR1" ‖ generation u32 ‖ ring id 16 ‖ master key's fingerprint 16 ‖ BLAKE3 of the origin 32 ‖ checksum 16`.
 pub(super) struct Header {
     /// 1, and one more with each rewriting.
-    generation: u32,
+    pub(super) generation: u32,
     id: [u8; 16],
     fingerprint: [u8; 16],
     origin: [u8; 32],

@@ -14,11 +14,13 @@ use crate::seal::ring::master::{MASTER, MASTER_BYTES, MASTER_NEXT, MASTER_OLD, M
 use crate::seal::ring::tables::{Tables, ordinal_of};
 use crate::seal::{HolderKey, KeyId};
 
+mod copy;
 mod error;
 mod file;
 mod master;
 mod tables;
 
+pub use self::copy::Copy;
 pub use self::error::{AdoptError, KeyError, OpenError, RewriteError, RingError, WriteError};
 
 /// Fills a slice with unpredictable bytes.
@@ -40,6 +42,8 @@ pub struct Ring {
     tables: RwLock<Tables>,
     file: Mutex<RingFile>,
     replayed: AtomicBool,
+    /// Keys were forgotten that still stand in the file.
+    stale: AtomicBool,
     torn: Option<PathBuf>,
     ring_dir: PathBuf,
     keys_dir: PathBuf,
@@ -105,6 +109,7 @@ impl Ring {
             tables: RwLock::new(opened.tables),
             file: Mutex::new(opened.file),
             replayed: AtomicBool::new(false),
+            stale: AtomicBool::new(false),
             torn: opened.torn,
             ring_dir,
             keys_dir: home.keys_dir.into(),
@@ -229,7 +234,32 @@ impl Ring {
     /// They are wiped as soon as nobody holds one any more, and never given out again by this process; on disk they
     /// stand until [`Ring::rewrite`].
     pub fn forget(&self, holder: &str, purpose: Purpose) -> usize {
-        self.tables_mut().forget(holder, purpose)
+        let mut tables = self.tables_mut();
+        let forgotten = tables.forget(holder, purpose);
+        // While the tables are held no rewriting is under way, which would take this for done.
+        if forgotten > 0 {
+            self.stale.store(true, Ordering::Release);
+        }
+        forgotten
+    }
+
+    /// Tells whether a holder still has a key of a purpose that opens anything.
+    pub fn holds(&self, holder: &str, purpose: Purpose) -> bool {
+        self.tables().holds_any(holder, purpose)
+    }
+
+    /// Tells whether forgotten keys still stand in the file: then it has to be rewritten.
+    pub fn is_stale(&self) -> bool {
+        self.stale.load(Ordering::Acquire)
+    }
+
+    /// Tells whether the master key that the last rewriting replaced still stands.
+    ///
+    /// # Errors
+    /// The directory of the keys cannot be read.
+    pub fn old_master_stands(&self) -> Result<bool, WriteError> {
+        let old = self.keys_dir.join(MASTER_OLD);
+        old.try_exists().map_err(|source| WriteError::io(&old, source))
     }
 
     /// Rewrites the ring without the forgotten keys under a new master key and puts it in the old one's place.
@@ -248,9 +278,8 @@ impl Ring {
         if file.poisoned {
             return Err(WriteError::Poisoned.into());
         }
-        let old = self.keys_dir.join(MASTER_OLD);
-        if old.try_exists().map_err(|source| WriteError::io(&old, source))? {
-            return Err(RewriteError::OldMasterStands { path: old });
+        if self.old_master_stands()? {
+            return Err(RewriteError::OldMasterStands { path: self.keys_dir.join(MASTER_OLD) });
         }
         let mut renew = || {
             let master = Master::create(&self.keys_dir.join(MASTER_NEXT), entropy)?;
@@ -261,7 +290,9 @@ impl Ring {
         let renewed = renew();
         // Which of the two rings and of the two master keys stands is settled when the ring is opened again.
         file.poisoned = renewed.is_err();
-        Ok(renewed?)
+        renewed?;
+        self.stale.store(false, Ordering::Release);
+        Ok(())
     }
 
     /// Overwrites and removes the master key that the last rewriting replaced; with it goes whatever only it unwraps.

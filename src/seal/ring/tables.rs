@@ -70,10 +70,19 @@ impl Tables {
         }
     }
 
-    pub(super) fn forget(&mut self, holder: &str, purpose: Purpose) -> usize {
+    /// Every key a holder came to for a purpose.
+    fn all(&self, holder: &str, purpose: Purpose) -> impl Iterator<Item = u32> {
         let further = self.further.get(holder).into_iter().flatten();
-        let further = further.filter(|(other, _)| *other == purpose).map(|(_, ordinal)| *ordinal);
-        let ordinals: Vec<u32> = self.first(holder, purpose).into_iter().chain(further).collect();
+        let further = further.filter(move |(other, _)| *other == purpose).map(|(_, ordinal)| *ordinal);
+        self.first(holder, purpose).into_iter().chain(further)
+    }
+
+    pub(super) fn holds_any(&self, holder: &str, purpose: Purpose) -> bool {
+        self.all(holder, purpose).any(|ordinal| matches!(self.slot(ordinal), Some(Some(_))))
+    }
+
+    pub(super) fn forget(&mut self, holder: &str, purpose: Purpose) -> usize {
+        let ordinals: Vec<u32> = self.all(holder, purpose).collect();
         let drop_key = |ordinal| self.keys.get_mut(usize::try_from(ordinal).ok()?).and_then(Option::take);
         ordinals.into_iter().filter_map(drop_key).count()
     }

@@ -54,7 +54,7 @@ fn declassify(node: Node) -> Node {
     match node {
         Node::Cell(cell) => Node::plain(cell.value),
         Node::Row(row) => Node::Row(row.into_iter().map(|(name, node)| (name, declassify(node))).collect()),
-        Node::List(items) => Node::List(items.into_iter().map(declassify).collect()),
+        Node::List(items) | Node::Members(_, items) => Node::List(items.into_iter().map(declassify).collect()),
         Node::About(id, inner) => Node::About(id, Box::new(declassify(*inner))),
         Node::AboutStaff(id, inner) => Node::AboutStaff(id, Box::new(declassify(*inner))),
     }
