@@ -1,6 +1,7 @@
 //! The one integration binary: every module with a line saying what it proves.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a failing test panics")]
 
+mod backup; // copies elsewhere: restored to the byte, refused when they do not fit, never a fork
 mod crash; // kills, cuts, flips and thieves of the disk
 mod erasure; // a person erased: keys gone, nothing readable, everything still proven
 mod northwind; // real input, imported by its mapping

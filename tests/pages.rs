@@ -509,8 +509,45 @@ fn people_are_masked_on_their_page_until_somebody_says_what_for() {
     let opened =
         browser.post("/customers/C-01/people", &[("token", &token), ("view", "people"), ("purpose", "sales_work")]);
     assert!(opened.text().contains("意见调查: 拒绝"), "{}", opened.text());
-    assert_eq!(browser.get("/customers/C-01/people?view=decision_roles").status, 200);
+    assert_eq!(browser.get("/customers/C-01/people?view=basics").status, 200);
+    // What is read for a purpose alone asks for one, and returns to where it was asked.
+    let mut browser = Browser::signed_in(&served, "E-101", "en");
+    let path = "/customers/C-01/people?view=decision_roles";
+    let asking = browser.get(path);
+    assert_eq!(asking.status, 403);
+    let text = asking.text();
+    assert!(text.contains("id=\"asked-purpose\"") && text.contains("R-059"), "{text}");
+    let (token, back) = (hidden(&text, "token"), path.replace('&', "&amp;"));
+    assert!(text.contains(&back));
+    let given = browser.post("/purpose", &[("token", &token), ("back", path), ("purpose", "sales_work")]);
+    assert_eq!((given.status, given.header("location")), (303, vec![path]));
+    assert_eq!(browser.get(path).status, 200);
+    // The form for somebody new offers nothing that needs the consent of somebody known.
+    let form = browser.get("/propose/person.recorded").text();
+    assert!(form.contains("name=\"office_phone\"") && !form.contains("name=\"hobbies\""), "{form}");
+    assert!(browser.get("/propose/person.updated").text().contains("hobbies"));
     assert_eq!(browser.get("/customers/C-01/people?view=list").status, 404);
     let mut stranger = Browser::signed_in(&served, "E-103", "en");
     assert_eq!(stranger.get("/customers/C-01/people").status, 403);
+}
+
+#[test]
+fn whoever_answers_for_personal_data_finds_what_is_held_and_erased() {
+    let served = Served::new();
+    customer(&served);
+    served.admit("E-101", &json!({ "type": "person.recorded", "data": {
+        "person_id": "P-1", "customer_id": "C-01", "name": "Invented Buyer", "mobile": "555 0101" } }));
+    let mut officer = Browser::signed_in(&served, "E-902", "zh-CN");
+    assert!(officer.get("/").text().contains("/privacy?view=personal_data"));
+    let asking = officer.get("/privacy");
+    assert_eq!(asking.status, 403);
+    let token = hidden(&asking.text(), "token");
+    officer.post("/purpose", &[("token", &token), ("back", "/privacy"), ("purpose", "compliance")]);
+    let held = officer.get("/privacy").text();
+    assert!(held.contains("个人信息清册") && held.contains("手机") && !held.contains("555 0101"), "{held}");
+    assert!(officer.get("/privacy?view=erasures").text().contains("个人信息删除证明"));
+    assert_eq!(officer.get("/privacy?view=list").status, 404);
+    let mut salesperson = Browser::signed_in(&served, "E-101", "en");
+    assert!(!salesperson.get("/").text().contains("/privacy"));
+    assert_eq!(salesperson.get("/privacy").status, 403);
 }

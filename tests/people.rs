@@ -190,3 +190,154 @@ fn how_people_stand_to_us_is_shown_and_a_sum_above_a_hundred_is_marked() {
     );
     assert_eq!(row(&served, "E-101", "decision_roles", "")["sum_above_100"], false);
 }
+
+#[test]
+fn the_annexes_name_the_unit_and_the_basics_name_whom_to_talk_to() {
+    let served = one_person();
+    let mut other = person("P-2", "Another Buyer");
+    other["data"]["mobile"] = json!("139 0000 0102");
+    served.admit("E-101", &other);
+    served.admit("E-101", &assessed("P-1", 70));
+    for view in ["people", "relations", "decision_roles"] {
+        assert_eq!(row(&served, "E-101", view, "")["unit_name"], "Heyuan Alloy Works", "{view}");
+    }
+    served.admit("E-101", &consent("P-1", CARE, "given"));
+    served.admit(
+        "E-101",
+        &json!({ "type": "person.updated", "subject": "person/P-1",
+        "data": { "changes": { "home_phone": "0531 8000 0199" }, "learned_at": "2026-03-02T09:00:00+08:00" } }),
+    );
+    // Computed by hand: the address of the customer, both people, their numbers; the one at home is private.
+    let opened = row(&served, "E-101", "basics", "&reveal=true");
+    let phones = json!([
+        { "name": "Invented Buyer", "office_phone": "0531 8000 0101", "home_phone": "0531 8000 0199" },
+        { "name": "Another Buyer", "office_phone": "0531 8000 0101", "mobile": "139 0000 0102" },
+    ]);
+    let contacts = json!([
+        { "name": "Invented Buyer", "position": "Head of purchasing" },
+        { "name": "Another Buyer", "position": "Head of purchasing" },
+    ]);
+    assert_eq!(
+        opened,
+        json!({ "unit_name": "Heyuan Alloy Works", "location": "1 Station Road", "main_contacts": contacts, "phones": phones })
+    );
+    assert_eq!(row(&served, "E-301", "basics", "&reveal=true")["phones"][0]["home_phone"], "•••");
+    // Who may not see persons does not learn how many there are, nor how many of them lead.
+    assert_eq!(row(&served, "E-401", "basics", "")["main_contacts"], "•••");
+    let principals = |who: &str| served.get(who, "/v1/views/card?subject=C-01").json()["principals"].clone();
+    assert_eq!(principals("E-101").as_array().unwrap().len(), 2);
+    assert_eq!(principals("E-401"), "•••");
+    // Who has left is nobody to talk to.
+    served.admit(
+        "E-101",
+        &json!({ "type": "person.updated", "subject": "person/P-2",
+        "data": { "changes": {}, "status": "left", "learned_at": "2026-03-02T09:00:00+08:00" } }),
+    );
+    assert_eq!(row(&served, "E-101", "basics", "")["main_contacts"].as_array().unwrap().len(), 1);
+    assert_eq!(principals("E-101").as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn sales_administration_sees_the_dates_and_nothing_else_that_is_private() {
+    let served = one_person();
+    served.admit("E-101", &consent("P-1", CARE, "given"));
+    served.admit("E-101", &private("P-1"));
+    served.admit(
+        "E-101",
+        &json!({ "type": "person.updated", "subject": "person/P-1",
+        "data": { "changes": { "birthday": "1974-05-01" }, "learned_at": "2026-03-02T09:00:00+08:00" } }),
+    );
+    served.admit(
+        "E-001",
+        &json!({ "type": "employee.registered", "data": {
+        "employee_id": "E-650", "name": "Person E-650", "unit": "hq", "joined_on": "2020-01-01" } }),
+    );
+    let asked = served.admit(
+        "E-002",
+        &json!({ "type": "employee.roles_changed", "subject": "employee/E-650", "data": {
+        "added": [{ "role": "sales_admin", "unit": "hq" }], "removed": [], "reason": "gifts" } }),
+    );
+    if asked["type"] == "approval.requested" {
+        let request = asked["streams"][0].as_str().unwrap().strip_prefix("approval/").unwrap().split('@').next().unwrap();
+        served.admit("E-801", &json!({ "type": "approval.given", "data": { "request_id": request } }));
+    }
+    let opened = row(&served, "E-650", "people", "&reveal=true");
+    assert_eq!((&opened["name"], &opened["birthday"]), (&json!("Invented Buyer"), &json!("1974-05-01")));
+    assert_eq!(opened["important_dates"][0], json!({ "label": "•••", "date": "1974-05-01" }));
+    assert_eq!((&opened["hobbies"], &opened["age"]), (&json!("•••"), &json!("•••")));
+    // Not before somebody says what for, and not of whom has taken the consent back.
+    assert_eq!(row(&served, "E-650", "people", "")["birthday"], "•••");
+    served.admit("E-101", &consent("P-1", CARE, "withdrawn"));
+    let withdrawn = row(&served, "E-650", "people", "&reveal=true");
+    assert!(withdrawn["birthday"].as_str().unwrap().starts_with("consent withdrawn"), "{withdrawn}");
+}
+
+#[test]
+fn what_is_held_and_what_was_erased_is_listed_for_whoever_answers_for_it() {
+    let served = one_person();
+    served.admit("E-101", &person("P-2", "Another Buyer"));
+    served.admit("E-101", &consent("P-1", CARE, "given"));
+    served.admit("E-101", &private("P-1"));
+    let held = |who: &str, more: &str| row(&served, who, "personal_data", more);
+    assert_eq!(held("E-902", "")["last_used"], Value::Null);
+    served.get("E-101", "/v1/views/people?subject=C-01");
+    assert_eq!(held("E-902", "")["last_used"], Value::Null, "masked, it was not used");
+    let opened = row(&served, "E-101", "people", "&reveal=true");
+    assert_eq!(opened["name"], "Invented Buyer");
+    // Computed by hand from the three entries above: fields by name, no value of them.
+    let listed = held("E-902", "&reveal=true");
+    let fields = json!(["age", "function", "hobbies", "important_dates", "name", "office_phone", "position"]);
+    assert_eq!((&listed["person"], &listed["customer"], &listed["fields"]), (&json!("P-1"), &json!("C-01"), &fields));
+    assert_eq!(listed["consents"], json!([{ "purpose": CARE, "status": "given" }]));
+    assert!(listed["last_used"].as_str().unwrap().starts_with("2026-03-02T"));
+    assert_eq!(listed["erased"], json!({}));
+    assert_eq!(held("E-901", "&reveal=true")["consents"][0]["status"], "•••", "the auditor sees it masked");
+    assert_eq!(served.get("E-101", "/v1/views/personal_data?subject=C-01").status, 403);
+    let all = served.get("E-902", "/v1/views/personal_data?limit=1").json();
+    assert_eq!((all["items"].as_array().unwrap().len(), &all["next"]), (1, &json!("P-1")));
+    let rest = served.get("E-902", "/v1/views/personal_data?limit=1&after=P-1").json();
+    assert_eq!((&rest["items"][0]["person"], &rest["next"]), (&json!("P-2"), &Value::Null));
+    let taken = served.get("E-902", "/v1/views/personal_data?format=csv");
+    assert!(taken.status == 200 && taken.text().starts_with("person,customer,fields,"), "{}", taken.text());
+
+    let none = served.get("E-902", "/v1/views/erasures").json();
+    assert_eq!(none["items"], json!([]));
+    let before = served.test.ledger.state().size - 1;
+    let asked = served.admit(
+        "E-902",
+        &json!({ "type": "personal_data.erased", "subject": "person/P-1",
+        "data": { "scope": "private", "ground": "request" } }),
+    );
+    let request = asked["streams"][0].as_str().unwrap().strip_prefix("approval/").unwrap().split('@').next().unwrap();
+    served.admit("E-802", &json!({ "type": "approval.given", "data": { "request_id": request } }));
+    let world = || served.test.ledger.state().world.privacy.clone();
+    for _ in 0..2_000 {
+        if world().erasing.is_empty() {
+            break;
+        }
+        std::thread::park_timeout(std::time::Duration::from_millis(5));
+    }
+    assert!(world().erasing.is_empty());
+    let listed = held("E-902", "&reveal=true");
+    assert_eq!(listed["fields"], json!(["function", "name", "office_phone", "position"]));
+    assert_eq!(listed["erased"], json!({ "scope": "private", "keys_destroyed": true }));
+    let certificate = row(&served, "E-902", "erasures", "");
+    let told = |name: &str| certificate[name].clone();
+    assert_eq!((told("person"), told("scope"), told("ground")), (json!("P-1"), json!("private"), json!("request")));
+    assert_eq!(told("approved_by"), "E-802");
+    assert!(told("completed_by").as_u64() > told("erased_by").as_u64());
+    assert_eq!((told("ledger_intact"), told("verified_by")), (Value::Null, Value::Null));
+    // Verified up to both ends it says so; up to the first alone it proves nothing of the second.
+    let verified = |to: u64| {
+        let data = json!({ "from_position": 0, "to_position": to });
+        served.admit("E-901", &json!({ "type": "ledger.verified", "data": data }))["index"].clone()
+    };
+    verified(told("erased_by").as_u64().unwrap());
+    assert_eq!(row(&served, "E-902", "erasures", "")["ledger_intact"], Value::Null);
+    let entry = verified(told("completed_by").as_u64().unwrap());
+    let certificate = row(&served, "E-901", "erasures", "");
+    assert_eq!((&certificate["ledger_intact"], &certificate["verified_by"]), (&json!("intact"), &entry));
+    // As it was before, nothing was erased.
+    let then = served.get("E-902", &format!("/v1/views/erasures?subject=C-01&as_of={before}")).json();
+    assert_eq!(then["items"], json!([]));
+}

@@ -217,13 +217,19 @@ impl<'a> Sight<'a> {
                 value
             }
             Node::AboutStaff(employee, inner) => {
-                let before = (self.subject, std::mem::take(&mut self.decided));
-                self.subject = self.subject.with(self.facts_of_staff(employee));
-                let value = self.node(inner, pointer, name);
-                (self.subject, self.decided) = before;
-                value
+                let more = self.facts_of_staff(employee);
+                self.concerning(more, inner, pointer, name)
             }
+            Node::Concerning(more, inner) => self.concerning(*more, inner, pointer, name),
         }
+    }
+
+    fn concerning(&mut self, more: Facts, inner: &Node, pointer: &mut String, name: &str) -> Value {
+        let before = (self.subject, std::mem::take(&mut self.decided));
+        self.subject = self.subject.with(more);
+        let value = self.node(inner, pointer, name);
+        (self.subject, self.decided) = before;
+        value
     }
 
     fn facts_of_staff(&self, employee: &EmployeeId) -> Facts {

@@ -249,6 +249,24 @@ impl Archive {
         Node::Row(row)
     }
 
+    /// What the customer is called, as it stands in every row about one of its people.
+    pub fn unit_name(&self) -> Node {
+        self.cell("name")
+    }
+
+    /// The customer basics of Annex 1 (V-16).
+    pub fn basics(&self) -> Node {
+        let (contacts, phones) = self.people.contacts();
+        let row = Node::Row(vec![
+            ("unit_name", self.unit_name()),
+            ("institutions", self.cell_of("structure")),
+            ("location", self.cell("address")),
+            ("main_contacts", contacts),
+            ("phones", phones),
+        ]);
+        Node::Row(vec![("items", Node::List(vec![row]))])
+    }
+
     /// The whole archive (V-11).
     pub fn archive(&self, id: &CustomerId, status: Option<Status>, at: Timestamp) -> Node {
         let sections = self.items.iter().map(|(name, item)| {
@@ -285,7 +303,7 @@ impl Archive {
                         .collect(),
                 ),
             ),
-            ("persons", Node::List(self.people.rows())),
+            ("persons", Node::List(self.people.rows(&self.unit_name()))),
             ("trade", Node::Row(self.trade.row())),
             ("credit_grade", Node::of(Class::C3, grade.map_or(Value::Null, |(_, grade, _)| json!(grade)))),
             ("contact_count", Node::within(Matter::ContactLog, Class::C1, self.contact_count)),
@@ -325,6 +343,10 @@ impl Archive {
         ];
         let missing: Vec<&str> = WANTED.iter().copied().filter(|name| !self.items.contains_key(*name)).collect();
         json!({ "filled_bp": (WANTED.len() - missing.len()) * 10_000 / WANTED.len(), "missing": missing })
+    }
+
+    fn cell_of(&self, name: &str) -> Node {
+        self.items.get(name).map_or_else(Node::absent, Item::cell)
     }
 
     fn cell(&self, name: &str) -> Node {

@@ -9,6 +9,7 @@
 
 use serde_json::Value;
 
+use crate::access::facts::Facts;
 use crate::access::matter::Matter;
 use crate::domain::Event;
 use crate::domain::catalog::{EventType, Field, Kind};
@@ -22,6 +23,7 @@ pub mod customer;
 pub mod grade;
 pub mod person;
 pub mod policy;
+pub mod privacy;
 pub mod register;
 pub mod sale;
 
@@ -233,6 +235,19 @@ pub const VIEWS: &[View] = &[
         },
     },
     View {
+        key: "basics",
+        number: "V-16",
+        zh: "客户基本情况表",
+        en: "Customer basics",
+        scope: Scope::Customer,
+        base: Matter::Basic,
+        page_rows: WHOLE,
+        columns: columns! {
+            "unit_name" "单位名称" "Unit", "institutions" "机构" "Institutions", "location" "所处地点" "Location",
+            "main_contacts" "主要联系人" "Main contacts", "phones" "电话号码" "Telephones",
+        },
+    },
+    View {
         key: "people",
         number: "V-17",
         zh: "关键人物的个人情况资料",
@@ -241,7 +256,7 @@ pub const VIEWS: &[View] = &[
         base: Matter::PersonIdentity,
         page_rows: WHOLE,
         columns: columns! {
-            "person_id" "人员编号" "Person", "name" "姓名" "Name", "position" "职务" "Position", "department" "部门" "Department",
+            "unit_name" "单位名称" "Unit", "person_id" "人员编号" "Person", "name" "姓名" "Name", "position" "职务" "Position", "department" "部门" "Department",
             "function" "身份" "Function", "status" "状态" "Status", "office_phone" "办公室电话" "Office telephone", "mobile" "手机" "Mobile",
             "email" "电子邮件" "E-mail", "location" "所处地点" "Location", "home_phone" "家庭电话" "Home telephone",
             "home_address" "家庭地址" "Home address", "age" "年龄" "Age", "birthday" "生日" "Birthday", "education" "学历" "Education",
@@ -259,7 +274,7 @@ pub const VIEWS: &[View] = &[
         base: Matter::Strategy,
         page_rows: WHOLE,
         columns: columns! {
-            "person_id" "人员编号" "Person", "key_person" "关键人物" "Key person", "our_person" "我方对应人" "Our person",
+            "unit_name" "单位名称" "Unit", "person_id" "人员编号" "Person", "key_person" "关键人物" "Key person", "our_person" "我方对应人" "Our person",
             "our_title" "我方职务" "Our title", "decision_role" "角色作用" "Part in decisions", "attitude" "关系状况" "Attitude",
             "met" "已有联系" "In contact before", "source_event" "来源事件" "Entry",
         },
@@ -273,9 +288,37 @@ pub const VIEWS: &[View] = &[
         base: Matter::Strategy,
         page_rows: WHOLE,
         columns: columns! {
-            "project" "项目" "Project", "person_id" "人员编号" "Person", "key_person" "关键人物" "Key person",
+            "unit_name" "单位名称" "Unit", "project" "项目" "Project", "person_id" "人员编号" "Person", "key_person" "关键人物" "Key person",
             "decision_role" "角色" "Part in decisions", "influence" "作用(%)" "Influence (%)", "concerns" "关心的要点" "Concerns",
             "sum_above_100" "合计超过100%" "Sum above 100 %", "source_event" "来源事件" "Entry",
+        },
+    },
+    View {
+        key: "personal_data",
+        number: "V-22",
+        zh: "个人信息清册",
+        en: "Personal-data inventory",
+        scope: Scope::Customers,
+        base: Matter::AccessLog,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "person" "人员" "Person", "customer" "客户" "Customer", "fields" "持有字段" "Fields held", "consents" "同意" "Consent",
+            "last_used" "最近使用" "Last used", "erased" "已删除" "Erased",
+        },
+    },
+    View {
+        key: "erasures",
+        number: "V-94",
+        zh: "个人信息删除证明",
+        en: "Erasure certificate",
+        scope: Scope::Customers,
+        base: Matter::AccessLog,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "person" "人员" "Person", "customer" "客户" "Customer", "scope" "删除范围" "Scope", "ground" "理由" "Ground",
+            "approved_by" "批准人" "Approved by", "erased_at" "删除时间" "Erased at", "erased_by" "删除条目" "Entry",
+            "completed_at" "密钥销毁" "Keys destroyed", "completed_by" "完成条目" "Entry of the end",
+            "ledger_intact" "账本完好" "Ledger intact", "verified_by" "校验条目" "Entry of the verification",
         },
     },
     View {
@@ -343,6 +386,8 @@ pub enum Node {
     About(CustomerId, Box<Self>),
     /// A piece about one member of staff.
     AboutStaff(EmployeeId, Box<Self>),
+    /// A piece of which more is the case than of what it stands in.
+    Concerning(Facts, Box<Self>),
 }
 
 /// One value with what decides whether it is shown.
@@ -518,7 +563,10 @@ fn cell(field: &Field, value: &Value, source: &Source<'_>, pointer: String) -> N
     let sealed = field.sealed.then(|| SealedAt { id: source.id.clone(), kind: source.kind.to_owned(), pointer });
     let own = field.sealed || field.name == "function";
     let person = source.person.clone().filter(|_| own).map(|id| Personal { id, by_consent: by_consent(field) });
-    Node::Cell(Cell { value: value.clone(), matter, class, sealed, person })
+    let dated = matches!(field.kind, Kind::Date) && class == Class::C5;
+    let cell = Node::Cell(Cell { value: value.clone(), matter, class, sealed, person });
+    // Whoever sends gifts on important dates sees these and nothing else that is private.
+    if dated { Node::Concerning(Facts::ABOUT_DATES, Box::new(cell)) } else { cell }
 }
 
 /// Who acted, as views name them.

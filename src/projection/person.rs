@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::domain::catalog::Field;
 use crate::domain::class::Class;
 use crate::domain::contact;
+use crate::domain::privacy::Scope;
 use crate::domain::person::{
     Consent, ConsentRecorded, Details, Event, Function, Purpose, Recorded, RelationshipAssessed, Standing, Updated,
 };
@@ -90,9 +91,9 @@ impl People {
     }
 
     /// Everything about everybody (V-17, and the persons of V-11).
-    pub fn rows(&self) -> Vec<Node> {
+    pub fn rows(&self, unit: &Node) -> Vec<Node> {
         let rows = self.0.iter().map(|(id, person)| {
-            let mut row = vec![("person_id", handle(id))];
+            let mut row = vec![("unit_name", unit.clone()), ("person_id", handle(id))];
             row.extend(Details::fields().iter().map(|field| (field.name, person.cell(id, field))));
             row.extend(standing().map(|field| (field.name, person.cell(id, field))));
             let consents = person.consents.iter().map(|((purpose, third_party), (status, index))| {
@@ -128,8 +129,33 @@ impl People {
         Node::Members(Class::C4, rows.collect())
     }
 
+    /// Whom to talk to, where, and under which numbers: who is in post (V-16).
+    pub fn contacts(&self) -> (Node, Node) {
+        let in_post = || self.0.iter().filter(|(_, person)| person.in_post());
+        let of = |id, person: &Person, names: &[&'static str]| {
+            Node::Row(names.iter().map(|name| (*name, person.cell_of(id, name))).collect())
+        };
+        let contacts = in_post().map(|(id, person)| of(id, person, &["name", "position", "location"]));
+        let phones = in_post().map(|(id, person)| of(id, person, &["name", "mobile", "office_phone", "home_phone"]));
+        // How many there are is said of persons, as their names are.
+        (Node::Members(Class::C4, contacts.collect()), Node::Members(Class::C4, phones.collect()))
+    }
+
+    /// Names the fields that are held of a person, where so much is erased (V-22).
+    pub fn held(&self, id: &SubjectId, erased: Option<Scope>) -> Vec<&str> {
+        let Some(person) = self.0.get(id) else { return Vec::new() };
+        let private = |name: &str| Details::fields().iter().any(|field| field.name == name && field.class == Class::C5);
+        let gone = |name: &str| match erased {
+            None => false,
+            Some(Scope::Private) => private(name),
+            Some(Scope::All) => true,
+        };
+        let judged = (!person.assessed.is_empty() && erased.is_none()).then_some("relationship");
+        person.known.keys().map(String::as_str).filter(|name| !gone(name)).chain(judged).collect()
+    }
+
     /// How each person stands to each of ours (V-18).
-    pub fn relations(&self) -> Vec<Node> {
+    pub fn relations(&self, unit: &Node) -> Vec<Node> {
         let mut rows = Vec::new();
         for (id, person) in &self.0 {
             let mut newest: BTreeMap<&str, &Assessed> = BTreeMap::new();
@@ -141,6 +167,7 @@ impl People {
             }
             rows.extend(newest.into_iter().map(|(ours, assessed)| {
                 Node::Row(vec![
+                    ("unit_name", unit.clone()),
                     ("person_id", handle(id)),
                     ("key_person", person.cell_of(id, "name")),
                     ("our_person", Node::of(Class::C6, ours)),
@@ -157,7 +184,7 @@ impl People {
     }
 
     /// Who decides what, project by project (V-19); shares of a customer's people above 100 together are marked, not refused.
-    pub fn decision_roles(&self) -> Vec<Node> {
+    pub fn decision_roles(&self, unit: &Node) -> Vec<Node> {
         let in_post = || self.0.iter().filter(|(_, person)| person.in_post());
         let newest =
             |person: &Person| person.assessed.values().max_by_key(|assessed| assessed.index).map(Assessed::power);
@@ -173,6 +200,7 @@ impl People {
         }
         let rows = rows.into_iter().map(|((project, id), (person, assessed))| {
             Node::Row(vec![
+                ("unit_name", unit.clone()),
                 ("project", Node::of(Class::C6, project.map_or(Value::Null, |project| json!(project)))),
                 ("person_id", handle(id)),
                 ("key_person", person.cell_of(id, "name")),

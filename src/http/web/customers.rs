@@ -14,7 +14,8 @@ use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::web::layout::{self, items, shown, text};
 use crate::http::web::visitor::{Visitor, encode};
-use crate::http::web::words;
+use crate::http::web::{privacy, words};
+use crate::projection;
 
 /// `GET /`: the customers the asker may see.
 pub(crate) async fn list(
@@ -73,6 +74,8 @@ pub(crate) async fn list(
         }
         (layout::next(frame, "/", &parts, answered.next.as_deref()))
         @if !typed("after").is_empty() { p { a href="/" { (frame.say("first-page")) } } }
+        @let held = privacy::VIEWS.into_iter().filter_map(projection::view).filter(|view| door.ledger.opens(&visitor.asker.principal, view));
+        @for view in held { p { a href={ "/privacy?view=" (view.key) } { (words::view(frame.language, view.key)) } } }
         (layout::standing(frame, &answered))
     };
     Ok(layout::page(frame, StatusCode::OK, &frame.say("customers"), &body))

@@ -12,7 +12,8 @@ use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::web::visitor::{Frame, encode, wall};
 use crate::http::web::words;
-use crate::ledger::Answered;
+use crate::ledger::{Answered, ViewError};
+use crate::projection::{Column, View};
 
 /// Writes a page.
 pub(crate) fn page(frame: &Frame, status: StatusCode, title: &str, body: &Markup) -> Response {
@@ -135,6 +136,48 @@ pub(crate) fn opening(frame: &Frame, action: &str, masked: usize, more: &[(&str,
             (purposes(frame, "reveal-purpose", chosen, true))
             button { (frame.say("reveal")) }
         }
+    }
+}
+
+/// Tells whether a reading was denied for want of a purpose.
+pub(crate) fn wants_purpose(problem: &Problem) -> bool {
+    matches!(problem, Problem::View(ViewError::Denied(refusal)) if matches!(refusal.grounds().1, "R-059" | "R-063"))
+}
+
+/// Asks for the purpose that a reading needs, and returns to it.
+pub(crate) fn asking(frame: &Frame, problem: &Problem) -> Markup {
+    html! {
+        (told(frame, problem))
+        form.card action="/purpose" method="post" {
+            (token(frame))
+            input type="hidden" name="back" value=(frame.address);
+            label for="asked-purpose" { (frame.say("purpose")) }
+            (purposes(frame, "asked-purpose", None, true))
+            button { (frame.say("purpose-set")) }
+            p.hint { (frame.say("purpose-hint")) }
+        }
+    }
+}
+
+/// A table of a view's columns, but those the page is about anyway.
+pub(crate) fn table(
+    frame: &Frame,
+    view: &'static View,
+    left_out: &[&str],
+    rows: &[Value],
+    value: impl Fn(&Value, &str) -> Markup,
+) -> Markup {
+    let label = |column: &'static Column| frame.language.choose((column.en, column.zh));
+    let columns = || view.columns.iter().filter(|column| !left_out.contains(&column.id));
+    html! {
+        div.wide tabindex="0" role="region" aria-label=(words::view(frame.language, view.key)) { table.stack {
+            thead { tr { @for column in columns() { th scope="col" { (label(column)) } } } }
+            tbody { @for row in rows { tr { @for column in columns() {
+                td data-label=(label(column)) {
+                    @if ENTRIES.contains(&column.id) { (entry(row.get(column.id))) } @else { (value(row, column.id)) }
+                }
+            } } } }
+        } }
     }
 }
 
@@ -283,6 +326,9 @@ pub(crate) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 pub(crate) fn actor(language: Language, value: &str) -> String {
     if value == "system" { words::say(language, "system") } else { value.to_owned() }
 }
+
+/// The columns that name an entry by its index.
+const ENTRIES: [&str; 4] = ["source_event", "erased_by", "completed_by", "verified_by"];
 
 const MASK: &str = crate::access::redactor::MASK;
 

@@ -27,6 +27,7 @@ mod form;
 mod grades;
 mod layout;
 mod people;
+mod privacy;
 mod propose;
 mod reads;
 mod sign_in;
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/customers/{id}/people", get(people::page).post(people::reveal))
         .route("/customers/{id}/reads", get(reads::page))
         .route("/customers/{id}/timeline", get(reads::timeline))
+        .route("/privacy", get(privacy::page))
         .route("/propose", get(propose::list))
         .route("/propose/{type}", get(propose::form).post(propose::propose))
         .route("/entries/{index}", get(entry::page))

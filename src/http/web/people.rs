@@ -20,7 +20,7 @@ use crate::ledger::{Answered, ViewError};
 use crate::projection::{self, View};
 
 /// The views of people there are pages of.
-const VIEWS: [&str; 3] = ["people", "relations", "decision_roles"];
+const VIEWS: [&str; 4] = ["people", "relations", "decision_roles", "basics"];
 
 /// `GET /customers/{id}/people`: the people, or with `?view=` how they stand to us or what they decide.
 pub(crate) async fn page(
@@ -30,8 +30,11 @@ pub(crate) async fn page(
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<Response, Problem> {
     let view = view(query.get("view").map_or("people", String::as_str))?;
-    let answered = visitor.read(&door, view.key, Some(id.clone()), |_| {}).await?;
-    Ok(written(&visitor.frame, &door, &id, view, &answered))
+    match visitor.read(&door, view.key, Some(id.clone()), |_| {}).await {
+        Ok(answered) => Ok(written(&visitor.frame, &door, &id, view, &answered)),
+        Err(problem) if layout::wants_purpose(&problem) => Ok(asking(&visitor.frame, &id, view, &problem)),
+        Err(problem) => Err(problem),
+    }
 }
 
 /// `POST /customers/{id}/people`: the same with personal values opened, for a purpose.
@@ -66,18 +69,31 @@ fn view(key: &str) -> Result<&'static View, Problem> {
     known.ok_or(Problem::View(ViewError::NotFound))
 }
 
-fn written(frame: &Frame, door: &Door, id: &str, view: &View, answered: &Answered) -> Response {
-    let rows = items(&answered.body, "items");
+/// The page of a view that is read for a purpose alone, before one is given.
+fn asking(frame: &Frame, id: &str, view: &'static View, problem: &Problem) -> Response {
+    let body = html! { (tabs(frame, id, view)) (layout::asking(frame, problem)) };
+    layout::page(frame, problem.status(), &format!("{id} · {}", words::view(frame.language, view.key)), &body)
+}
+
+fn tabs(frame: &Frame, id: &str, view: &View) -> Markup {
     let base = format!("/customers/{}/people", encode(id));
-    let body = html! {
+    html! {
         (layout::tabs(frame, id, "people"))
         nav.tabs aria-label=(frame.say("people")) { @for key in VIEWS {
             a href={ (base) "?view=" (key) } aria-current=[(key == view.key).then_some("page")] { (words::view(frame.language, key)) }
         } }
+    }
+}
+
+fn written(frame: &Frame, door: &Door, id: &str, view: &'static View, answered: &Answered) -> Response {
+    let rows = items(&answered.body, "items");
+    let base = format!("/customers/{}/people", encode(id));
+    let body = html! {
+        (tabs(frame, id, view))
         @if !answered.masked.is_empty() { (layout::opening(frame, &base, answered.masked.len(), &[("view", view.key)])) }
         @if rows.is_empty() { p { (frame.say("none-recorded")) } }
         @else if view.key == "people" { @for person in rows { (card(frame, door, view, person)) } }
-        @else { (table(frame, door, view, rows)) }
+        @else { (layout::table(frame, view, &["unit_name"], rows, |row, name| value(frame, door, row, name))) }
         (layout::standing(frame, answered))
     };
     layout::page(frame, StatusCode::OK, &format!("{id} · {}", words::view(frame.language, view.key)), &body)
@@ -85,7 +101,7 @@ fn written(frame: &Frame, door: &Door, id: &str, view: &View, answered: &Answere
 
 /// One person: what is known, and what was agreed.
 fn card(frame: &Frame, door: &Door, view: &View, person: &Value) -> Markup {
-    let known = view.columns.iter().filter(|column| !matches!(column.id, "name" | "consents"));
+    let known = view.columns.iter().filter(|column| !matches!(column.id, "unit_name" | "name" | "consents"));
     let known = known.filter(|column| person.get(column.id).is_some());
     let consents = items(person, "consents");
     html! {
@@ -104,21 +120,6 @@ fn card(frame: &Frame, door: &Door, view: &View, person: &Value) -> Markup {
                 } } }
             }
         }
-    }
-}
-
-fn table(frame: &Frame, door: &Door, view: &View, rows: &[Value]) -> Markup {
-    let label = |column: &'static projection::Column| frame.language.choose((column.en, column.zh));
-    html! {
-        div.wide tabindex="0" role="region" aria-label=(words::view(frame.language, view.key)) { table.stack {
-            thead { tr { @for column in view.columns { th scope="col" { (label(column)) } } } }
-            tbody { @for row in rows { tr { @for column in view.columns {
-                td data-label=(label(column)) {
-                    @if column.id == "source_event" { (layout::entry(row.get(column.id))) }
-                    @else { (value(frame, door, row, column.id)) }
-                }
-            } } } }
-        } }
     }
 }
 

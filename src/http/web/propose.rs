@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::domain::Code;
 use crate::domain::catalog::{self, EventType, Field, Kind, Referent};
 use crate::domain::class::Class;
+use crate::domain::person;
 use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::error::Problem;
@@ -180,10 +181,13 @@ fn address(kind: &EventType, customer: Option<&CustomerId>) -> String {
 fn written(door: &Door, visitor: &Visitor, kind: &EventType, typed: &Fields, problem: Option<&Problem>) -> Response {
     let frame = &visitor.frame;
     let may = door.ledger.proposable(&visitor.asker.principal, None).iter().any(|one| one.name == kind.name);
-    let left_out = if kind.occurred.is_some() { &["occurredat"][..] } else { &[] };
+    // Nobody has consented yet who is only now recorded: what needs consent is asked for later.
+    let unready = kind.fields.iter().filter(|field| kind.name == "person.recorded" && person::by_consent(field));
+    let unready = unready.map(|field| field.name);
+    let left_out: Vec<&str> = kind.occurred.map(|_| "occurredat").into_iter().chain(unready).collect();
     let filled = Filled {
         typed,
-        left_out,
+        left_out: &left_out,
         offered: &[],
         refused: problem.map(|problem| problem.fields(frame.language)).unwrap_or_default(),
         zone: door.ledger.state().world.ledger.zone,

@@ -158,6 +158,7 @@ const OWN: &[(&str, &str, &str)] = &[
     ("print", "Print", "打印"),
     ("office", "Office", "办公场所"),
     ("offsite", "Off site", "外部"),
+    ("relationship", "Relationship assessed", "关系评估"),
 ];
 
 /// What the types that people propose record, in Chinese; in English the catalog says it.

@@ -140,3 +140,4 @@ module-privacy = Personal data
 module-contact = Contacts and promises
 module-grade = Credit grades
 module-sale = Sales
+erasure-under-way = erasure under way

@@ -140,3 +140,4 @@ module-privacy = 个人信息保护
 module-contact = 联系与承诺
 module-grade = 信用等级
 module-sale = 销售
+erasure-under-way = 删除进行中

@@ -20,6 +20,17 @@ impl Shared {
         Ok(of_one(self.archive(state, id, end)?.card(id), subject))
     }
 
+    /// What is basic of a customer: unit, place, whom to talk to.
+    pub(super) fn basics(
+        &self,
+        state: &State,
+        end: u64,
+        id: &CustomerId,
+        subject: &Subject,
+    ) -> Result<Built, ViewError> {
+        Ok(of_one(self.archive(state, id, end)?.basics(), subject))
+    }
+
     /// A customer's whole archive.
     pub(super) fn whole_archive(
         &self,

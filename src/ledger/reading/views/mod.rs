@@ -14,6 +14,7 @@ mod customer;
 mod evidence;
 mod grade;
 mod person;
+mod privacy;
 mod sale;
 mod staff;
 mod stream;
@@ -47,6 +48,9 @@ impl Ledger {
             ("card", Some(id)) => shared.card(state, end, id, subject),
             ("archive", Some(id)) => shared.whole_archive(state, end, at, id, subject),
             ("promises", Some(id)) => shared.promises(state, end, id, subject),
+            ("basics", Some(id)) => shared.basics(state, end, id, subject),
+            ("personal_data", _) => shared.personal_data(state, end, asked, subject),
+            ("erasures", _) => shared.erasures(state, end, asked, subject),
             ("people", Some(id)) => shared.people(state, end, id, subject, People::rows),
             ("relations", Some(id)) => shared.people(state, end, id, subject, People::relations),
             ("decision_roles", Some(id)) => shared.people(state, end, id, subject, People::decision_roles),

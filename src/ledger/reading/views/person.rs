@@ -17,9 +17,10 @@ impl Shared {
         end: u64,
         id: &CustomerId,
         subject: &Subject,
-        rows: fn(&People) -> Vec<Node>,
+        rows: fn(&People, &Node) -> Vec<Node>,
     ) -> Result<Built, ViewError> {
-        let rows = rows(&self.archive(state, id, end)?.people);
+        let archive = self.archive(state, id, end)?;
+        let rows = rows(&archive.people, &archive.unit_name());
         let node = Node::Row(vec![("items", Node::List(rows))]);
         Ok(Built { node, next: None, targets: subject.targets.clone() })
     }

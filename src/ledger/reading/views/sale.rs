@@ -57,5 +57,6 @@ fn declassify(node: Node) -> Node {
         Node::List(items) | Node::Members(_, items) => Node::List(items.into_iter().map(declassify).collect()),
         Node::About(id, inner) => Node::About(id, Box::new(declassify(*inner))),
         Node::AboutStaff(id, inner) => Node::AboutStaff(id, Box::new(declassify(*inner))),
+        Node::Concerning(facts, inner) => Node::Concerning(facts, Box::new(declassify(*inner))),
     }
 }
