@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Datelike, Months, NaiveDate, TimeZone, Timelike, Utc};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeZone, Timelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant in UTC, in microseconds since 1970-01-01.
@@ -148,6 +148,39 @@ impl Date {
     /// Returns the date `months` earlier, clamped to the month's end.
     pub fn minus_months(self, months: u32) -> Self {
         Self(self.0.checked_sub_months(Months::new(months)).unwrap_or(NaiveDate::MIN))
+    }
+
+    /// Returns the last day of a year's quarter, 1 to 4.
+    pub fn quarter_end(year: i32, quarter: u32) -> Option<Self> {
+        let month = quarter.checked_mul(3)?;
+        Self::new(year, month, 31).or_else(|| Self::new(year, month, 30))
+    }
+
+    /// Returns the quarter, written `2026Q1`.
+    pub fn quarter(self) -> String {
+        format!("{:04}Q{}", self.0.year(), self.0.month0() / 3 + 1)
+    }
+
+    /// Returns the date `days` later.
+    pub fn plus_days(self, days: u32) -> Self {
+        Self(self.0.checked_add_days(Days::new(days.into())).unwrap_or(NaiveDate::MAX))
+    }
+
+    /// Returns the date so many days from Monday to Friday later.
+    pub fn plus_weekdays(self, days: u32) -> Self {
+        let mut day = self;
+        for _ in 0..days {
+            day = day.next();
+            while day.0.weekday().number_from_monday() > 5 && day.0 < NaiveDate::MAX {
+                day = day.next();
+            }
+        }
+        day
+    }
+
+    /// Returns how many days after `earlier` this is; negative if it is before.
+    pub fn days_after(self, earlier: Self) -> i64 {
+        self.0.signed_duration_since(earlier.0).num_days()
     }
 
     /// Returns the next day.

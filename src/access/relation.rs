@@ -52,12 +52,15 @@ pub fn facts_of_event(world: &World, principal: &Principal, held: &Held, event: 
         Event::Person(_) | Event::Privacy(_) => Facts::NONE,
         // Whose promise it is the module decides, with a refusal that says so.
         Event::Contact(contact::Event::CommitmentClosed(_)) => Facts::RESPONSIBLE,
-        Event::Grade(grade::Event::Proposed(proposed)) => {
+        Event::Grade(grade::Event::Proposed(grade::Dimension::Credit, proposed)) => {
             Facts::NONE.with_if(grade::key_customer(world, &proposed.customer_id, at), Facts::KEY_CUSTOMER)
         }
-        Event::Grade(grade::Event::Reviewed(grade::Reviewed { proposal_id, .. }))
-        | Event::Grade(grade::Event::Approved(grade::Approved { proposal_id, .. }))
-        | Event::Grade(grade::Event::Rejected(grade::Rejected { proposal_id, .. })) => {
+        Event::Grade(grade::Event::Proposed(grade::Dimension::Business, _)) => Facts::NONE,
+        Event::Grade(
+            grade::Event::Reviewed(_, grade::Reviewed { proposal_id, .. })
+            | grade::Event::Approved(_, grade::Approved { proposal_id, .. })
+            | grade::Event::Rejected(_, grade::Rejected { proposal_id, .. }),
+        ) => {
             let Some(proposal) = world.grade.open.get(proposal_id) else { return Facts::NONE };
             // Whether a step has moved up the module finds out along the chain; policy says who may ever take it.
             Facts::SUBSTITUTE
@@ -65,7 +68,7 @@ pub fn facts_of_event(world: &World, principal: &Principal, held: &Held, event: 
                 .with_if(proposal.seats.last() == Some(&grade::Seat::AccountingHead), Facts::KEY_CUSTOMER)
                 .with_if(proposal.seats.last() == Some(&grade::Seat::GeneralManager), Facts::ACCOUNTING_PROPOSED)
         }
-        Event::Grade(grade::Event::Withdrawn(_)) => Facts::SUBMITTED,
+        Event::Grade(grade::Event::Withdrawn(..)) => Facts::SUBMITTED,
         Event::Approval(approval::Event::Given(approval::Given { request_id, .. }))
         | Event::Approval(approval::Event::Declined(approval::Declined { request_id, .. })) => {
             let Some(waiting) = world.approval.waiting.get(request_id) else { return Facts::STEP_HOLDER };
@@ -85,7 +88,9 @@ pub fn facts_of_event(world: &World, principal: &Principal, held: &Held, event: 
         | Event::Organization(_)
         | Event::Employee(_)
         | Event::Customer(_)
+        | Event::Credit(_)
         | Event::Sale(_)
+        | Event::Payment(_)
         | Event::Audit(_) => Facts::NONE,
     }
 }
@@ -103,7 +108,11 @@ pub fn facts_of_type(kind: &str) -> Facts {
         "credit_grade.reviewed" | "credit_grade.approved" | "credit_grade.rejected" => {
             Facts::SUBSTITUTE | Facts::SUBMITTED | Facts::KEY_CUSTOMER | Facts::ACCOUNTING_PROPOSED
         }
-        "credit_grade.withdrawn" => Facts::SUBMITTED,
+        // The region alone decides on them, whoever the customer is.
+        "business_grade.reviewed" | "business_grade.approved" | "business_grade.rejected" => {
+            Facts::SUBSTITUTE | Facts::SUBMITTED
+        }
+        "credit_grade.withdrawn" | "business_grade.withdrawn" => Facts::SUBMITTED,
         "approval.given" | "approval.declined" => Facts::STEP_HOLDER | Facts::SUBMITTED,
         "approval.requested" => Facts::SUBJECT_WRITER,
         kind if kind.starts_with("employee.") => Facts::SELF | Facts::REGION,

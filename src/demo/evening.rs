@@ -9,6 +9,7 @@ use crate::demo::company::{Person, REGIONS, STAFF, region_of};
 use crate::demo::dice::Dice;
 use crate::demo::words::{LEARNED, PRODUCTS, PROMISES, REASONS, REPORTS, about, one, sentence};
 use crate::demo::years::{Fate, Promise, Sold, Years, hours, leader, minutes, records, set};
+use crate::domain::grade::{self, Dimension};
 use crate::domain::role::Role;
 use crate::ids::{self, EmployeeId, EntryId};
 use crate::ledger::{Proposal, SubmitError};
@@ -284,11 +285,11 @@ impl Years<'_> {
             (client.id.parse().ok()?, client.chinese, client.open && !client.ended, client.evidence.clone())
         };
         let state = self.ledger.state();
-        if !open || evidence.is_empty() || state.world.grade.by_customer.contains_key(&id) {
+        if !open || evidence.is_empty() || state.world.grade.of(Dimension::Credit).open.contains_key(&id) {
             return None;
         }
         let current =
-            crate::domain::grade::current(&state.world, &id, self.clock.now()).map(|graded| graded.grade.clone());
+            grade::current(&state.world, Dimension::Credit, &id, self.clock.now()).map(|graded| graded.grade.clone());
         let better = self.dice.percent(60);
         let to = match current.as_deref() {
             None => self.dice.word(&["A", "B", "B", "B", "C", "C", "D"]),

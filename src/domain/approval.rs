@@ -132,7 +132,7 @@ refusals! {
 
 /// The types that wait for approval when a person proposes them.
 pub fn gated(kind: &str) -> bool {
-    matches!(kind, "policy.adopted" | "employee.roles_changed" | "personal_data.erased")
+    matches!(kind, "policy.adopted" | "employee.roles_changed" | "personal_data.erased" | "trade_terms.set")
 }
 
 /// Returns the id an approved proposal is entered under, from the id it was proposed with.
@@ -391,8 +391,8 @@ mod tests {
     }
 
     #[test]
-    fn exactly_three_types_wait() {
+    fn exactly_four_types_wait() {
         let gated: Vec<&str> = domain::catalog::types().iter().map(|kind| kind.name).filter(|name| gated(name)).collect();
-        assert_eq!(gated, ["policy.adopted", "employee.roles_changed", "personal_data.erased"]);
+        assert_eq!(gated, ["policy.adopted", "employee.roles_changed", "trade_terms.set", "personal_data.erased"]);
     }
 }

@@ -45,6 +45,16 @@ pub struct Subject {
     pub stream: &'static str,
     /// Whose stream it is.
     pub of: Referent,
+    /// Which of several such streams it is, as in `grade/C-00042/credit`.
+    pub part: Option<&'static str>,
+}
+
+impl Subject {
+    /// Returns the name of the stream of the thing of that id.
+    pub fn named(&self, id: &str) -> String {
+        let part = self.part.map(|part| format!("/{part}")).unwrap_or_default();
+        format!("{}/{id}{part}", self.stream)
+    }
 }
 
 impl fmt::Display for Subject {
@@ -57,7 +67,7 @@ impl fmt::Display for Subject {
             Referent::Sale => "S-00042",
             Referent::Record | Referent::Elsewhere(_) => "id",
         };
-        write!(formatter, "{}/{id}", self.stream)
+        formatter.write_str(&self.named(id))
     }
 }
 
@@ -69,7 +79,7 @@ impl EventType {
 }
 
 /// A field of a payload or of an object in it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Field {
     /// Its identifier.
     pub name: &'static str,
@@ -92,7 +102,7 @@ pub struct Field {
 }
 
 /// What values a field takes (the field grammar of events §0).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Kind {
     /// An id in the subject grammar.
     Id,
@@ -200,6 +210,10 @@ impl fmt::Display for Thing {
             "person" => "人员",
             "document" => "资料",
             "sale" => "销售记录",
+            "payment" => "回款",
+            "contract" => "合同",
+            "complaint" => "投诉",
+            "service" => "服务单",
             "contact" => "联系记录",
             "entry" => "账本条目",
             "proposal" => "评定",
@@ -478,11 +492,114 @@ macro_rules! objects {
 ///
 /// One block is one type: its documentation, wire name, labels and fields. A field names its type, class
 /// and labels; `computed` lets a caller leave it out, `occurred` makes it the business time. `on "contact" Customer`
-/// says which subject its proposer must name, `by system` that nobody proposes it.
+/// says which subject its proposer must name, `by system` that nobody proposes it; `on "grade" Customer "credit"` that the
+/// stream has a part of that name.
+///
+/// After `each Dimension;` every block is one shape under a name for each kind of dimension, `without` the fields that
+/// a kind has no use for; the variants of `Event` then say which kind they are of.
 macro_rules! events {
+    (each $of:ident; $(
+        $(#[doc = $doc:literal])*
+        $name:ident $($kind:ident $wire:literal $zh:literal $en:literal $(without $left_out:ident)?;)+ {
+            $($(#[doc = $field_doc:literal])* $field:ident: $type:ty, $class:ident, $field_zh:literal, $field_en:literal $(, $flag:ident)*;)*
+        }
+    )*) => {
+        $crate::domain::catalog::objects! {
+            $(
+                $(#[doc = $doc])*
+                $name {
+                    $($(#[doc = $field_doc])* $field: $type, $class, $field_zh, $field_en $(, $flag)*;)*
+                }
+            )*
+        }
+
+        $(impl $name {
+            const DOC: &'static str = concat!($($doc),*).trim_ascii();
+
+            fn occurred() -> Option<&'static str> {
+                $crate::domain::catalog::occurred(&[$((stringify!($field), &[$(stringify!($flag)),*])),*])
+            }
+        })*
+
+        /// What can happen in this module, and of which kind it is.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Event {
+            $($(#[doc = $doc])* $name($of, $name),)*
+        }
+
+        impl Event {
+            /// Returns the type's name on the wire.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $($(Self::$name($of::$kind, _) => $wire,)+)*
+                }
+            }
+
+            /// Reads a payload of the type called `name`; `None` if the module has no such type.
+            ///
+            /// # Errors
+            /// The payload has another shape.
+            pub fn decode(name: &str, data: &str) -> Option<Result<Self, serde_json::Error>> {
+                match name {
+                    $($($wire => Some(serde_json::from_str(data).map(|event| Self::$name($of::$kind, event))),)+)*
+                    _ => None,
+                }
+            }
+
+            /// Reads a payload as [`Self::decode`] does, from a parsed document.
+            ///
+            /// # Errors
+            /// The payload has another shape.
+            pub fn read(name: &str, data: &serde_json::Value) -> Option<Result<Self, serde_json::Error>> {
+                match name {
+                    $($($wire => Some(
+                        <$name as serde::Deserialize>::deserialize(data).map(|event| Self::$name($of::$kind, event)),
+                    ),)+)*
+                    _ => None,
+                }
+            }
+
+            /// Returns the payload as canonical JSON.
+            ///
+            /// # Errors
+            /// Never for payloads made of the catalog's shapes.
+            pub fn text(&self) -> serde_json::Result<String> {
+                let mut payload = $crate::domain::catalog::Payload::default();
+                match self {
+                    $(Self::$name(_, event) => {
+                        $(payload.put(stringify!($field), &event.$field)?;)*
+                    })*
+                }
+                payload.text()
+            }
+        }
+
+        /// Returns this module's part of the catalog.
+        pub fn types() -> Vec<$crate::domain::catalog::EventType> {
+            vec![
+                $($($crate::domain::catalog::EventType {
+                    name: $wire,
+                    zh: $zh,
+                    en: $en,
+                    doc: $name::DOC,
+                    fields: {
+                        static FIELDS: std::sync::OnceLock<Vec<$crate::domain::catalog::Field>> = std::sync::OnceLock::new();
+                        let left_out: &[&str] = &[$(stringify!($left_out))?];
+                        FIELDS.get_or_init(|| {
+                            $name::fields().iter().filter(|field| !left_out.contains(&field.name)).cloned().collect()
+                        })
+                    },
+                    occurred: $name::occurred(),
+                    module: module_path!().rsplit("::").next().unwrap_or_default(),
+                    subject: None,
+                    system: false,
+                },)+)*
+            ]
+        }
+    };
     ($(
         $(#[doc = $doc:literal])*
-        $name:ident $wire:literal $zh:literal $en:literal $(on $stream:literal $of:ident)? $(by $whom:ident)? {
+        $name:ident $wire:literal $zh:literal $en:literal $(on $stream:literal $of:ident $($part:literal)?)? $(by $whom:ident)? {
             $($(#[doc = $field_doc:literal])* $field:ident: $type:ty, $class:ident, $field_zh:literal, $field_en:literal $(, $flag:ident)*;)*
         }
     )*) => {
@@ -560,6 +677,7 @@ macro_rules! events {
                     subject: None$(.or(Some($crate::domain::catalog::Subject {
                         stream: $stream,
                         of: $crate::domain::catalog::Referent::$of,
+                        part: None$(.or(Some($part)))?,
                     })))?,
                     system: $crate::domain::catalog::flagged("system", &[$(stringify!($whom))?]),
                 },)*

@@ -220,7 +220,9 @@ modules! {
     customer Customer;
     contact Contact;
     grade Grade;
+    credit Credit;
     sale Sale;
+    payment Payment;
     person Person;
     privacy Privacy;
     audit Audit;
@@ -471,7 +473,7 @@ pub(crate) fn named_customer(
 
 /// Refuses a proposal that names no subject, or one of another kind.
 pub(crate) fn no_subject(stream: &'static str, of: Referent) -> common::Refusal {
-    common::Refusal::NoSubject { example: Subject { stream, of }.to_string() }
+    common::Refusal::NoSubject { example: Subject { stream, of, part: None }.to_string() }
 }
 
 /// One event a decision lets in.

@@ -32,7 +32,12 @@ pub const PARAMETERS: &[Parameter] = &[
     Parameter::number("p.loyal.min_purchases", 3, 1, 1000),
     Parameter::number("p.grade.lapse_days", 30, 1, 366),
     Parameter::number("p.checkpoint.every", 1000, 1, 1_000_000),
+    Parameter::number("p.service.onsite_fee_max", 200, 0, 1_000_000),
+    Parameter::number("p.quarter.grace_days", 15, 0, 90),
     Parameter { name: "p.grade.credit_scale", default: Default::Text("A,B,C,D,E"), min: 1, max: 40 },
+    Parameter { name: "p.grade.business_scale", default: Default::Text("A,B,C,D,E"), min: 1, max: 40 },
+    Parameter::table("p.grade.business_thresholds", "A=1500000,B=1000000,C=800000,D=500000"),
+    Parameter::table("p.credit.limit_table", "A=5000000,B=2000000,C=800000,D=200000,E=0"),
 ];
 
 /// A parameter: its default and what values it may take.
@@ -55,6 +60,8 @@ pub enum Default {
     Number(i64),
     /// A text.
     Text(&'static str),
+    /// Amounts in yuan per grade, the largest first, such as `A=1500000,B=1000000`.
+    Table(&'static str),
 }
 
 impl Parameter {
@@ -62,12 +69,17 @@ impl Parameter {
         Self { name, default: Default::Number(default), min, max }
     }
 
+    const fn table(name: &'static str, default: &'static str) -> Self {
+        Self { name, default: Default::Table(default), min: 1, max: 200 }
+    }
+
     fn allows(&self, value: &Value) -> bool {
         match self.default {
             Default::Number(_) => value.as_i64().is_some_and(|number| (self.min..=self.max).contains(&number)),
-            Default::Text(_) => value.as_str().is_some_and(|text| {
+            Default::Text(_) | Default::Table(_) => value.as_str().is_some_and(|text| {
                 let length = i64::try_from(text.chars().count()).unwrap_or(INTEGER_MAX);
-                (self.min..=self.max).contains(&length)
+                let readable = matches!(self.default, Default::Text(_)) || rows(text).is_some();
+                (self.min..=self.max).contains(&length) && readable
             }),
         }
     }
@@ -176,7 +188,7 @@ pub fn parameter(world: &World, unit: Option<&UnitId>, at: Timestamp, name: &str
     let adopted = set(world, unit, at, name).and_then(|value| value.parse().ok());
     adopted.unwrap_or_else(|| match default(name) {
         Some(Default::Number(number)) => number,
-        Some(Default::Text(_)) | None => 0,
+        Some(Default::Text(_) | Default::Table(_)) | None => 0,
     })
 }
 
@@ -188,9 +200,31 @@ pub fn text_parameter<'a>(
     name: &str,
 ) -> &'a str {
     set(world, unit, at, name).unwrap_or_else(|| match default(name) {
-        Some(Default::Text(text)) => text,
+        Some(Default::Text(text) | Default::Table(text)) => text,
         Some(Default::Number(_)) | None => "",
     })
+}
+
+/// Returns the amounts in fen per grade in force for the parameter `name` at `unit`, the largest first.
+pub fn table<'a>(world: &'a World, unit: Option<&'a UnitId>, at: Timestamp, name: &str) -> Vec<(&'a str, i64)> {
+    rows(text_parameter(world, unit, at, name)).unwrap_or_default()
+}
+
+/// Reads a table as it is written, in yuan; `None` unless every grade is named once and no amount exceeds the one before.
+fn rows(text: &str) -> Option<Vec<(&str, i64)>> {
+    let mut rows: Vec<(&str, i64)> = Vec::new();
+    for row in text.split(',') {
+        let (grade, yuan) = row.split_once('=')?;
+        let (grade, yuan) = (grade.trim(), yuan.trim());
+        let digits = !yuan.is_empty() && yuan.bytes().all(|byte| byte.is_ascii_digit());
+        let fen = yuan.parse::<i64>().ok().filter(|_| digits)?.checked_mul(100).filter(|fen| *fen <= INTEGER_MAX)?;
+        let named = (1..=4).contains(&grade.chars().count()) && rows.iter().all(|(other, _)| *other != grade);
+        if !named || rows.last().is_some_and(|(_, before)| fen > *before) {
+            return None;
+        }
+        rows.push((grade, fen));
+    }
+    Some(rows)
 }
 
 /// Returns the highest version in force at `unit`; 0 before the first.

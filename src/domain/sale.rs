@@ -97,6 +97,8 @@ pub struct Trading {
     pub spells: Vec<Spell>,
     /// Sales minus returns in fen, per calendar year.
     pub years: BTreeMap<i32, i64>,
+    /// Sales minus returns in fen per day, of the last thirteen months before the last one.
+    days: Vec<(Date, i64)>,
 }
 
 /// A run of trade: whether its first sale made the customer new again depends on the policy in force.
@@ -127,6 +129,24 @@ impl Trading {
         };
         let start = self.spells.windows(2).rposition(renewed).map_or(0, |last| last + 1);
         self.spells.get(start..).unwrap_or_default()
+    }
+
+    /// Returns sales minus returns in fen of the twelve months that end with `today`.
+    pub fn last_year(&self, today: Date) -> i64 {
+        let before = today.minus_months(12);
+        self.days.iter().filter(|(day, _)| *day > before && *day <= today).map(|(_, fen)| fen).sum()
+    }
+
+    /// Adds what was sold or came back on a day, and lets go of days that no twelve months will hold any more.
+    fn add(&mut self, day: Date, fen: i64) {
+        *self.years.entry(day.year()).or_insert(0) += fen;
+        match self.days.binary_search_by_key(&day, |(day, _)| *day) {
+            Ok(at) => self.days.get_mut(at).into_iter().for_each(|(_, sum)| *sum += fen),
+            Err(at) => self.days.insert(at, (day, fen)),
+        }
+        // The last day may be tomorrow's, recorded minutes before midnight: a month to spare costs little.
+        let last = self.days.last().map_or(day, |(last, _)| *last);
+        self.days.retain(|(day, _)| *day > last.minus_months(13));
     }
 
     /// Adds a sale; sales may be recorded in any order, what counts is their day.
@@ -247,7 +267,7 @@ pub(super) fn evolve(state: &mut State, _: &Fact<'_>, event: &Event) {
     let year = sale.sold_on.year();
     *state.years.entry(year).or_insert(0) += signed;
     let trading = state.trading.entry(sale.customer_id.clone()).or_default();
-    *trading.years.entry(year).or_insert(0) += signed;
+    trading.add(sale.sold_on, signed);
     match &sale.returns {
         Some(original) => *state.returned.entry(original.0.clone()).or_insert(0) += sale.amount.0,
         None => trading.record(sale.sold_on),

@@ -172,10 +172,10 @@ impl State {
         self.last_at = entry.time;
     }
 
-    /// A sale is one entry; an approval ends with its decision. Neither is appended to again.
+    /// A sale and a payment are one entry; an approval ends with its decision. Neither is appended to again.
     fn ended(&self, stream: &StreamName) -> bool {
         match stream.kind() {
-            "sale" => true,
+            "sale" | "payment" => true,
             "approval" => {
                 let request: Option<crate::ids::SubjectId> = stream.id().and_then(|id| id.parse().ok());
                 !request.is_some_and(|request| self.world.approval.waiting.contains_key(&request))

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::domain::{Event, approval, contact, grade, sale};
+use crate::domain::{Event, approval, contact, grade, payment, sale};
 use crate::entry::Entry;
 use crate::ids::{self, EntryId, SubjectId};
 use crate::ledger::claims::{self, Fingerprint, term};
@@ -145,20 +145,30 @@ impl Shelf {
 fn terms(entry: &Entry, streams: impl Iterator<Item = Term>) -> Vec<Term> {
     let mut terms: Vec<Term> = streams.collect();
     match entry.kind.as_str() {
-        kind if kind.starts_with("credit_grade.") => terms.push(family_term("credit_grade")),
+        kind if is_grade(kind) => terms.push(family_term("grade")),
+        "credit_review.recorded" => terms.push(family_term("credit_review")),
+        "trade_terms.set" => {
+            terms.push(family_term("trade_terms"));
+            terms.extend(entry.subject.id().map(|customer| family_term(&format!("trade_terms/{customer}"))));
+        }
         kind if kind.starts_with("approval.") => terms.push(family_term("approval")),
         "command.refused" => {
             let data: serde_json::Value = serde_json::from_str(&entry.data).unwrap_or_default();
             let text = |field: &str| data.get(field).and_then(serde_json::Value::as_str).unwrap_or_default();
             // A refused attempt shows in the trace of the grade it was about, though it never moves its stream.
-            if text("command").starts_with("credit_grade.") {
-                terms.push(family_term("credit_grade"));
+            if is_grade(text("command")) {
+                terms.push(family_term("grade"));
                 terms.push(term("target", text("target")));
             }
         }
         _ => {}
     }
     terms
+}
+
+/// Tells whether a type is one of the grades', of either kind.
+fn is_grade(kind: &str) -> bool {
+    kind.starts_with("credit_grade.") || kind.starts_with("business_grade.")
 }
 
 /// The term of a stream.
@@ -179,7 +189,8 @@ pub(crate) fn family_term(family: &str) -> Term {
 /// Returns what an entry uses up: its id, the id of a subject it begins, and the ids of what will follow from it.
 fn claims_of_entry(entry: &Entry) -> Vec<Term> {
     match entry.kind.as_str() {
-        "sale.recorded" | "contact.recorded" | "credit_grade.proposed" | "approval.requested" => {
+        "sale.recorded" | "payment.recorded" | "contact.recorded" | "credit_grade.proposed" | "business_grade.proposed"
+        | "approval.requested" => {
             match Event::decode(&entry.kind, &entry.data) {
                 Some(Ok(event)) => claims_of(&event, &entry.id),
                 Some(Err(_)) | None => vec![term("id", entry.id.as_str())],
@@ -203,10 +214,13 @@ fn claims_of(event: &Event, id: &EntryId) -> Vec<Term> {
 pub(crate) fn begun(event: &Event) -> Option<(&'static str, &'static str, Option<&SubjectId>)> {
     match event {
         Event::Sale(sale::Event::Recorded(sale)) => Some(("sale_id", "sale", sale.sale_id.as_ref())),
+        Event::Payment(payment::Event::Recorded(payment)) => {
+            Some(("payment_id", "payment", payment.payment_id.as_ref()))
+        }
         Event::Contact(contact::Event::Recorded(contact)) => {
             Some(("contact_id", "contact", contact.contact_id.as_ref()))
         }
-        Event::Grade(grade::Event::Proposed(proposed)) => {
+        Event::Grade(grade::Event::Proposed(_, proposed)) => {
             Some(("proposal_id", "proposal", proposed.proposal_id.as_ref()))
         }
         Event::Approval(approval::Event::Requested(_)) => Some(("request_id", "request", None)),
@@ -218,7 +232,7 @@ pub(crate) fn begun(event: &Event) -> Option<(&'static str, &'static str, Option
 /// The id under which something will be entered that follows from an event entered under `id`, if anything may.
 pub(crate) fn following(event: &Event, id: &EntryId) -> Option<EntryId> {
     match event {
-        Event::Grade(grade::Event::Proposed(_)) => Some(grade::lapse_id(id)),
+        Event::Grade(grade::Event::Proposed(..)) => Some(grade::lapse_id(id)),
         Event::Approval(approval::Event::Requested(_)) => Some(approval::approved_id(id)),
         _ => None,
     }

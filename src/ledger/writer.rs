@@ -517,7 +517,7 @@ impl Writer {
         }
         let now = self.now();
         for (event, about) in grade::due(&self.state.world, now) {
-            let grade::Event::Withdrawn(withdrawn) = &event else { continue };
+            let grade::Event::Withdrawn(_, withdrawn) = &event else { continue };
             let cause = self.state.world.grade.open.get(&withdrawn.proposal_id).map(|proposal| proposal.event.clone());
             let Some(cause) = cause else { continue };
             let id = grade::lapse_id(&cause);

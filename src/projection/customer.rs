@@ -10,8 +10,11 @@ use crate::clock::{Date, Timestamp};
 use crate::domain::catalog::{self, Field};
 use crate::domain::class::Class;
 use crate::domain::customer::{Profile, Status};
-use crate::domain::{Event, contact, customer, grade, sale};
+use crate::domain::grade::Dimension;
+use crate::domain::{Event, contact, credit, customer, grade, payment, sale};
 use crate::ids::CustomerId;
+use crate::projection::credit::Terms;
+use crate::projection::grade::Grades;
 use crate::projection::person::People;
 use crate::projection::{Cell, Node, Read, SealedAt};
 
@@ -30,8 +33,10 @@ pub struct Archive {
     pub made_by: String,
     /// Trade.
     pub trade: Trade,
-    /// The credit grade approved last, from when, and the entry's index.
-    pub grades: Vec<(Timestamp, String, u64)>,
+    /// The grades of both kinds.
+    pub grades: Grades,
+    /// The terms of trade set last.
+    pub terms: Option<Terms>,
     /// The last contacts, newest last.
     pub contacts: Vec<Contact>,
     /// How many contacts there were.
@@ -65,6 +70,8 @@ pub struct Trade {
     orders: BTreeSet<u64>,
     cumulative: i64,
     products: BTreeSet<String>,
+    paid: i64,
+    last_paid_on: Option<Date>,
 }
 
 /// A contact in brief.
@@ -110,15 +117,16 @@ impl Archive {
                     promise.outcome = Some(closed.outcome.as_str().to_owned());
                 }
             }
-            Event::Grade(grade::Event::Approved(approved)) => {
-                self.grades.push((approved.effective_at.unwrap_or(read.entry.time), approved.to.0.clone(), read.index));
-            }
+            Event::Payment(payment::Event::Recorded(payment)) => self.trade.pay(payment),
+            Event::Grade(grade::Event::Approved(dimension, approved)) => self.grades.add(*dimension, approved, read),
+            Event::Credit(credit::Event::TermsSet(terms)) => self.terms = Some(Terms::of(terms, read)),
             Event::Grade(
-                grade::Event::Proposed(_)
-                | grade::Event::Reviewed(_)
-                | grade::Event::Rejected(_)
-                | grade::Event::Withdrawn(_),
+                grade::Event::Proposed(..)
+                | grade::Event::Reviewed(..)
+                | grade::Event::Rejected(..)
+                | grade::Event::Withdrawn(..),
             )
+            | Event::Credit(credit::Event::Reviewed(_))
             | Event::Ledger(_)
             | Event::Policy(_)
             | Event::Organization(_)
@@ -268,7 +276,7 @@ impl Archive {
     }
 
     /// The whole archive (V-11).
-    pub fn archive(&self, id: &CustomerId, status: Option<Status>, at: Timestamp) -> Node {
+    pub fn archive(&self, id: &CustomerId, status: Option<Status>, at: Timestamp, today: Date) -> Node {
         let sections = self.items.iter().map(|(name, item)| {
             Node::Row(vec![
                 ("section", Node::plain(item.section.as_str())),
@@ -279,7 +287,11 @@ impl Archive {
                 ("source_event", Node::plain(item.index)),
             ])
         });
-        let grade = self.grades.iter().rev().find(|(since, ..)| *since <= at);
+        let grade = |dimension| {
+            let step = self.grades.at(dimension, at);
+            Node::of(Class::C3, step.map_or(Value::Null, |step| json!(step.grade)))
+        };
+        let limit = self.terms.as_ref().filter(|terms| terms.hold_on(today)).map(|terms| terms.limit);
         let contacts = self.contacts.iter().rev().map(Contact::row);
         Node::Row(vec![
             ("customer_id", Node::plain(id.as_str())),
@@ -304,8 +316,10 @@ impl Archive {
                 ),
             ),
             ("persons", Node::List(self.people.rows(&self.unit_name()))),
-            ("trade", Node::Row(self.trade.row())),
-            ("credit_grade", Node::of(Class::C3, grade.map_or(Value::Null, |(_, grade, _)| json!(grade)))),
+            ("trade", Node::Row(self.trade.row().into_iter().chain(self.trade.paid()).collect())),
+            ("credit_grade", grade(Dimension::Credit)),
+            ("business_grade", grade(Dimension::Business)),
+            ("credit_limit", Node::of(Class::C3, json!(limit))),
             ("contact_count", Node::within(Matter::ContactLog, Class::C1, self.contact_count)),
             ("contacts", Node::List(contacts.collect())),
         ])
@@ -386,6 +400,21 @@ impl Trade {
             sale::Trade::Sample => {}
             sale::Trade::Return => self.cumulative -= sale.amount.0,
         }
+    }
+
+    fn pay(&mut self, payment: &payment::Recorded) {
+        self.paid += payment.amount.0;
+        self.last_paid_on = self.last_paid_on.max(Some(payment.received_on));
+    }
+
+    /// What was paid, and what that leaves of what was bought.
+    fn paid(&self) -> Vec<(&'static str, Node)> {
+        let cell = |value: Value| Node::of(Class::C2, value);
+        vec![
+            ("paid_amount", cell(json!(self.paid))),
+            ("last_paid_on", cell(json!(self.last_paid_on))),
+            ("balance", cell(json!(self.cumulative - self.paid))),
+        ]
     }
 
     fn row(&self) -> Vec<(&'static str, Node)> {

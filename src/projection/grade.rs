@@ -1,16 +1,62 @@
-//! The credit-grade trace (V-33), the check of four eyes (V-87) and grades in force (V-32).
+//! The trace of grades (V-33), the check of four eyes (V-87), grades in force (V-32) and the grading table (V-05).
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::access::matter::Matter;
-use crate::clock::Timestamp;
+use crate::clock::{Date, Timestamp};
 use crate::domain::class::Class;
 use crate::domain::role::Role;
-use crate::domain::{Event, approval, audit, grade};
+use crate::domain::grade::Dimension;
+use crate::domain::{Event, approval, audit, credit, grade};
 use crate::ids::CustomerId;
 use crate::projection::{Node, Read};
+
+/// A grade from an instant on, and the entry that approved it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Step {
+    /// From when.
+    pub since: Timestamp,
+    /// The grade.
+    pub grade: String,
+    /// The entry's index.
+    pub index: u64,
+}
+
+/// All grades a customer has had, of either kind.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Grades {
+    credit: Vec<Step>,
+    business: Vec<Step>,
+}
+
+impl Grades {
+    /// Adds a grade that was approved.
+    pub fn add(&mut self, dimension: Dimension, approved: &grade::Approved, read: &Read<'_>) {
+        let since = approved.effective_at.unwrap_or(read.entry.time);
+        let step = Step { since, grade: approved.to.0.clone(), index: read.index };
+        match dimension {
+            Dimension::Credit => self.credit.push(step),
+            Dimension::Business => self.business.push(step),
+        }
+    }
+
+    /// Returns the grade in force at an instant.
+    pub fn at(&self, dimension: Dimension, at: Timestamp) -> Option<&Step> {
+        let steps = match dimension {
+            Dimension::Credit => &self.credit,
+            Dimension::Business => &self.business,
+        };
+        steps.iter().filter(|step| step.since <= at).max_by_key(|step| (step.since, step.index))
+    }
+
+    /// Tells whether there was never one.
+    pub fn is_empty(&self) -> bool {
+        self.credit.is_empty() && self.business.is_empty()
+    }
+}
 
 /// One line of the trace: a step of a proposal, or an attempt that was refused.
 #[derive(Clone, Debug)]
@@ -19,7 +65,12 @@ pub struct Line {
     pub index: u64,
     /// The customer.
     pub customer: Option<CustomerId>,
+    /// What is graded.
+    pub dimension: Dimension,
     cells: Vec<(&'static str, Value)>,
+    /// Of a credit grade approved: the terms set on it later, and the quarters it was reviewed for.
+    terms: Vec<Value>,
+    reviews: Vec<Value>,
 }
 
 /// A process as the check of four eyes sees it.
@@ -33,7 +84,7 @@ pub struct Process {
     substitution: bool,
 }
 
-/// A fold of everything that concerns credit grades and approvals.
+/// A fold of everything that concerns grades and approvals.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     /// The lines, oldest first.
@@ -41,6 +92,8 @@ pub struct Trace {
     /// The processes.
     pub processes: BTreeMap<String, Process>,
     proposals: BTreeMap<String, (CustomerId, Option<String>, String)>,
+    /// The line of each customer that approved its last credit grade.
+    approved: BTreeMap<CustomerId, usize>,
 }
 
 impl Trace {
@@ -53,13 +106,16 @@ impl Trace {
                 let refusal =
                     format!("{} {}", refused.code.as_str(), refused.rule.as_ref().map_or("", |rule| rule.0.as_str()));
                 let customer = refused.target.0.split('/').nth(1).and_then(|id| id.parse().ok());
+                let business = refused.command.0.starts_with("business_grade.");
+                let dimension = if business { Dimension::Business } else { Dimension::Credit };
                 let cells = vec![
                     ("step", json!("refused")),
                     ("refusal", json!(refusal.trim())),
                     ("command", json!(refused.command)),
                 ];
-                self.line(read, customer, cells);
+                self.line(read, dimension, customer, cells);
             }
+            Event::Credit(event) => self.fold_credit(read, event),
             Event::Audit(audit::Event::Accessed(_) | audit::Event::Denied(_))
             | Event::Ledger(_)
             | Event::Policy(_)
@@ -69,18 +125,33 @@ impl Trace {
             | Event::Person(_)
             | Event::Privacy(_)
             | Event::Contact(_)
-            | Event::Sale(_) => {}
+            | Event::Sale(_)
+            | Event::Payment(_) => {}
+        }
+    }
+
+    /// Notes at the grade approved last what came of it.
+    fn fold_credit(&mut self, read: &Read<'_>, event: &credit::Event) {
+        let approved = read.customer().and_then(|customer| self.approved.get(&customer));
+        let Some(line) = approved.and_then(|place| self.lines.get_mut(*place)) else { return };
+        match event {
+            credit::Event::TermsSet(terms) => {
+                line.terms.push(json!({ "credit_limit": terms.credit_limit, "index": read.index }));
+            }
+            credit::Event::Reviewed(reviewed) => line.reviews.push(json!({
+                "quarter": reviewed.quarter, "finding": reviewed.finding, "index": read.index,
+            })),
         }
     }
 
     fn fold_grade(&mut self, read: &Read<'_>, event: &grade::Event) {
-        let (proposal, step, more) = match event {
-            grade::Event::Proposed(proposed) => {
+        let (dimension, proposal, step, more) = match event {
+            grade::Event::Proposed(dimension, proposed) => {
                 let id = proposed.proposal_id.as_ref().map(ToString::to_string).unwrap_or_default();
                 let from = proposed.from.as_ref().map(|from| from.0.clone());
                 self.proposals.insert(id.clone(), (proposed.customer_id.clone(), from, proposed.to.0.clone()));
                 let process = self.processes.entry(id.clone()).or_default();
-                process.process = format!("grade/{}/credit {id}", proposed.customer_id);
+                process.process = format!("{} {id}", grade::stream(*dimension, &proposed.customer_id));
                 read.entry.actor.clone_into(&mut process.proposer);
                 let more = vec![
                     ("suggested", json!(proposed.suggested)),
@@ -89,17 +160,17 @@ impl Trace {
                     ("evidence", json!(proposed.evidence)),
                     ("seats", json!(proposed.seats)),
                 ];
-                (id, "proposed", more)
+                (*dimension, id, "proposed", more)
             }
-            grade::Event::Reviewed(reviewed) => {
+            grade::Event::Reviewed(dimension, reviewed) => {
                 if let Some(process) = self.processes.get_mut(reviewed.proposal_id.as_str()) {
                     process.reviewers.push(read.entry.actor.clone());
                     process.substitution |= !is_role(read, &[Role::RegionalGm]);
                 }
                 let more = vec![("verdict", json!(reviewed.verdict)), ("reason", json!(reviewed.opinion))];
-                (reviewed.proposal_id.to_string(), "reviewed", more)
+                (*dimension, reviewed.proposal_id.to_string(), "reviewed", more)
             }
-            grade::Event::Approved(approved) => {
+            grade::Event::Approved(dimension, approved) => {
                 if let Some(process) = self.processes.get_mut(approved.proposal_id.as_str()) {
                     process.approver = Some(read.entry.actor.clone());
                 }
@@ -108,17 +179,17 @@ impl Trace {
                     ("chain", json!(approved.chain)),
                     ("effective_at", json!(approved.effective_at)),
                 ];
-                (approved.proposal_id.to_string(), "approved", more)
+                (*dimension, approved.proposal_id.to_string(), "approved", more)
             }
-            grade::Event::Rejected(rejected) => {
+            grade::Event::Rejected(dimension, rejected) => {
                 if let Some(process) = self.processes.get_mut(rejected.proposal_id.as_str()) {
                     process.approver = Some(read.entry.actor.clone());
                 }
-                (rejected.proposal_id.to_string(), "rejected", vec![("reason", json!(rejected.reason))])
+                (*dimension, rejected.proposal_id.to_string(), "rejected", vec![("reason", json!(rejected.reason))])
             }
-            grade::Event::Withdrawn(withdrawn) => {
+            grade::Event::Withdrawn(dimension, withdrawn) => {
                 let more = vec![("reason", json!(withdrawn.note)), ("cause", json!(withdrawn.cause))];
-                (withdrawn.proposal_id.to_string(), "withdrawn", more)
+                (*dimension, withdrawn.proposal_id.to_string(), "withdrawn", more)
             }
         };
         let (customer, from, to) = match self.proposals.get(&proposal) {
@@ -127,7 +198,10 @@ impl Trace {
         };
         let mut cells = vec![("proposal", json!(proposal)), ("step", json!(step)), ("from", from), ("to", to)];
         cells.extend(more);
-        self.line(read, customer, cells);
+        if let (Dimension::Credit, grade::Event::Approved(..), Some(customer)) = (dimension, event, &customer) {
+            self.approved.insert(customer.clone(), self.lines.len());
+        }
+        self.line(read, dimension, customer, cells);
     }
 
     fn fold_approval(&mut self, read: &Read<'_>, event: &approval::Event) {
@@ -152,9 +226,15 @@ impl Trace {
         }
     }
 
-    fn line(&mut self, read: &Read<'_>, customer: Option<CustomerId>, more: Vec<(&'static str, Value)>) {
+    fn line(
+        &mut self,
+        read: &Read<'_>,
+        dimension: Dimension,
+        customer: Option<CustomerId>,
+        more: Vec<(&'static str, Value)>,
+    ) {
         let mut cells = vec![
-            ("dimension", json!("credit")),
+            ("dimension", json!(dimension)),
             ("at", json!(read.entry.time)),
             ("occurred_at", json!(read.entry.occurredat)),
             ("actor", json!(read.entry.actor)),
@@ -167,7 +247,8 @@ impl Trace {
             ("hash", json!(read.hash())),
         ];
         cells.extend(more);
-        self.lines.push(Line { index: read.index, customer, cells });
+        let (terms, reviews) = (Vec::new(), Vec::new());
+        self.lines.push(Line { index: read.index, customer, dimension, cells, terms, reviews });
     }
 }
 
@@ -180,7 +261,7 @@ impl Line {
 
     /// The line as a row of the view, with the indexes of its evidence and its inclusion proof.
     pub fn row(&self, evidence_at: &[Option<u64>], proof: Value) -> Node {
-        let open = ["at", "actor", "actor_role", "actor_unit", "customer", "index", "id", "hash", "step", "proposal"];
+        let open = ["dimension", "at", "actor", "actor_role", "actor_unit", "customer", "index", "id", "hash", "step", "proposal"];
         let mut row: Vec<(&'static str, Node)> = self
             .cells
             .iter()
@@ -189,6 +270,11 @@ impl Line {
                 (*name, Node::of(class, value.clone()))
             })
             .collect();
+        for (name, values) in [("terms_after", &self.terms), ("reviews", &self.reviews)] {
+            if !values.is_empty() {
+                row.push((name, Node::of(Class::C3, json!(values))));
+            }
+        }
         if !evidence_at.is_empty() {
             row.push(("evidence_at", Node::of(Class::C3, json!(evidence_at))));
         }
@@ -223,16 +309,46 @@ impl Process {
     }
 }
 
-/// A customer's grade in force as a row of the view.
-pub fn in_force(customer: &CustomerId, name: Node, grades: &[(Timestamp, String, u64)], at: Timestamp) -> Node {
-    let grade = grades.iter().rev().find(|(since, ..)| *since <= at);
+/// What the view of grades in force shows of a customer besides its grades.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    /// The credit limit in fen, while its terms hold.
+    pub credit_limit: Option<i64>,
+    /// By which day accounting reviews the credit grade next, and for which quarter.
+    pub review_due: Option<(String, Date)>,
+}
+
+/// A customer's grades in force as a row of the view.
+pub fn in_force(customer: &CustomerId, name: Node, grades: &Grades, standing: Standing, at: Timestamp) -> Node {
     let cell = |value: Value| Node::of(Class::C3, value);
+    let (credit, business) = (grades.at(Dimension::Credit, at), grades.at(Dimension::Business, at));
     let row = Node::Row(vec![
         ("customer_id", Node::plain(customer.as_str())),
         ("customer", name),
-        ("credit_grade", cell(json!(grade.map(|(_, grade, _)| grade)))),
-        ("since", cell(json!(grade.map(|(since, ..)| since)))),
-        ("source_event", cell(json!(grade.map(|(.., index)| index)))),
+        ("business_grade", cell(json!(business.map(|step| &step.grade)))),
+        ("business_since", cell(json!(business.map(|step| step.since)))),
+        ("business_event", cell(json!(business.map(|step| step.index)))),
+        ("credit_grade", cell(json!(credit.map(|step| &step.grade)))),
+        ("since", cell(json!(credit.map(|step| step.since)))),
+        ("source_event", cell(json!(credit.map(|step| step.index)))),
+        ("credit_limit", cell(json!(standing.credit_limit))),
+        ("review_quarter", cell(json!(standing.review_due.as_ref().map(|(quarter, _)| quarter)))),
+        ("review_due", cell(json!(standing.review_due.map(|(_, day)| day)))),
+    ]);
+    Node::About(customer.clone(), Box::new(row))
+}
+
+/// A customer's line of the grading table: what it mostly buys is named in the blocks A, D and E, its line of business in the
+/// others, as on the paper form.
+pub fn graded(customer: &CustomerId, grade: &str, name: Node, category: Option<&str>, line: Option<&str>, code: Option<&str>) -> Node {
+    let by_category = matches!(grade, "A" | "D" | "E");
+    let row = Node::Row(vec![
+        ("grade", Node::of(Class::C3, grade)),
+        ("product_category", Node::of(Class::C2, json!(category.filter(|_| by_category)))),
+        ("line_of_business", Node::plain(json!(line.filter(|_| !by_category)))),
+        ("customer_id", Node::plain(customer.as_str())),
+        ("customer_name", name),
+        ("customer_code", Node::plain(json!(code))),
     ]);
     Node::About(customer.clone(), Box::new(row))
 }

@@ -11,16 +11,19 @@ use serde_json::Value;
 
 use crate::access::facts::Facts;
 use crate::access::matter::Matter;
-use crate::domain::Event;
-use crate::domain::catalog::{EventType, Field, Kind};
+use crate::domain::catalog::{self, EventType, Field, Kind};
 use crate::domain::class::Class;
 use crate::domain::person::by_consent;
+use crate::domain::{Event, approval};
 use crate::entry::{Entry, Hash};
 use crate::ids::{CustomerId, EmployeeId, EntryId, SubjectId};
 
 pub mod audit;
+pub mod composition;
+pub mod credit;
 pub mod customer;
 pub mod grade;
+pub mod payment;
 pub mod person;
 pub mod policy;
 pub mod privacy;
@@ -140,6 +143,34 @@ pub const VIEWS: &[View] = &[
         },
     },
     View {
+        key: "grading",
+        number: "V-05",
+        zh: "客户分级表",
+        en: "Grading table",
+        scope: Scope::Company,
+        base: Matter::List,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "grade" "客户等级分类" "Grade", "product_category" "产品类别 (A,D,E)" "Product category (A, D, E)",
+            "line_of_business" "业种 (B,C)" "Line of business (B, C)", "customer_id" "客户编号" "Customer",
+            "customer_name" "客户名称" "Name", "customer_code" "客户代码" "Code",
+        },
+    },
+    View {
+        key: "composition",
+        number: "V-10",
+        zh: "客户构成分析",
+        en: "Composition analysis",
+        scope: Scope::Company,
+        base: Matter::List,
+        page_rows: WHOLE,
+        columns: columns! {
+            "class" "类别" "Class", "customers" "客户数" "Customers", "sales" "销售额" "Sales", "share_bp" "占比" "Share",
+            "last_share_bp" "上期占比" "Share the year before", "credit_limit" "信用限度" "Credit limit",
+            "product_class" "走量/获利/潜力产品" "Volume, profit, potential",
+        },
+    },
+    View {
         key: "grades",
         number: "V-32",
         zh: "等级与信用现状",
@@ -148,23 +179,71 @@ pub const VIEWS: &[View] = &[
         base: Matter::Credit,
         page_rows: PAGE_ROWS,
         columns: columns! {
-            "customer_id" "客户编号" "Customer", "customer" "客户" "Name", "credit_grade" "信用等级" "Credit grade", "since" "生效" "Since",
+            "customer_id" "客户编号" "Customer", "customer" "客户" "Name", "business_grade" "业务等级" "Business grade",
+            "business_since" "业务等级生效" "Business grade since", "credit_grade" "信用等级" "Credit grade", "since" "生效" "Since",
+            "credit_limit" "信用限度" "Credit limit", "review_quarter" "评定季度" "Quarter to review", "review_due" "评定到期" "Review due",
             "source_event" "来源事件" "Entry",
         },
     },
     View {
         key: "grade_audit",
         number: "V-33",
-        zh: "信用等级变更审计",
-        en: "Credit-grade trace",
+        zh: "等级变更审计",
+        en: "Trace of grades",
         scope: Scope::Customers,
         base: Matter::Credit,
         page_rows: PAGE_ROWS,
         columns: columns! {
-            "at" "时间" "At", "proposal" "评定编号" "Proposal", "customer" "客户" "Customer", "step" "步骤" "Step", "actor" "操作人" "Actor",
-            "actor_role" "角色" "Role", "from" "现等级" "From", "to" "拟/新等级" "To", "reason" "理由/意见" "Reason",
+            "at" "时间" "At", "proposal" "评定编号" "Proposal", "customer" "客户" "Customer", "dimension" "维度" "Kind", "step" "步骤" "Step",
+            "actor" "操作人" "Actor", "actor_role" "角色" "Role", "from" "现等级" "From", "to" "拟/新等级" "To",
+            "suggested" "系统建议" "Suggested", "deviation_reason" "偏离理由" "Reason to deviate", "reason" "理由/意见" "Reason",
             "evidence" "依据" "Evidence", "refusal" "被拒原因" "Refusal", "chain" "审批链" "Chain", "effective_at" "生效" "Effective",
-            "policy_version" "制度版本" "Policy", "index" "账本序号" "Index", "hash" "哈希" "Hash",
+            "terms_after" "后续交易条件" "Terms set later", "reviews" "季度评定" "Quarterly reviews", "policy_version" "制度版本" "Policy", "index" "账本序号" "Index", "hash" "哈希" "Hash",
+        },
+    },
+    View {
+        key: "credit_reviews",
+        number: "V-34",
+        zh: "重点客户季度信用评定报告",
+        en: "Quarterly credit report",
+        scope: Scope::Customers,
+        base: Matter::Credit,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "customer_id" "客户编号" "Customer", "customer" "客户" "Name", "quarter" "季度" "Quarter", "grade" "信用等级" "Credit grade",
+            "last_grade" "上季等级" "Grade before", "overdue_amount" "逾期金额" "Overdue amount",
+            "collection_rate" "回款率" "Collection rate", "comparison" "分析对比" "Comparison", "finding" "结论" "Finding",
+            "follow_up" "调整申请" "Change proposed", "reviewed_by" "评定人" "Reviewed by", "at" "时间" "At", "source_event" "来源事件" "Entry",
+        },
+    },
+    View {
+        key: "terms",
+        number: "V-35",
+        zh: "交易条件表",
+        en: "Trade terms",
+        scope: Scope::Customers,
+        base: Matter::Credit,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "customer_id" "客户编号" "Customer", "customer" "客户" "Name", "credit_grade" "依据信用等级" "Credit grade",
+            "credit_limit" "信用限度" "Credit limit", "payment_method" "付款方式" "Payment method", "advance_degree" "垫资程度" "Degree of advance",
+            "payment_state" "付款状况" "State of payment", "discount_bp" "价格优惠" "Discount", "priority_supply" "优先供货" "Priority supply",
+            "handling" "业务处理方法" "Handling", "valid_until" "有效期" "Valid until", "approved_by" "批准人" "Approved by",
+            "needs_reset" "须重设" "To be set anew", "expired" "已过期" "Expired", "since" "生效" "Since", "source_event" "来源事件" "Entry",
+        },
+    },
+    View {
+        key: "payments",
+        number: "V-36",
+        zh: "回款表",
+        en: "Payments",
+        scope: Scope::Customer,
+        base: Matter::Commercial,
+        page_rows: WHOLE,
+        columns: columns! {
+            "payment_id" "回款编号" "Payment", "received_on" "到账日期" "Received on", "amount" "金额" "Amount", "method" "方式" "Method",
+            "due_on" "应付日期" "Due on", "days_late" "逾期天数" "Days late", "contract_id" "合同" "Contract", "collected_by" "收款人" "Collected by",
+            "recorded_by" "记录人" "Recorded by", "source_event" "来源事件" "Entry",
         },
     },
     View {
@@ -481,8 +560,8 @@ pub fn customer_of(entry: &Entry) -> Option<CustomerId> {
 pub fn matter_of(kind: &str) -> Option<Matter> {
     match kind.split('.').next().unwrap_or_default() {
         "contact" | "commitment" => Some(Matter::ContactLog),
-        "credit_grade" => Some(Matter::Credit),
-        "sale" => Some(Matter::Commercial),
+        "credit_grade" | "business_grade" | "credit_review" => Some(Matter::Credit),
+        "sale" | "payment" => Some(Matter::Commercial),
         "employee" | "approval" => Some(Matter::Staff),
         "archive" if kind != "archive.verified" => Some(Matter::AccessLog),
         "command" => Some(Matter::AccessLog),
@@ -500,7 +579,9 @@ pub fn payload(kind: &EventType, entry: &Entry, data: &Value) -> Node {
         "C6" => Some(Class::C6),
         _ => None,
     });
-    let matter = matter_of(kind.name);
+    let waiting = data.get("proposed").and_then(Value::as_str).filter(|_| kind.name == "approval.requested");
+    // What waits is as confidential as it will be once it is entered.
+    let matter = matter_of(waiting.unwrap_or(kind.name));
     fields(
         kind.fields,
         data,
@@ -510,6 +591,7 @@ pub fn payload(kind: &EventType, entry: &Entry, data: &Value) -> Node {
             matter,
             floor: floor.filter(|_| kind.name == "contact.recorded"),
             person: entry.subject.id().filter(|_| entry.subject.kind() == "person").and_then(|id| id.parse().ok()),
+            waiting: waiting.and_then(catalog::find).map(|kind| (kind, approval::approved_id(&entry.id))),
         },
         "/data",
     )
@@ -517,7 +599,8 @@ pub fn payload(kind: &EventType, entry: &Entry, data: &Value) -> Node {
 
 /// Turns one declared value of a person into cells, where it stands in the entry it came with.
 pub fn value(field: &'static Field, value: &Value, at: &SealedAt, person: &SubjectId) -> Node {
-    let source = Source { id: &at.id, kind: &at.kind, matter: None, floor: None, person: Some(person.clone()) };
+    let source =
+        Source { id: &at.id, kind: &at.kind, matter: None, floor: None, person: Some(person.clone()), waiting: None };
     node(field, value, &source, at.pointer.clone())
 }
 
@@ -529,6 +612,8 @@ struct Source<'a> {
     floor: Option<Class>,
     /// The key person it is about.
     person: Option<SubjectId>,
+    /// The type of the proposal it holds, if it holds one, and the id that will be entered under.
+    waiting: Option<(&'static EventType, EntryId)>,
 }
 
 fn fields(declared: &'static [Field], data: &Value, source: &Source<'_>, pointer: &str) -> Node {
@@ -544,6 +629,10 @@ fn fields(declared: &'static [Field], data: &Value, source: &Source<'_>, pointer
 fn node(field: &'static Field, value: &Value, source: &Source<'_>, pointer: String) -> Node {
     match (&field.kind, value) {
         (Kind::Object(inner), value) => fields(inner, value, source, &pointer),
+        (Kind::Payload, value) if let Some((kind, id)) = &source.waiting => {
+            let held = Source { id, kind: kind.name, waiting: None, person: source.person.clone(), ..*source };
+            fields(kind.fields, value, &held, "/data")
+        }
         (Kind::List(item), Value::Array(values)) if let Kind::Object(inner) = item.as_ref() => {
             let items = values.iter().enumerate();
             Node::List(

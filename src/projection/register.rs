@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::clock::Timestamp;
 use crate::domain::class::Class;
-use crate::domain::{Event, customer, employee, grade, sale};
+use crate::domain::{Event, credit, customer, employee, grade, sale};
 use crate::ids::{CustomerId, EmployeeId};
+use crate::projection::credit::Terms;
+use crate::projection::grade::Grades;
 use crate::projection::{Cell, Node, Read, SealedAt, sale::Sales};
 
 /// A fold over the whole ledger, as large as the live subjects in it.
@@ -43,8 +44,10 @@ pub struct Listed {
     pub region: String,
     /// The owner.
     pub owner: String,
-    /// Credit grades: from when, which, by which entry.
-    pub grades: Vec<(Timestamp, String, u64)>,
+    /// The grades of both kinds.
+    pub grades: Grades,
+    /// The terms of trade set last.
+    pub terms: Option<Terms>,
     /// The main archive, if this is a second one.
     pub duplicate_of: Option<String>,
 }
@@ -66,7 +69,7 @@ impl Listed {
 impl Register {
     /// Tells whether events of a type change it; others need not be folded.
     pub fn minds(kind: &str) -> bool {
-        ["customer.", "sale.", "credit_grade.", "employee."].iter().any(|family| kind.starts_with(family))
+        ["customer.", "sale.", "credit_grade.", "business_grade.", "trade_terms.", "employee."].iter().any(|family| kind.starts_with(family))
     }
 
     /// Folds one entry; they come in order.
@@ -75,13 +78,14 @@ impl Register {
         match read.event {
             Event::Customer(event) => self.fold_customer(read, event),
             Event::Sale(sale::Event::Recorded(sale)) => self.sales.fold(sale),
-            Event::Grade(grade::Event::Approved(approved)) => {
+            Event::Grade(grade::Event::Approved(dimension, approved)) => {
                 if let Some(listed) = read.customer().and_then(|id| self.customers.get_mut(&id)) {
-                    listed.grades.push((
-                        approved.effective_at.unwrap_or(read.entry.time),
-                        approved.to.0.clone(),
-                        read.index,
-                    ));
+                    listed.grades.add(*dimension, approved, read);
+                }
+            }
+            Event::Credit(credit::Event::TermsSet(terms)) => {
+                if let Some(listed) = read.customer().and_then(|id| self.customers.get_mut(&id)) {
+                    listed.terms = Some(Terms::of(terms, read));
                 }
             }
             Event::Employee(employee::Event::Registered(registered)) => {
@@ -93,11 +97,13 @@ impl Register {
             }
             Event::Employee(employee::Event::RolesChanged(_) | employee::Event::StatusChanged(_))
             | Event::Grade(
-                grade::Event::Proposed(_)
-                | grade::Event::Reviewed(_)
-                | grade::Event::Rejected(_)
-                | grade::Event::Withdrawn(_),
+                grade::Event::Proposed(..)
+                | grade::Event::Reviewed(..)
+                | grade::Event::Rejected(..)
+                | grade::Event::Withdrawn(..),
             )
+            | Event::Credit(credit::Event::Reviewed(_))
+            | Event::Payment(_)
             | Event::Person(_)
             | Event::Privacy(_)
             | Event::Contact(_)

@@ -10,43 +10,91 @@ use crate::domain::sale::{Recorded, Trade};
 use crate::ids::CustomerId;
 use crate::projection::Node;
 
-/// A customer's trade in one product and region in a year: sales minus returns in fen, and whether anything was sold.
-type Sold = (i64, bool);
+/// What was sold, and where.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Goods {
+    /// The product.
+    pub product: String,
+    /// The region.
+    pub region: String,
+    /// The product's category.
+    pub category: String,
+}
 
-/// What each customer bought of one product in one region in a year.
+/// A customer's trade in some goods in a year, returns taken off.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Sold {
+    /// The amount in fen.
+    pub amount: i64,
+    /// The profit in fen, as far as it was recorded.
+    pub profit: i64,
+    /// How many, as far as it was recorded.
+    pub quantity: i64,
+    /// Whether anything was sold, and not only returned.
+    pub sold: bool,
+}
+
+/// What each customer bought of the same goods in a year.
 type ByCustomer = BTreeMap<CustomerId, Sold>;
 
-/// Sales by year, product and region, and by customer.
+/// Sales by year, goods and customer.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Sales {
-    years: BTreeMap<i32, BTreeMap<(String, String), ByCustomer>>,
+    years: BTreeMap<i32, BTreeMap<Goods, ByCustomer>>,
+}
+
+impl Sold {
+    /// Adds other trade.
+    pub fn add(&mut self, other: Self) {
+        self.amount = self.amount.saturating_add(other.amount);
+        self.profit = self.profit.saturating_add(other.profit);
+        self.quantity = self.quantity.saturating_add(other.quantity);
+        self.sold |= other.sold;
+    }
 }
 
 impl Sales {
     /// Adds a sale or takes off a return; samples do not count.
     pub fn fold(&mut self, sale: &Recorded) {
-        let (amount, sold) = match sale.kind {
-            Trade::Sale => (sale.amount.0, true),
+        let (sign, sold) = match sale.kind {
+            Trade::Sale => (1, true),
             Trade::Sample => return,
-            Trade::Return => (-sale.amount.0, false),
+            Trade::Return => (-1, false),
         };
-        let key = (sale.product.0.clone(), sale.region.0.clone());
+        let goods = Goods {
+            product: sale.product.0.clone(),
+            region: sale.region.0.clone(),
+            category: sale.product_category.0.clone(),
+        };
+        let traded = Sold {
+            amount: sign * sale.amount.0,
+            profit: sign * sale.profit.map_or(0, |profit| profit.0),
+            quantity: sign * sale.quantity.map_or(0, |quantity| quantity.0),
+            sold,
+        };
         let year = self.years.entry(sale.sold_on.year()).or_default();
-        let entry = year.entry(key).or_default().entry(sale.customer_id.clone()).or_default();
-        entry.0 += amount;
-        entry.1 |= sold;
+        year.entry(goods).or_default().entry(sale.customer_id.clone()).or_default().add(traded);
     }
 
     /// Adds sales folded from other entries.
     pub fn merge(&mut self, other: Self) {
-        for (year, products) in other.years {
+        for (year, goods) in other.years {
             let year = self.years.entry(year).or_default();
-            for (key, customers) in products {
-                let product = year.entry(key).or_default();
-                for (customer, (amount, sold)) in customers {
-                    let entry = product.entry(customer).or_default();
-                    entry.0 += amount;
-                    entry.1 |= sold;
+            for (key, customers) in goods {
+                let goods = year.entry(key).or_default();
+                for (customer, sold) in customers {
+                    goods.entry(customer).or_default().add(sold);
+                }
+            }
+        }
+    }
+
+    /// Visits the trade of one year, or of all of them.
+    pub fn each<'a>(&'a self, year: Option<i32>, visit: &mut dyn FnMut(&'a Goods, &'a CustomerId, Sold)) {
+        for (_, traded) in self.years.iter().filter(|(of, _)| year.is_none_or(|year| year == **of)) {
+            for (goods, customers) in traded {
+                for (customer, sold) in customers {
+                    visit(goods, customer, *sold);
                 }
             }
         }
@@ -56,17 +104,12 @@ impl Sales {
     pub fn rows(&self, year: Option<i32>, seen: &dyn Fn(&CustomerId) -> bool) -> (Vec<Node>, Node) {
         let mut rows: BTreeMap<(&str, &str), BTreeMap<&CustomerId, Sold>> = BTreeMap::new();
         let mut total: BTreeMap<&CustomerId, Sold> = BTreeMap::new();
-        for (_, products) in self.years.iter().filter(|(of, _)| year.is_none_or(|year| year == **of)) {
-            for ((product, region), customers) in products {
-                for (customer, (amount, sold)) in customers.iter().filter(|(customer, _)| seen(customer)) {
-                    let row = rows.entry((product, region)).or_default();
-                    for entry in [row.entry(customer).or_default(), total.entry(customer).or_default()] {
-                        entry.0 += amount;
-                        entry.1 |= sold;
-                    }
-                }
+        self.each(year, &mut |goods, customer, sold| {
+            if seen(customer) {
+                rows.entry((&goods.product, &goods.region)).or_default().entry(customer).or_default().add(sold);
+                total.entry(customer).or_default().add(sold);
             }
-        }
+        });
         let nodes = rows.iter().map(|((product, region), customers)| {
             let mut row = vec![("product", cell(json!(product))), ("region", cell(json!(region)))];
             row.extend(figures(customers));
@@ -77,11 +120,11 @@ impl Sales {
 }
 
 fn figures(customers: &BTreeMap<&CustomerId, Sold>) -> Vec<(&'static str, Node)> {
-    let count = customers.values().filter(|(_, sold)| *sold).count();
-    let sales: i64 = customers.values().map(|(amount, _)| amount).sum();
+    let count = customers.values().filter(|traded| traded.sold).count();
+    let sales: i64 = customers.values().map(|traded| traded.amount).sum();
     let average = i64::try_from(count).ok().filter(|count| *count > 0).map(|count| sales.div_euclid(count));
     // Equal sales stand in the order of the customers.
-    let mut top: Vec<(&CustomerId, i64)> = customers.iter().map(|(id, (amount, _))| (*id, *amount)).collect();
+    let mut top: Vec<(&CustomerId, i64)> = customers.iter().map(|(id, traded)| (*id, traded.amount)).collect();
     top.sort_by_key(|(id, amount)| (std::cmp::Reverse(*amount), *id));
     let top: Vec<_> = top.iter().take(3).map(|(id, amount)| json!({ "customer_id": id, "amount": amount })).collect();
     vec![

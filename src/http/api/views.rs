@@ -129,6 +129,9 @@ pub(crate) fn filters(key: &str) -> &'static [&'static str] {
     match key {
         "list" => &["owner", "region", "status", "q"],
         "stats" => &["year"],
+        "composition" => &["by", "year"],
+        "grade_audit" => &["dimension"],
+        "credit_reviews" => &["quarter"],
         "sod" => &["all"],
         "timeline" => &["type"],
         _ => &[],

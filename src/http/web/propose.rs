@@ -169,7 +169,7 @@ fn address(kind: &EventType, customer: Option<&CustomerId>) -> String {
     let back = format!("/customers/{customer}");
     let about = match kind.subject {
         Some(subject) if subject.of == Referent::Customer => {
-            Some(("subject", format!("{}/{customer}", subject.stream)))
+            Some(("subject", subject.named(customer.as_str())))
         }
         _ => customer_field(kind).map(|field| (field.name, customer.to_string())),
     };

@@ -10,7 +10,7 @@ use crate::access::redactor::{Reader, Seen};
 use crate::access::relation;
 use crate::clock::{Date, Timestamp};
 use crate::domain::audit::Mode;
-use crate::domain::grade;
+use crate::domain::grade::{self, Dimension};
 use crate::domain::role::Role;
 use crate::ids::CustomerId;
 use crate::ledger::reading::subject::Subject;
@@ -34,8 +34,8 @@ pub(super) struct Sameness {
     day: Date,
     /// The policy versions in force: one adopted earlier may have begun since.
     policies: usize,
-    /// From when the grade in force is: one approved earlier may have begun since.
-    graded: Option<Timestamp>,
+    /// From when each kind of grade in force is: one approved earlier may have begun since.
+    graded: [Option<Timestamp>; 2],
 }
 
 /// What is shown, ready to leave, with what the redactor found out on the way.
@@ -88,7 +88,9 @@ impl Sameness {
             facts: facts.with(reader.extra),
             day: state.world.date(now),
             policies: state.world.policy.adopted.iter().filter(|version| version.effective_at <= now).count(),
-            graded: grade::current(&state.world, customer, now).map(|graded| graded.since),
+            graded: [Dimension::Credit, Dimension::Business].map(|dimension| {
+                grade::current(&state.world, dimension, customer, now).map(|graded| graded.since)
+            }),
         })
     }
 }

@@ -41,8 +41,9 @@ impl Shared {
         subject: &Subject,
     ) -> Result<Built, ViewError> {
         let then = self.state_at(state, end)?;
-        let status = customer::status(&then.world, id, then.world.date(at), at);
-        Ok(of_one(self.archive(state, id, end)?.archive(id, status, at), subject))
+        let today = then.world.date(at);
+        let status = customer::status(&then.world, id, today, at);
+        Ok(of_one(self.archive(state, id, end)?.archive(id, status, at, today), subject))
     }
 
     /// What was promised to a customer, and what became of it.

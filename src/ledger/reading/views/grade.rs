@@ -1,23 +1,45 @@
-//! What is shown of grades: those in force, their trace, and who did two steps of one.
+//! What is shown of grades: those in force, the customers by them, their trace, and who did two steps of one.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::access::matter::Matter;
+use crate::access::redactor::Sight;
 use crate::clock::Timestamp;
+use crate::domain::grade::{Dimension, scale, stream};
+use crate::domain::{Refusal, credit};
 use crate::ids::CustomerId;
 use crate::ledger::Shared;
 use crate::ledger::claims::term;
 use crate::ledger::reading::subject::Subject;
+use crate::ledger::reading::views::composition::Sighted;
 use crate::ledger::reading::views::{Built, index_after};
 use crate::ledger::reading::{AsOf, Asked, ViewError};
+use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
-use crate::projection::Node;
-use crate::projection::grade::{self, Process, Trace};
+use crate::projection::grade::{self, Process, Standing, Step, Trace};
+use crate::projection::register::Listed;
+use crate::projection::{Node, composition};
 use crate::proof::merkle;
 use crate::store::Direction;
 
 impl Shared {
     /// The grades in force, of one customer or of all who have one.
-    pub(super) fn grades(&self, end: u64, at: Timestamp, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
+    pub(super) fn grades(
+        &self,
+        state: &State,
+        end: u64,
+        at: Timestamp,
+        asked: &Asked,
+        subject: &Subject,
+    ) -> Result<Built, ViewError> {
+        let then = self.state_at(state, end)?;
+        let today = then.world.date(at);
+        let standing = |id: &CustomerId, listed: &Listed| Standing {
+            credit_limit: listed.terms.as_ref().filter(|terms| terms.hold_on(today)).map(|terms| terms.limit),
+            review_due: credit::review_due(&then.world, id, at).map(|(quarter, day)| (quarter.0, day)),
+        };
         let mut rows: Vec<(CustomerId, Node)> = Vec::new();
         let mut next = None;
         self.with_register(end, asked.as_of == AsOf::Latest, |register| {
@@ -32,24 +54,92 @@ impl Shared {
                     next = rows.last().map(|(id, _)| id.to_string());
                     break;
                 }
-                rows.push((id.clone(), grade::in_force(id, listed.named(), &listed.grades, at)));
+                rows.push((id.clone(), grade::in_force(id, listed.named(), &listed.grades, standing(id, listed), at)));
             }
         })?;
         let items = rows.into_iter().map(|(_, row)| row).collect();
         Ok(Built { node: Node::Row(vec![("items", Node::List(items))]), next, targets: subject.targets.clone() })
     }
 
+    /// The customers by business grade, the best first.
+    pub(super) fn grading(
+        &self,
+        state: &State,
+        end: u64,
+        at: Timestamp,
+        asked: &Asked,
+        sight: &mut Sight<'_>,
+    ) -> Result<Built, ViewError> {
+        let bad = || ViewError::Refused(Refusal::field("/after", "is no cursor of this view", "不是此视图的游标"));
+        let after = asked.after.as_ref().map(|after| after.split_once('/').ok_or_else(bad)).transpose()?;
+        let then = self.state_at(state, end)?;
+        let scale = scale(&then.world, Dimension::Business, None, at);
+        let place = |grade: &str| scale.iter().position(|other| *other == grade).unwrap_or(scale.len());
+        let ((items, hidden, next), sighted) = self.with_register(end, asked.as_of == AsOf::Latest, |register| {
+            let sighted = Sighted::of(register, sight, &[Matter::Credit]);
+            let mut rows: Vec<(usize, &str, &CustomerId, &Listed)> = Vec::new();
+            for (id, listed) in register.customers.iter().filter(|(id, _)| sighted.seen.contains(*id)) {
+                let Some(Step { grade, .. }) = listed.grades.at(Dimension::Business, at) else { continue };
+                if after.is_none_or(|(last, shown)| (place(last), last, shown) < (place(grade), grade, id.as_str())) {
+                    rows.push((place(grade), grade, id, listed));
+                }
+            }
+            rows.sort_by_key(|(place, grade, id, _)| (*place, *grade, *id));
+            let more = rows.len() > asked.limit;
+            rows.truncate(asked.limit);
+            let next = rows.last().filter(|_| more).map(|(_, grade, id, _)| format!("{grade}/{id}"));
+            let mut bought: BTreeMap<&CustomerId, BTreeMap<&str, i64>> =
+                rows.iter().map(|(_, _, id, _)| (*id, BTreeMap::new())).collect();
+            register.sales.each(None, &mut |goods, customer, sold| {
+                if let Some(categories) = bought.get_mut(customer) {
+                    *categories.entry(&goods.category).or_insert(0) += sold.amount;
+                }
+            });
+            let most = |id: &CustomerId| {
+                let categories = bought.get(id)?.iter();
+                categories.max_by_key(|(name, sales)| (**sales, std::cmp::Reverse(**name))).map(|(name, _)| *name)
+            };
+            let items: Vec<Node> = rows
+                .iter()
+                .map(|(_, grade, id, listed)| {
+                    let (line, code) = (listed.industry.as_deref(), listed.code.as_deref());
+                    grade::graded(id, grade, listed.named(), most(id), line, code)
+                })
+                .collect();
+            ((items, composition::hidden(sighted.hidden), next), sighted)
+        })?;
+        sight.turn_to(None);
+        sighted.check(asked)?;
+        let mut node = vec![("items", Node::List(items))];
+        node.extend(hidden.map(|hidden| ("hidden", hidden)));
+        Ok(Built { node: Node::Row(node), next, targets: Vec::new() })
+    }
+
     /// The steps that led to each grade, with their proofs.
     pub(super) fn trace(&self, end: u64, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
+        let wanted = match asked.filters.get("dimension").map(String::as_str) {
+            None => None,
+            Some("credit") => Some(Dimension::Credit),
+            Some("business") => Some(Dimension::Business),
+            Some(_) => {
+                let refusal = Refusal::field("/dimension", "must be credit or business", "须为 credit 或 business");
+                return Err(ViewError::Refused(refusal));
+            }
+        };
         let trace = match &subject.customer {
-            None => self.folded_trace(end, &["credit_grade"])?,
+            None => self.folded_trace(end, &["grade", "trade_terms", "credit_review"])?,
             Some(customer) => {
-                let stream = format!("grade/{customer}/credit");
-                let mut indexes =
-                    self.shelf.postings(stream_term(&stream), 0, end, Direction::Ascending, usize::MAX)?;
-                let refused = term("target", &stream);
-                indexes.extend(self.shelf.postings(refused, 0, end, Direction::Ascending, usize::MAX)?);
+                let mut terms = vec![family_term(&format!("trade_terms/{customer}"))];
+                for dimension in [Dimension::Credit, Dimension::Business] {
+                    let stream = stream(dimension, customer);
+                    terms.extend([stream_term(stream.as_str()), term("target", stream.as_str())]);
+                }
+                let mut indexes = Vec::new();
+                for term in terms {
+                    indexes.extend(self.shelf.postings(term, 0, end, Direction::Ascending, usize::MAX)?);
+                }
                 indexes.sort_unstable();
+                indexes.dedup();
                 let mut trace = Trace::default();
                 for index in indexes {
                     self.read_at(index, &mut |read| trace.fold(read))?;
@@ -62,6 +152,7 @@ impl Shared {
             .lines
             .iter()
             .filter(|line| after.is_none_or(|after| line.index > after))
+            .filter(|line| wanted.is_none_or(|wanted| line.dimension == wanted))
             .take(asked.limit + 1)
             .collect();
         let next = (wanted.len() > asked.limit)
@@ -86,7 +177,7 @@ impl Shared {
 
     /// Processes in which somebody did two steps.
     pub(super) fn separation(&self, end: u64, asked: &Asked) -> Result<Built, ViewError> {
-        let trace = self.folded_trace(end, &["credit_grade", "approval"])?;
+        let trace = self.folded_trace(end, &["grade", "approval"])?;
         let all = asked.filters.get("all").is_some_and(|all| all == "true");
         let rows = trace.processes.values().filter(|process| all || process.repeated()).map(Process::row);
         let node = Node::Row(vec![

@@ -10,9 +10,12 @@ use crate::ledger::state::State;
 use crate::projection::Node;
 use crate::projection::person::People;
 
+mod composition;
+mod credit;
 mod customer;
 mod evidence;
 mod grade;
+mod payment;
 mod person;
 mod privacy;
 mod sale;
@@ -56,7 +59,12 @@ impl Ledger {
             ("decision_roles", Some(id)) => shared.people(state, end, id, subject, People::decision_roles),
             ("list", _) => shared.list(state, end, at, asked, sight),
             ("stats", _) => shared.statistics(state, end, asked, sight),
-            ("grades", _) => shared.grades(end, at, asked, subject),
+            ("grading", _) => shared.grading(state, end, at, asked, sight),
+            ("composition", _) => shared.composition(state, end, at, asked, sight),
+            ("grades", _) => shared.grades(state, end, at, asked, subject),
+            ("credit_reviews", _) => shared.credit_reviews(state, end, at, asked, subject),
+            ("terms", _) => shared.terms(state, end, at, asked, subject),
+            ("payments", Some(id)) => shared.payments(state, end, at, id, subject),
             ("grade_audit", _) => shared.trace(end, asked, subject),
             ("sod", _) => shared.separation(end, asked),
             ("access_log", _) => shared.access_log(end, asked, subject),
@@ -67,6 +75,12 @@ impl Ledger {
             _ => Err(ViewError::NotFound),
         }
     }
+}
+
+/// Reads a year that a view is narrowed to.
+fn year_of(asked: &Asked) -> Result<Option<i32>, ViewError> {
+    let year = asked.filters.get("year").map(|year| year.parse::<i32>());
+    year.transpose().map_err(|_| ViewError::Refused(Refusal::field("/year", "must be a year", "须为年份")))
 }
 
 /// A cursor that is an index.

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
-use crate::domain::Refusal;
 use crate::domain::class::Class;
 use crate::ids::CustomerId;
 use crate::ledger::Shared;
-use crate::ledger::reading::views::Built;
+use crate::ledger::reading::views::{Built, year_of};
 use crate::ledger::reading::{AsOf, Asked, ViewError};
 use crate::ledger::state::State;
 use crate::projection::Node;
@@ -22,11 +21,7 @@ impl Shared {
         asked: &Asked,
         sight: &mut Sight<'_>,
     ) -> Result<Built, ViewError> {
-        let year = match asked.filters.get("year").map(|year| year.parse::<i32>()) {
-            None => None,
-            Some(Ok(year)) => Some(year),
-            Some(Err(_)) => return Err(ViewError::Refused(Refusal::field("/year", "must be a year", "须为年份"))),
-        };
+        let year = year_of(asked)?;
         // An aggregate touches a customer only where the asker may see that customer's trade.
         let mut visible: BTreeMap<CustomerId, bool> = BTreeMap::new();
         for id in state.world.customer.customers.keys() {

@@ -1,15 +1,21 @@
-//! Credit grades: proposed with evidence, reviewed and decided along a chain, in force from a day.
+//! Credit and business grades: proposed with evidence, reviewed and decided along a chain, in force from a day.
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::domain::catalog::{Int, Kind, Money, Referent, Shape, Str, Text, choices, events, objects, refusals};
-use crate::domain::role::Role;
 use crate::domain::{self, About, Actor, Admission, Context, Fact, World, policy};
-use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
+use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId, UnitId};
+
+mod chain;
 
 choices! {
+    /// What is graded: how far one trusts a customer to pay, or how much the customer buys.
+    Dimension {
+        Credit "credit" "信用" "Credit",
+        Business "business" "业务" "Business",
+    }
     /// What made somebody propose.
     Trigger {
         Initial "initial" "首次评定" "Initial",
@@ -68,8 +74,13 @@ objects! {
 }
 
 events! {
-    /// Somebody proposes a credit grade.
-    Proposed "credit_grade.proposed" "信用等级评定申请" "Credit grade proposed" {
+    each Dimension;
+
+    /// Somebody proposes a grade.
+    Proposed
+        Credit "credit_grade.proposed" "信用等级评定申请" "Credit grade proposed";
+        Business "business_grade.proposed" "业务等级评定申请" "Business grade proposed" without proposed_terms;
+    {
         /// The proposal; issued when left out.
         proposal_id: Option<SubjectId>, C3, "评定编号", "Proposal", computed;
         /// The customer.
@@ -78,7 +89,7 @@ events! {
         from: Option<Str<1, 4>>, C3, "现等级", "From";
         /// The grade proposed.
         to: Str<1, 4>, C3, "拟评等级", "To";
-        /// The grade the service suggests; none for credit.
+        /// The grade the service suggests by what was bought; none for credit.
         suggested: Option<Str<1, 4>>, C3, "系统建议等级", "Suggested", computed;
         /// Why it deviates from the suggestion.
         deviation_reason: Option<Text>, C3, "偏离理由", "Reason to deviate";
@@ -94,7 +105,10 @@ events! {
         seats: Option<Vec<Seat>>, C3, "审批席位", "Seats", computed;
     }
     /// A reviewer endorses or returns a proposal.
-    Reviewed "credit_grade.reviewed" "信用等级审核" "Credit grade reviewed" {
+    Reviewed
+        Credit "credit_grade.reviewed" "信用等级审核" "Credit grade reviewed";
+        Business "business_grade.reviewed" "业务等级审核" "Business grade reviewed";
+    {
         /// The proposal.
         proposal_id: SubjectId, C3, "评定编号", "Proposal";
         /// The step of the chain.
@@ -105,7 +119,10 @@ events! {
         opinion: Text, C3, "审核意见", "Opinion";
     }
     /// A proposal is approved and the grade takes effect.
-    Approved "credit_grade.approved" "信用等级批准" "Credit grade approved" {
+    Approved
+        Credit "credit_grade.approved" "信用等级批准" "Credit grade approved";
+        Business "business_grade.approved" "业务等级批准" "Business grade approved";
+    {
         /// The proposal.
         proposal_id: SubjectId, C3, "评定编号", "Proposal";
         /// The grade before.
@@ -120,14 +137,20 @@ events! {
         chain: Option<Vec<ChainStep>>, C3, "审批链", "Chain", computed;
     }
     /// A proposal is rejected.
-    Rejected "credit_grade.rejected" "信用等级否决" "Credit grade rejected" {
+    Rejected
+        Credit "credit_grade.rejected" "信用等级否决" "Credit grade rejected";
+        Business "business_grade.rejected" "业务等级否决" "Business grade rejected";
+    {
         /// The proposal.
         proposal_id: SubjectId, C3, "评定编号", "Proposal";
         /// Why.
         reason: Text, C3, "理由", "Reason";
     }
     /// A proposal is taken back, or lapses undecided.
-    Withdrawn "credit_grade.withdrawn" "信用等级撤回/失效" "Credit grade withdrawn" {
+    Withdrawn
+        Credit "credit_grade.withdrawn" "信用等级撤回/失效" "Credit grade withdrawn";
+        Business "business_grade.withdrawn" "业务等级撤回/失效" "Business grade withdrawn";
+    {
         /// The proposal.
         proposal_id: SubjectId, C3, "评定编号", "Proposal";
         /// Why it ends.
@@ -140,6 +163,8 @@ events! {
 /// An open proposal.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Proposal {
+    /// What is to be graded.
+    pub dimension: Dimension,
     /// The customer.
     pub customer: CustomerId,
     /// The grade it is based on.
@@ -170,16 +195,40 @@ pub struct Graded {
 /// Grades in force and proposals open.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
+    /// Open proposals of either kind.
+    pub open: OrdMap<SubjectId, Proposal>,
+    credit: Grades,
+    business: Grades,
+}
+
+/// The grades of one kind.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Grades {
     /// Per customer the grade in force and the one that will be, oldest first.
     pub graded: OrdMap<CustomerId, Vec<Graded>>,
-    /// Open proposals.
-    pub open: OrdMap<SubjectId, Proposal>,
     /// The open proposal of each customer.
-    pub by_customer: OrdMap<CustomerId, SubjectId>,
+    pub open: OrdMap<CustomerId, SubjectId>,
+}
+
+impl State {
+    /// Returns the grades of one kind.
+    pub fn of(&self, dimension: Dimension) -> &Grades {
+        match dimension {
+            Dimension::Credit => &self.credit,
+            Dimension::Business => &self.business,
+        }
+    }
+
+    fn of_mut(&mut self, dimension: Dimension) -> &mut Grades {
+        match dimension {
+            Dimension::Credit => &mut self.credit,
+            Dimension::Business => &mut self.business,
+        }
+    }
 }
 
 refusals! {
-    /// One open proposal per customer.
+    /// One open proposal per customer and kind.
     OpenExists { proposal: String } => E_STATE "R-101", "proposal \"{proposal}\" is open for this customer", "该客户已有未决评定“{proposal}”";
     /// The grade it was based on is not in force.
     StaleGrade { current: String } => E_CONFLICT "R-103" at "/from", "the grade in force is \"{current}\"", "现行等级为“{current}”";
@@ -187,6 +236,12 @@ refusals! {
     OffScale { scale: String } => E_RULE "R-103" at "/to", "the grade must be one of {scale}", "等级须为{scale}之一";
     /// Nothing would change.
     SameGrade => E_RULE "R-103" at "/to", "the grade proposed is in force already", "拟评等级与现等级相同";
+    /// Sales suggest another grade, and nobody says why not that one.
+    Deviates { suggested: String } => E_RULE "R-104" at "/deviation_reason",
+        "sales of the last twelve months suggest \"{suggested}\": say why the proposal deviates", "按近12个月销售额建议为“{suggested}”，偏离须说明理由";
+    /// The company's criteria do not fit its scale.
+    NoCriteria { scale: String } => E_POLICY "R-104",
+        "p.grade.business_thresholds names no grades of the scale {scale}", "参数p.grade.business_thresholds与等级{scale}不符";
     /// A proposal rests on something.
     NoEvidence => E_SCHEMA "R-101" at "/evidence", "name at least one entry as evidence", "至少提供一项依据";
     /// A reason of a few letters is none.
@@ -214,8 +269,39 @@ refusals! {
 }
 
 /// Returns the grade in force at `at`.
-pub fn current<'a>(world: &'a World, customer: &CustomerId, at: Timestamp) -> Option<&'a Graded> {
-    world.grade.graded.get(customer)?.iter().rev().find(|graded| graded.since <= at)
+pub fn current<'a>(world: &'a World, dimension: Dimension, customer: &CustomerId, at: Timestamp) -> Option<&'a Graded> {
+    world.grade.of(dimension).graded.get(customer)?.iter().rev().find(|graded| graded.since <= at)
+}
+
+/// Returns the grades of a scale from best to worst, as the policy has it at `unit`.
+pub fn scale<'a>(world: &'a World, dimension: Dimension, unit: Option<&'a UnitId>, at: Timestamp) -> Vec<&'a str> {
+    let name = match dimension {
+        Dimension::Credit => "p.grade.credit_scale",
+        Dimension::Business => "p.grade.business_scale",
+    };
+    let set = policy::text_parameter(world, unit, at, name);
+    set.split(',').map(str::trim).filter(|grade| !grade.is_empty()).collect()
+}
+
+/// Returns the business grade that the sales of the last twelve months suggest: the best whose threshold they reach, or the
+/// last of the scale.
+///
+/// # Errors
+/// The thresholds in force name grades that the scale does not have.
+pub fn suggested(
+    world: &World,
+    customer: &CustomerId,
+    unit: Option<&UnitId>,
+    at: Timestamp,
+) -> Result<Option<String>, Refusal> {
+    let scale = scale(world, Dimension::Business, unit, at);
+    let thresholds = policy::table(world, unit, at, "p.grade.business_thresholds");
+    if thresholds.iter().any(|(grade, _)| !scale.contains(grade)) {
+        return Err(Refusal::NoCriteria { scale: scale.join(", ") });
+    }
+    let sales = world.sale.trading.get(customer).map_or(0, |trading| trading.last_year(world.date(at)));
+    let reached = thresholds.iter().find(|(_, least)| sales >= *least).map(|(grade, _)| *grade);
+    Ok(reached.or_else(|| scale.last().copied()).map(str::to_owned))
 }
 
 /// Tells whether the customer is a key customer: by weight, or by its share of the last year's sales.
@@ -244,7 +330,7 @@ pub fn due(world: &World, at: Timestamp) -> Vec<(Event, About)> {
     lapsed
         .map(|(id, proposal)| {
             let withdrawn = Withdrawn { proposal_id: id.clone(), cause: Cause::Lapsed, note: None };
-            (Event::Withdrawn(withdrawn), about_customer(&proposal.customer))
+            (Event::Withdrawn(proposal.dimension, withdrawn), about_customer(proposal.dimension, &proposal.customer))
         })
         .collect()
 }
@@ -254,116 +340,133 @@ pub fn lapse_id(proposal: &EntryId) -> EntryId {
     ids::derived(proposal, "lapsed")
 }
 
+/// Returns the stream of a customer's grades of one kind.
+pub fn stream(dimension: Dimension, customer: &CustomerId) -> StreamName {
+    StreamName::of("grade", &format!("{customer}/{}", dimension.as_str()))
+}
+
 /// Says which stream the event belongs to: the grades of the proposal's customer.
 pub(super) fn about(world: &World, event: &Event, _: Option<&StreamName>) -> Result<About, domain::Refusal> {
-    let proposal = match event {
-        Event::Proposed(proposed) => return Ok(about_customer(&proposed.customer_id)),
-        Event::Reviewed(Reviewed { proposal_id, .. })
-        | Event::Approved(Approved { proposal_id, .. })
-        | Event::Rejected(Rejected { proposal_id, .. })
-        | Event::Withdrawn(Withdrawn { proposal_id, .. }) => proposal_id,
+    let (dimension, proposal) = match event {
+        Event::Proposed(dimension, proposed) => return Ok(about_customer(*dimension, &proposed.customer_id)),
+        Event::Reviewed(dimension, Reviewed { proposal_id, .. })
+        | Event::Approved(dimension, Approved { proposal_id, .. })
+        | Event::Rejected(dimension, Rejected { proposal_id, .. })
+        | Event::Withdrawn(dimension, Withdrawn { proposal_id, .. }) => (*dimension, proposal_id),
     };
-    Ok(about_customer(&open(world, proposal)?.customer))
+    Ok(about_customer(dimension, &open(world, dimension, proposal)?.customer))
 }
 
-fn about_customer(customer: &CustomerId) -> About {
-    About { subject: StreamName::of("grade", &format!("{customer}/credit")), customer: Some(customer.clone()) }
+fn about_customer(dimension: Dimension, customer: &CustomerId) -> About {
+    About { subject: stream(dimension, customer), customer: Some(customer.clone()) }
 }
 
-fn open<'a>(world: &'a World, proposal: &SubjectId) -> Result<&'a Proposal, Refusal> {
-    world.grade.open.get(proposal).ok_or_else(|| Refusal::NotOpen { proposal: proposal.to_string() })
+/// Finds an open proposal of that kind: who may decide on the one kind may perhaps not on the other.
+fn open<'a>(world: &'a World, dimension: Dimension, proposal: &SubjectId) -> Result<&'a Proposal, Refusal> {
+    let open = world.grade.open.get(proposal).filter(|open| open.dimension == dimension);
+    open.ok_or_else(|| Refusal::NotOpen { proposal: proposal.to_string() })
 }
 
 /// Decides along the chain of the proposal (SM-2).
 pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Result<Vec<Admission>, domain::Refusal> {
     let event = match event {
-        Event::Proposed(proposed) => return admit_proposal(world, context, proposed),
-        Event::Reviewed(reviewed) => {
-            let proposal = open(world, &reviewed.proposal_id)?;
+        Event::Proposed(dimension, proposed) => return admit_proposal(world, context, dimension, proposed),
+        Event::Reviewed(dimension, reviewed) => {
+            let proposal = open(world, dimension, &reviewed.proposal_id)?;
             let next = proposal.taken.len() + 1;
-            if next >= proposal.seats.len() {
+            // Whoever decides alone may also send it back; what was endorsed is decided.
+            let returned = reviewed.verdict == Verdict::Return && next == 1;
+            if next >= proposal.seats.len() && !returned {
                 return Err(Refusal::NotAReview.into());
             }
             if usize::try_from(reviewed.step.0) != Ok(next) {
                 return Err(Refusal::OutOfOrder { step: next }.into());
             }
-            check_holder(world, context, proposal, proposal.seats.get(next - 1).copied())?;
-            Event::Reviewed(reviewed)
+            chain::check_holder(world, context, proposal, proposal.seats.get(next - 1).copied())?;
+            Event::Reviewed(dimension, reviewed)
         }
-        Event::Approved(approved) => Event::Approved(complete_approval(world, context, approved)?),
-        Event::Rejected(rejected) => {
-            let proposal = open(world, &rejected.proposal_id)?;
-            check_holder(world, context, proposal, proposal.seats.last().copied())?;
-            Event::Rejected(rejected)
+        Event::Approved(dimension, approved) => {
+            let proposal = open(world, dimension, &approved.proposal_id)?;
+            Event::Approved(dimension, complete_approval(world, context, proposal, approved)?)
         }
-        Event::Withdrawn(withdrawn) => {
-            let proposal = open(world, &withdrawn.proposal_id)?;
+        Event::Rejected(dimension, rejected) => {
+            let proposal = open(world, dimension, &rejected.proposal_id)?;
+            chain::check_holder(world, context, proposal, proposal.seats.last().copied())?;
+            Event::Rejected(dimension, rejected)
+        }
+        Event::Withdrawn(dimension, withdrawn) => {
+            let proposal = open(world, dimension, &withdrawn.proposal_id)?;
             let by_proposer = context.actor.employee() == Some(&proposal.proposer) && withdrawn.cause == Cause::Withdrawn;
             let by_clock = *context.actor == Actor::System && withdrawn.cause == Cause::Lapsed;
             if !by_proposer && !by_clock {
                 return Err(Refusal::NotYours.into());
             }
-            Event::Withdrawn(withdrawn)
+            Event::Withdrawn(dimension, withdrawn)
         }
     };
     Ok(vec![Admission::of(event, context)])
 }
 
-fn admit_proposal(world: &World, context: &Context<'_>, proposed: Proposed) -> Result<Vec<Admission>, domain::Refusal> {
-    let state = &world.grade;
+fn admit_proposal(
+    world: &World,
+    context: &Context<'_>,
+    dimension: Dimension,
+    proposed: Proposed,
+) -> Result<Vec<Admission>, domain::Refusal> {
+    let customer = &proposed.customer_id;
     if proposed.evidence.is_empty() {
         return Err(Refusal::NoEvidence.into());
     }
     if proposed.reason.0.trim().chars().count() < 10 {
         return Err(Refusal::ReasonTooShort.into());
     }
-    if let Some(open) = state.by_customer.get(&proposed.customer_id) {
+    if let Some(open) = world.grade.of(dimension).open.get(customer) {
         return Err(Refusal::OpenExists { proposal: open.to_string() }.into());
     }
-    let scale = policy::text_parameter(world, context.actor.unit(), context.at, "p.grade.credit_scale");
-    if !scale.split(',').any(|grade| grade.trim() == proposed.to.0) {
-        return Err(Refusal::OffScale { scale: scale.into() }.into());
+    let scale = scale(world, dimension, context.actor.unit(), context.at);
+    if !scale.contains(&proposed.to.0.as_str()) {
+        return Err(Refusal::OffScale { scale: scale.join(",") }.into());
     }
-    let current = current(world, &proposed.customer_id, context.at).map(|graded| graded.grade.as_str());
+    let current = current(world, dimension, customer, context.at).map(|graded| graded.grade.as_str());
     if proposed.from.as_ref().map(|from| from.0.as_str()) != current {
         return Err(Refusal::StaleGrade { current: current.unwrap_or("-").into() }.into());
     }
     if current == Some(proposed.to.0.as_str()) {
         return Err(Refusal::SameGrade.into());
     }
-    let id = proposed.proposal_id.clone().unwrap_or_else(|| ids::issued(context.id));
-    let suggested = domain::computed("suggested", proposed.suggested.clone(), None)?;
-    let seats = chain(world, &proposed.customer_id, context.actor.role(), context.at);
-    let seats = domain::computed("seats", proposed.seats.clone(), Some(seats))?;
-    let event = Event::Proposed(Proposed { proposal_id: Some(id), suggested, seats, ..proposed });
-    Ok(vec![Admission::of(event, context)])
-}
-
-/// The seats a proposal passes.
-fn chain(world: &World, customer: &CustomerId, role: Option<Role>, at: Timestamp) -> Vec<Seat> {
-    let accounting_decides = policy::preset(world, None, at, "credit") == "credit.accounting_key";
-    if role == Some(Role::Accounting) {
-        vec![Seat::Regional, Seat::GeneralManager]
-    } else if accounting_decides && key_customer(world, customer, at) {
-        vec![Seat::Regional, Seat::AccountingHead]
-    } else {
-        vec![Seat::Regional]
+    let suggested = match dimension {
+        Dimension::Credit => None,
+        Dimension::Business => suggested(world, customer, context.actor.unit(), context.at)?.map(Str),
+    };
+    let suggested = domain::computed("suggested", proposed.suggested.clone(), suggested)?;
+    if let (Some(other), None) = (suggested.as_ref().filter(|other| **other != proposed.to), &proposed.deviation_reason) {
+        return Err(Refusal::Deviates { suggested: other.0.clone() }.into());
     }
+    let seats = chain::seats(world, dimension, customer, context.actor.role(), context.at);
+    let seats = domain::computed("seats", proposed.seats.clone(), Some(seats))?;
+    let id = proposed.proposal_id.clone().unwrap_or_else(|| ids::issued(context.id));
+    let proposed = Proposed { proposal_id: Some(id), suggested, seats, ..proposed };
+    Ok(vec![Admission::of(Event::Proposed(dimension, proposed), context)])
 }
 
-fn complete_approval(world: &World, context: &Context<'_>, approved: Approved) -> Result<Approved, domain::Refusal> {
-    let proposal = open(world, &approved.proposal_id)?;
+fn complete_approval(
+    world: &World,
+    context: &Context<'_>,
+    proposal: &Proposal,
+    approved: Approved,
+) -> Result<Approved, domain::Refusal> {
     if approved.to.0 != proposal.to {
         return Err(Refusal::OtherGrade { to: proposal.to.clone() }.into());
     }
     if proposal.taken.len() + 1 < proposal.seats.len() {
         // Who proposed or reviewed hears that first: waiting would not help them.
-        check_distinct(context, proposal)?;
+        chain::check_distinct(context, proposal)?;
         return Err(Refusal::ChainIncomplete.into());
     }
-    check_holder(world, context, proposal, proposal.seats.last().copied())?;
+    chain::check_holder(world, context, proposal, proposal.seats.last().copied())?;
     // A grade approved for later may have come into force since the proposal was made.
-    let current = current(world, &proposal.customer, context.at).map(|graded| graded.grade.as_str());
+    let current = current(world, proposal.dimension, &proposal.customer, context.at);
+    let current = current.map(|graded| graded.grade.as_str());
     if proposal.from.as_deref() != current {
         return Err(Refusal::StaleGrade { current: current.unwrap_or("-").into() }.into());
     }
@@ -385,82 +488,14 @@ fn complete_approval(world: &World, context: &Context<'_>, approved: Approved) -
     })
 }
 
-fn check_distinct(context: &Context<'_>, proposal: &Proposal) -> Result<(), Refusal> {
-    let actor = context.actor.employee();
-    let repeated = actor == Some(&proposal.proposer) || proposal.taken.iter().any(|(employee, _)| actor == Some(employee));
-    if repeated { Err(Refusal::OwnProposal) } else { Ok(()) }
-}
-
-/// the step's holder decides; where every holder is disqualified, the next level up.
-fn check_holder(world: &World, context: &Context<'_>, proposal: &Proposal, seat: Option<Seat>) -> Result<(), Refusal> {
-    check_distinct(context, proposal)?;
-    let mut seat = seat;
-    while let Some(asked) = seat {
-        let holders = holders(world, context, proposal, asked);
-        if holders.is_empty() {
-            seat = above(asked);
-            continue;
-        }
-        let acts_as = context.actor.role() == Some(role(asked));
-        let holds = context.actor.employee().is_some_and(|actor| holders.contains(&actor));
-        if holds && acts_as {
-            return Ok(());
-        }
-        return Err(Refusal::NotYourStep { seat: asked });
-    }
-    Err(Refusal::NobodyLeft)
-}
-
-fn above(seat: Seat) -> Option<Seat> {
-    match seat {
-        Seat::Regional | Seat::AccountingHead => Some(Seat::GeneralManager),
-        Seat::GeneralManager => Some(Seat::DeputyGm),
-        Seat::DeputyGm => None,
-    }
-}
-
-fn role(seat: Seat) -> Role {
-    match seat {
-        Seat::Regional => Role::RegionalGm,
-        Seat::AccountingHead => Role::Accounting,
-        Seat::GeneralManager => Role::GeneralManager,
-        Seat::DeputyGm => Role::DeputyGm,
-    }
-}
-
-/// Everybody at work who holds the seat and has not taken part in the proposal.
-fn holders<'a>(world: &'a World, context: &Context<'_>, proposal: &Proposal, seat: Seat) -> Vec<&'a EmployeeId> {
-    let today = world.date(context.at);
-    let region = world.customer.customers.get(&proposal.customer).map_or("", |customer| customer.region.as_str());
-    let seated = |id: &EmployeeId, held: &domain::employee::Held| {
-        held.role == role(seat)
-            && match seat {
-                Seat::Regional => world.organization.reaches(&held.unit, region),
-                Seat::AccountingHead => world.organization.units.get(&held.unit).is_some_and(|unit| unit.head.as_ref() == Some(id)),
-                Seat::GeneralManager | Seat::DeputyGm => true,
-            }
-    };
-    world
-        .employee
-        .members
-        .iter()
-        .filter(|(id, member)| {
-            member.works()
-                && **id != proposal.proposer
-                && !proposal.taken.iter().any(|(employee, _)| employee == *id)
-                && member.roles_on(today).any(|held| seated(id, held))
-        })
-        .map(|(id, _)| id)
-        .collect()
-}
-
 /// Takes over proposals, steps and grades.
 pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
     match event {
-        Event::Proposed(proposed) => {
+        Event::Proposed(dimension, proposed) => {
             let (Some(id), Some(proposer)) = (&proposed.proposal_id, fact.actor.employee()) else { return };
-            state.by_customer.insert(proposed.customer_id.clone(), id.clone());
+            state.of_mut(*dimension).open.insert(proposed.customer_id.clone(), id.clone());
             state.open.insert(id.clone(), Proposal {
+                dimension: *dimension,
                 customer: proposed.customer_id.clone(),
                 from: proposed.from.as_ref().map(|from| from.0.clone()),
                 to: proposed.to.0.clone(),
@@ -471,7 +506,7 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
                 taken: Vec::new(),
             });
         }
-        Event::Reviewed(reviewed) => match reviewed.verdict {
+        Event::Reviewed(_, reviewed) => match reviewed.verdict {
             Verdict::Endorse => {
                 if let (Some(proposal), Some(reviewer)) = (state.open.get_mut(&reviewed.proposal_id), fact.actor.employee()) {
                     proposal.taken.push((reviewer.clone(), fact.id.clone()));
@@ -479,9 +514,9 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
             }
             Verdict::Return => close(state, &reviewed.proposal_id),
         },
-        Event::Approved(approved) => {
+        Event::Approved(dimension, approved) => {
             let Some(customer) = state.open.get(&approved.proposal_id).map(|proposal| proposal.customer.clone()) else { return };
-            let graded = state.graded.entry(customer).or_default();
+            let graded = state.of_mut(*dimension).graded.entry(customer).or_default();
             // One in force and one to come is all a decision can ask for.
             while graded.iter().filter(|graded| graded.since <= fact.at).count() > 1 {
                 graded.remove(0);
@@ -490,14 +525,14 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
             graded.sort_by_key(|graded| graded.since);
             close(state, &approved.proposal_id);
         }
-        Event::Rejected(rejected) => close(state, &rejected.proposal_id),
-        Event::Withdrawn(withdrawn) => close(state, &withdrawn.proposal_id),
+        Event::Rejected(_, rejected) => close(state, &rejected.proposal_id),
+        Event::Withdrawn(_, withdrawn) => close(state, &withdrawn.proposal_id),
     }
 }
 
 fn close(state: &mut State, proposal: &SubjectId) {
     if let Some(proposal) = state.open.remove(proposal) {
-        state.by_customer.remove(&proposal.customer);
+        state.of_mut(proposal.dimension).open.remove(&proposal.customer);
     }
 }
 
@@ -553,7 +588,7 @@ mod tests {
     }
 
     fn in_force(given: &Given) -> Option<String> {
-        current(&given.world, &customer_id("C-01"), given.at).map(|graded| graded.grade.clone())
+        current(&given.world, Dimension::Credit, &customer_id("C-01"), given.at).map(|graded| graded.grade.clone())
     }
 
     #[test]
@@ -645,7 +680,7 @@ mod tests {
             proposed().and("system", withdrawn("lapsed")),
         ];
         for given in ended {
-            assert!(given.world.grade.open.is_empty() && given.world.grade.by_customer.is_empty());
+            assert!(given.world.grade.open.is_empty() && given.world.grade.of(Dimension::Credit).open.is_empty());
             for (who, event) in [
                 ("E-301", reviewed(1, "endorse")),
                 ("E-301", approved("B")),
@@ -758,7 +793,7 @@ mod tests {
         let month = given.at.plus(Duration::from_secs(30 * 86_400));
         assert!(due(&given.world, month).is_empty());
         let lapsed = due(&given.world, month.plus(Duration::from_micros(1)));
-        let [(Event::Withdrawn(Withdrawn { cause, .. }), about)] = lapsed.as_slice() else { panic!("{lapsed:?}") };
+        let [(Event::Withdrawn(Dimension::Credit, Withdrawn { cause, .. }), about)] = lapsed.as_slice() else { panic!("{lapsed:?}") };
         assert_eq!((*cause, about.subject.as_str()), (Cause::Lapsed, "grade/C-01/credit"));
         let sooner = given.and("system", adopted("hq", json!({}), json!({ "p.grade.lapse_days": 1 })));
         assert_eq!(due(&sooner.world, month).len(), 1);

@@ -1,0 +1,263 @@
+//! What follows from a credit grade: the terms of trade it allows, and its quarterly review by accounting.
+
+use imbl::OrdMap;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{Date, Timestamp};
+use crate::domain::approval::{self, Step};
+use crate::domain::catalog::{Int, Money, Quarter, Referent, Str, Subject, Text, choices, events, refusals};
+use crate::domain::grade::{self, Dimension};
+use crate::domain::role::Role;
+use crate::domain::{self, About, Actor, Admission, Context, Fact, World, common, policy};
+use crate::ids::{CustomerId, EmployeeId, StreamName};
+
+choices! {
+    /// What a quarterly review comes to.
+    Finding {
+        Unchanged "unchanged" "维持" "Unchanged",
+        ProposeChange "propose_change" "建议调整" "Change proposed",
+        Anomaly "anomaly" "异常" "Anomaly",
+    }
+    /// How a customer pays.
+    PaymentMethod {
+        Prepayment "prepayment" "预付款" "Prepayment",
+        Progress "progress" "按进度付款" "By progress",
+        Cash "cash" "现款" "Cash",
+        Monthly "monthly" "月结" "Monthly account",
+        AdvanceFunding "advance_funding" "垫资" "Advance funding",
+        AcceptanceBill "acceptance_bill" "承兑汇票" "Acceptance bill",
+    }
+}
+
+events! {
+    /// Accounting reviews a customer's credit grade for a quarter, with a comparison.
+    Reviewed "credit_review.recorded" "季度信用评定" "Quarterly credit review" on "grade" Customer "credit" {
+        /// The quarter.
+        quarter: Quarter, C3, "季度", "Quarter";
+        /// The grade in force when it was reviewed.
+        grade: Str<1, 4>, C3, "评定时等级", "Grade reviewed";
+        /// What the review comes to.
+        finding: Finding, C3, "结论", "Finding";
+        /// What was compared, and how it compares.
+        comparison: Text, C3, "分析对比", "Comparison";
+        /// What the customer owed past its day, in fen.
+        overdue_amount: Money, C3, "逾期金额", "Overdue amount";
+        /// What was paid of what was due, in basis points.
+        collection_rate: BasisPoints, C3, "回款率", "Collection rate";
+    }
+    /// Terms of trade are set for a customer on its credit grade; somebody else in accounting approves them.
+    TermsSet "trade_terms.set" "交易条件设定" "Trade terms set" on "customer" Customer {
+        /// The credit grade they rest on: the one in force.
+        credit_grade: Str<1, 4>, C3, "依据信用等级", "Credit grade";
+        /// The credit limit in fen, at most what the policy allows the grade.
+        credit_limit: Money, C3, "信用额度", "Credit limit";
+        /// How the customer pays.
+        payment_method: PaymentMethod, C3, "付款方式", "Payment method";
+        /// How much is advanced, where it is.
+        advance_degree: Option<Str<1, 60>>, C3, "垫资程度", "Degree of advance";
+        /// Whether the customer's capital is in place, and how it pays.
+        payment_state: Option<Text>, C3, "付款状况", "State of payment";
+        /// The discount on prices, in basis points.
+        discount_bp: Option<BasisPoints>, C2, "价格优惠", "Discount";
+        /// Whether the customer is supplied first.
+        priority_supply: Option<bool>, C2, "优先供货", "Priority supply";
+        /// How trade with the customer is handled.
+        handling: Option<Text>, C3, "交易业务处理方法", "Handling";
+        /// The last day they hold.
+        valid_until: Option<Date>, C3, "有效期", "Valid until";
+        /// Who approved them.
+        approved_by: Option<EmployeeId>, C3, "批准人", "Approved by", computed;
+    }
+}
+
+/// A share in basis points.
+pub type BasisPoints = Int<0, 10_000>;
+
+/// The subject of a review, as its proposer names it.
+const REVIEWED: Subject = Subject { stream: "grade", of: Referent::Customer, part: Some("credit") };
+
+/// The quarters reviewed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    /// By customer, counted from the year 0; four a year at most.
+    reviewed: OrdMap<CustomerId, Vec<u16>>,
+}
+
+refusals! {
+    /// Terms rest on the grade in force.
+    StaleGrade { current: String } => E_CONFLICT "R-109" at "/credit_grade",
+        "the credit grade in force is \"{current}\"", "现行信用等级为“{current}”";
+    /// The limit is above what the grade allows.
+    AboveLimit { grade: String, limit: i64 } => E_RULE "R-109" at "/credit_limit",
+        "grade \"{grade}\" allows {limit} fen at most", "“{grade}”级信用额度不得超过{limit}分";
+    /// The policy says nothing of the grade.
+    NoLimit { grade: String } => E_POLICY "R-109",
+        "p.credit.limit_table has no limit for grade \"{grade}\"", "参数p.credit.limit_table未设“{grade}”级额度";
+    /// Terms that are over before they begin.
+    Expired => E_RULE "R-109" at "/valid_until", "the terms would have ended already", "有效期已过";
+    /// Advance funding says how much.
+    NoDegree => E_RULE "R-110" at "/advance_degree", "advance funding needs its degree", "垫资须注明垫资程度";
+    /// A quarter is reviewed once.
+    ReviewedAlready { quarter: String } => E_CONFLICT "R-108" at "/quarter",
+        "the grade is reviewed for {quarter} already", "{quarter}信用等级已评定";
+    /// The quarter has not begun.
+    QuarterAhead { quarter: String } => E_RULE "R-108" at "/quarter", "{quarter} has not begun", "{quarter}尚未开始";
+    /// A review is of the grade in force.
+    OtherGrade { current: String } => E_CONFLICT "R-108" at "/grade",
+        "the credit grade in force is \"{current}\"", "现行信用等级为“{current}”";
+}
+
+/// Returns the limit in fen that the policy allows a grade at `unit`; `None` where it names no such grade.
+pub fn limit(world: &World, at: Timestamp, grade: &str) -> Option<i64> {
+    policy::table(world, None, at, "p.credit.limit_table")
+        .into_iter()
+        .find(|(named, _)| *named == grade)
+        .map(|(_, limit)| limit)
+}
+
+/// Returns the quarter that accounting must review next of a key customer's grade, and by which day; `None` where
+/// there is none to review.
+pub fn review_due(world: &World, customer: &CustomerId, at: Timestamp) -> Option<(Quarter, Date)> {
+    grade::current(world, Dimension::Credit, customer, at).filter(|_| grade::key_customer(world, customer, at))?;
+    let this = ordinal(&world.date(at).quarter())?;
+    let reviewed = world.credit.reviewed.get(customer).is_some_and(|quarters| quarters.contains(&(this - 1)));
+    let quarter = if reviewed { this } else { this - 1 };
+    let (year, number) = (quarter / 4, quarter % 4 + 1);
+    let last = Date::quarter_end(i32::from(year), u32::from(number))?;
+    let grace = policy::parameter(world, None, at, "p.quarter.grace_days");
+    Some((Quarter(format!("{year:04}Q{number}")), last.plus_days(u32::try_from(grace).unwrap_or(0))))
+}
+
+/// Returns a quarter's place among all quarters.
+fn ordinal(quarter: &str) -> Option<u16> {
+    let (year, number) = quarter.split_once('Q')?;
+    let (year, number): (u16, u16) = (year.parse().ok()?, number.parse().ok()?);
+    (year * 4 + number).checked_sub(1)
+}
+
+/// Says which stream the event belongs to.
+pub(super) fn about(world: &World, event: &Event, named: Option<&StreamName>) -> Result<About, domain::Refusal> {
+    match event {
+        Event::Reviewed(_) => {
+            let missing = || common::Refusal::NoSubject { example: REVIEWED.to_string() };
+            let named = named.filter(|named| named.as_str().ends_with("/credit")).ok_or_else(missing)?;
+            let customer = domain::named_customer(world, Some(named), REVIEWED.stream)?;
+            Ok(About { subject: grade::stream(Dimension::Credit, &customer), customer: Some(customer) })
+        }
+        Event::TermsSet(_) => Ok(About::customer(domain::named_customer(world, named, "customer")?)),
+    }
+}
+
+/// Decides on a review, and on terms, which wait for somebody else's approval.
+pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Result<Vec<Admission>, domain::Refusal> {
+    let Some(customer) = &context.about.customer else {
+        return Err(domain::no_subject("customer", Referent::Customer).into());
+    };
+    let current = grade::current(world, Dimension::Credit, customer, context.at).map(|graded| graded.grade.as_str());
+    match event {
+        Event::Reviewed(reviewed) => {
+            check_review(world, context, customer, current, &reviewed)?;
+            Ok(vec![Admission::of(Event::Reviewed(reviewed), context)])
+        }
+        Event::TermsSet(terms) => {
+            check_terms(world, context, current, &terms)?;
+            let steps = approvers(world, context, terms.approved_by.as_ref())?;
+            if let Some(request) = approval::request(world, context, &Event::TermsSet(terms.clone()).into(), steps)? {
+                return Ok(request);
+            }
+            let approver = context.approvals.first().or(terms.approved_by.as_ref()).cloned();
+            let approved_by = domain::computed("approved_by", terms.approved_by.clone(), approver)?;
+            Ok(vec![Admission::of(Event::TermsSet(TermsSet { approved_by, ..terms }), context)])
+        }
+    }
+}
+
+fn check_review(
+    world: &World,
+    context: &Context<'_>,
+    customer: &CustomerId,
+    current: Option<&str>,
+    reviewed: &Reviewed,
+) -> Result<(), Refusal> {
+    let quarter = reviewed.quarter.0.clone();
+    if quarter > world.date(context.at).quarter() {
+        return Err(Refusal::QuarterAhead { quarter });
+    }
+    let place = ordinal(&quarter);
+    let before = world.credit.reviewed.get(customer);
+    if before.is_some_and(|quarters| place.is_some_and(|place| quarters.contains(&place))) {
+        return Err(Refusal::ReviewedAlready { quarter });
+    }
+    if current != Some(reviewed.grade.0.as_str()) {
+        return Err(Refusal::OtherGrade { current: current.unwrap_or("-").into() });
+    }
+    Ok(())
+}
+
+fn check_terms(
+    world: &World,
+    context: &Context<'_>,
+    current: Option<&str>,
+    terms: &TermsSet,
+) -> Result<(), Refusal> {
+    let grade = terms.credit_grade.0.as_str();
+    if current != Some(grade) {
+        return Err(Refusal::StaleGrade { current: current.unwrap_or("-").into() });
+    }
+    let limit = limit(world, context.at, grade).ok_or_else(|| Refusal::NoLimit { grade: grade.into() })?;
+    if terms.credit_limit.0 > limit {
+        return Err(Refusal::AboveLimit { grade: grade.into(), limit });
+    }
+    if terms.payment_method == PaymentMethod::AdvanceFunding && terms.advance_degree.is_none() {
+        return Err(Refusal::NoDegree);
+    }
+    if terms.valid_until.is_some_and(|last| last < world.date(context.at)) {
+        return Err(Refusal::Expired);
+    }
+    Ok(())
+}
+
+/// Who approves terms: the head of accounting, or where that is who proposes them, the level above.
+fn approvers(
+    world: &World,
+    context: &Context<'_>,
+    named: Option<&EmployeeId>,
+) -> Result<Vec<Step>, domain::Refusal> {
+    let Actor::Employee { id: proposer, unit, .. } = context.actor else { return Ok(Vec::new()) };
+    if named == Some(proposer) {
+        return Err(common::Refusal::SeparateDuties.into());
+    }
+    let today = world.date(context.at);
+    let mut heads: Vec<(bool, &EmployeeId)> = world
+        .organization
+        .units
+        .iter()
+        .filter_map(|(id, of)| {
+            let head = of.head.as_ref().filter(|head| *head != proposer)?;
+            let member = world.employee.members.get(head).filter(|member| member.works())?;
+            let holds = member.roles_on(today).any(|held| held.role == Role::Accounting && held.unit == *id);
+            holds.then_some((id != unit, head))
+        })
+        .collect();
+    // One's own head of accounting before any other.
+    heads.sort();
+    let Some((_, head)) = heads.first() else { return Ok(approval::at_the_top(world, context.at, &[proposer])) };
+    // A proposal that waits says for whom; one that was approved is compared with who did.
+    if context.approvals.is_empty() {
+        domain::computed("approved_by", named, Some(*head))?;
+    }
+    Ok(vec![Step::Person((*head).clone())])
+}
+
+/// Takes over which quarters were reviewed.
+pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
+    match event {
+        Event::Reviewed(reviewed) => {
+            if let (Some(customer), Some(quarter)) = (fact.customer(), ordinal(&reviewed.quarter.0)) {
+                state.reviewed.entry(customer).or_default().push(quarter);
+            }
+        }
+        // What was set is shown; no decision of this release asks for it.
+        Event::TermsSet(_) => {}
+    }
+}

@@ -1,0 +1,111 @@
+//! Payments received from customers: when, how much, how, and when they were due.
+
+use imbl::OrdMap;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Date;
+use crate::domain::catalog::{INTEGER_MAX, Kind, Money, Referent, Shape, choices, events, refusals};
+use crate::domain::sale::ContractId;
+use crate::domain::{self, About, Admission, Context, Fact, World, policy};
+use crate::ids::{self, CustomerId, EmployeeId, StreamName, SubjectId};
+
+choices! {
+    /// How it was paid.
+    Method {
+        Transfer "transfer" "转账" "Transfer",
+        Cash "cash" "现款" "Cash",
+        AcceptanceBill "acceptance_bill" "承兑汇票" "Acceptance bill",
+        OnsiteCash "onsite_cash" "现场收现" "Cash on site",
+    }
+}
+
+/// A service job, which no module keeps yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(pub String);
+
+impl Shape for JobId {
+    fn kind() -> Kind {
+        Kind::Reference(Referent::Elsewhere("service"))
+    }
+}
+
+events! {
+    /// A customer paid.
+    Recorded "payment.recorded" "回款" "Payment recorded" {
+        /// The payment; issued when left out.
+        payment_id: Option<SubjectId>, C2, "回款编号", "Payment id", computed;
+        /// The customer.
+        customer_id: CustomerId, C2, "客户", "Customer";
+        /// The contract it is paid on.
+        contract_id: Option<ContractId>, C2, "合同", "Contract";
+        /// The service job it is paid for.
+        job: Option<JobId>, C2, "服务单", "Service job";
+        /// The amount in fen, more than nothing.
+        amount: Money, C2, "金额", "Amount";
+        /// The day it arrived.
+        received_on: Date, C2, "到账日期", "Received on", occurred;
+        /// The day it was due.
+        due_on: Option<Date>, C2, "应付日期", "Due on";
+        /// How it was paid.
+        method: Method, C2, "方式", "Method";
+        /// Who took it, where it was handed over.
+        collected_by: Option<EmployeeId>, C2, "收款人", "Collected by";
+    }
+}
+
+/// What was paid to the company.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    /// In fen, per calendar year of receipt.
+    pub years: OrdMap<i32, i64>,
+}
+
+refusals! {
+    /// Larger amounts go to the bank.
+    AboveOnSite { yuan: i64 } => E_RULE "R-168" at "/amount",
+        "at most {yuan} yuan are collected on site", "现场收款不得超过{yuan}元";
+    /// Cash on site has passed through somebody's hands.
+    NoCollector => E_RULE "R-168" at "/collected_by", "cash collected on site names who collected it", "现场收现须注明收款人";
+    /// The payments of a year could no longer be written down.
+    BeyondCounting => E_SCHEMA "R-003" at "/amount", "the year's payments would exceed 2^53 - 1 fen", "年度回款将超过2^53-1分";
+}
+
+/// Says which stream the payment belongs to; its own, and its customer's.
+pub(super) fn about(_: &World, event: &Event, _: Option<&StreamName>) -> Result<About, domain::Refusal> {
+    let Event::Recorded(payment) = event;
+    // Issued at admission: the door cannot know it, and a subject named without the id has not been looked up.
+    let subject = StreamName::of("payment", payment.payment_id.as_ref().map_or("issued", SubjectId::as_str));
+    Ok(About { subject, customer: Some(payment.customer_id.clone()) })
+}
+
+/// Decides on a payment.
+pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Result<Vec<Admission>, domain::Refusal> {
+    let Event::Recorded(payment) = event;
+    if payment.amount.0 == 0 {
+        return Err(domain::Refusal::field("/amount", "must be more than nothing", "金额须大于零"));
+    }
+    if payment.method == Method::OnsiteCash {
+        let yuan = policy::parameter(world, context.actor.unit(), context.at, "p.service.onsite_fee_max");
+        if payment.amount.0 > yuan * 100 {
+            return Err(Refusal::AboveOnSite { yuan }.into());
+        }
+        if payment.collected_by.is_none() {
+            return Err(Refusal::NoCollector.into());
+        }
+    }
+    let total = world.payment.years.get(&payment.received_on.year()).copied().unwrap_or(0);
+    if total.checked_add(payment.amount.0).is_none_or(|total| total > INTEGER_MAX) {
+        return Err(Refusal::BeyondCounting.into());
+    }
+    let id = payment.payment_id.clone().unwrap_or_else(|| ids::issued(context.id));
+    let about = About { subject: StreamName::of("payment", id.as_str()), customer: Some(payment.customer_id.clone()) };
+    let event = Event::Recorded(Recorded { payment_id: Some(id), ..payment });
+    Ok(vec![Admission { about, ..Admission::of(event, context) }])
+}
+
+/// Adds up what was paid.
+pub(super) fn evolve(state: &mut State, _: &Fact<'_>, event: &Event) {
+    let Event::Recorded(payment) = event;
+    *state.years.entry(payment.received_on.year()).or_insert(0) += payment.amount.0;
+}

@@ -1,0 +1,168 @@
+//! What is shown of credit: the terms of trade set last, and the quarterly reviews with what they led to.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::clock::{Date, Timestamp};
+use crate::domain::credit::{Event as Credit, limit, review_due};
+use crate::domain::grade::{Dimension, Event as Grade, current, stream};
+use crate::domain::{Event, Refusal};
+use crate::ids::CustomerId;
+use crate::ledger::Shared;
+use crate::ledger::reading::subject::Subject;
+use crate::ledger::reading::views::Built;
+use crate::ledger::reading::{AsOf, Asked, ViewError};
+use crate::ledger::state::State;
+use crate::ledger::tail::{family_term, stream_term};
+use crate::projection::Node;
+use crate::projection::credit::{self, FollowUp, Review};
+use crate::store::Direction;
+
+impl Shared {
+    /// The terms of one customer, or of all who have some; with those of one, what waits for approval.
+    pub(super) fn terms(
+        &self,
+        state: &State,
+        end: u64,
+        at: Timestamp,
+        asked: &Asked,
+        subject: &Subject,
+    ) -> Result<Built, ViewError> {
+        let then = self.state_at(state, end)?;
+        let world = &then.world;
+        let today = world.date(at);
+        let mut rows: Vec<(CustomerId, Node)> = Vec::new();
+        let mut next = None;
+        self.with_register(end, asked.as_of == AsOf::Latest, |register| {
+            for (id, listed) in &register.customers {
+                let other = subject.customer.as_ref().is_some_and(|only| only != id);
+                let shown = asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str());
+                let Some(terms) = listed.terms.as_ref().filter(|_| !other && !shown) else { continue };
+                if rows.len() >= asked.limit {
+                    next = rows.last().map(|(id, _)| id.to_string());
+                    break;
+                }
+                // a grade that fell, or one no limit is set for, leaves no room for the limit of before.
+                let grade = current(world, Dimension::Credit, id, at);
+                let allowed = grade.and_then(|graded| limit(world, at, &graded.grade)).unwrap_or(0);
+                rows.push((id.clone(), terms.row(id, listed.named(), terms.limit > allowed, today)));
+            }
+        })?;
+        let items = rows.into_iter().map(|(_, row)| row).collect();
+        let mut node = vec![("items", Node::List(items))];
+        if let Some(customer) = &subject.customer {
+            let waiting = world.approval.waiting.iter();
+            let waiting = waiting.filter(|(_, waiting)| {
+                waiting.kind == "trade_terms.set" && waiting.about.subject == customer.stream()
+            });
+            let waiting = waiting.map(|(request, waiting)| {
+                let data: Value = serde_json::from_str(&waiting.data).unwrap_or_default();
+                let mut row = vec![("request_id", Node::plain(request.as_str()))];
+                row.extend(credit::cells(&data));
+                row.push(("proposed_by", Node::plain(json!(waiting.actor.employee()))));
+                Node::Row(row)
+            });
+            node.push(("waiting", Node::List(waiting.collect())));
+        }
+        Ok(Built { node: Node::Row(node), next, targets: subject.targets.clone() })
+    }
+
+    /// The reviews, newest quarter first, and those that accounting owes.
+    pub(super) fn credit_reviews(
+        &self,
+        state: &State,
+        end: u64,
+        at: Timestamp,
+        asked: &Asked,
+        subject: &Subject,
+    ) -> Result<Built, ViewError> {
+        let bad = || ViewError::Refused(Refusal::field("/after", "is no cursor of this view", "不是此视图的游标"));
+        let after = asked.after.as_ref().map(|after| after.split_once('/').ok_or_else(bad)).transpose()?;
+        let then = self.state_at(state, end)?;
+        let today = then.world.date(at);
+        let term = match &subject.customer {
+            Some(customer) => stream_term(stream(Dimension::Credit, customer).as_str()),
+            None => family_term("credit_review"),
+        };
+        let mut reviews: Vec<Review> = Vec::new();
+        for index in self.shelf.postings(term, 0, end, Direction::Ascending, usize::MAX)? {
+            self.read_at(index, &mut |read| {
+                if let Event::Credit(Credit::Reviewed(reviewed)) = read.event {
+                    reviews.extend(Review::of(reviewed, read));
+                }
+            })?;
+        }
+        // What a customer's review before said is that of the quarter before, whenever it was recorded.
+        reviews.sort_by(|one, other| (&one.quarter, &one.customer).cmp(&(&other.quarter, &other.customer)));
+        let mut last: BTreeMap<&CustomerId, &str> = BTreeMap::new();
+        let before: Vec<Option<&str>> =
+            reviews.iter().map(|review| last.insert(&review.customer, &review.grade)).collect();
+        let quarter = asked.filters.get("quarter");
+        let mut wanted: Vec<(&Review, Option<&str>)> = reviews.iter().zip(before).collect();
+        wanted.retain(|(review, _)| quarter.is_none_or(|quarter| review.quarter == *quarter));
+        wanted.sort_by(|(one, _), (other, _)| {
+            other.quarter.cmp(&one.quarter).then_with(|| one.customer.cmp(&other.customer))
+        });
+        wanted.retain(|(review, _)| {
+            after.is_none_or(|(quarter, customer)| {
+                review.quarter.as_str() < quarter || (review.quarter == quarter && review.customer.as_str() > customer)
+            })
+        });
+        let more = wanted.len() > asked.limit;
+        wanted.truncate(asked.limit);
+        let next = wanted.last().filter(|_| more).map(|(review, _)| format!("{}/{}", review.quarter, review.customer));
+        let follow_ups = wanted
+            .iter()
+            .map(|(review, _)| self.follow_up(review, then.world.date(review.at), today, end))
+            .collect::<Result<Vec<_>, _>>()?;
+        let (items, owed) = self.with_register(end, asked.as_of == AsOf::Latest, |register| {
+            let name = |id: &CustomerId| register.customers.get(id).map_or_else(Node::absent, |listed| listed.named());
+            let rows = wanted.iter().zip(follow_ups);
+            let items = rows.map(|((review, last), follow_up)| review.row(name(&review.customer), *last, follow_up));
+            let mut owed = Vec::new();
+            for id in register.customers.keys() {
+                if subject.customer.as_ref().is_none_or(|only| only == id)
+                    && after.is_none()
+                    && let Some((due, day)) = review_due(&then.world, id, at)
+                    && quarter.is_none_or(|quarter| due.0 == *quarter)
+                {
+                    owed.push(credit::owed(id, name(id), &due.0, day, today));
+                }
+            }
+            (items.collect::<Vec<_>>(), owed)
+        })?;
+        let node = Node::Row(vec![("items", Node::List(items)), ("owed", Node::List(owed))]);
+        Ok(Built { node, next, targets: subject.targets.clone() })
+    }
+
+    /// Finds out whether a grade was proposed on a review that asks for one.
+    fn follow_up(
+        &self,
+        review: &Review,
+        reviewed_on: Date,
+        today: Date,
+        end: u64,
+    ) -> Result<Option<FollowUp>, ViewError> {
+        if !review.proposes {
+            return Ok(None);
+        }
+        let term = stream_term(stream(Dimension::Credit, &review.customer).as_str());
+        for index in self.shelf.postings(term, review.index + 1, end, Direction::Ascending, usize::MAX)? {
+            let mut rests = false;
+            self.read_at(index, &mut |read| {
+                if let Event::Grade(Grade::Proposed(_, proposed)) = read.event {
+                    rests = proposed.evidence.iter().any(|evidence| evidence.0 == review.id);
+                }
+            })?;
+            if rests {
+                return Ok(Some(FollowUp::Proposed));
+            }
+        }
+        let late = today > reviewed_on.plus_weekdays(FOLLOW_UP_DAYS);
+        Ok(Some(if late { FollowUp::Missing } else { FollowUp::Open }))
+    }
+}
+
+/// Within how many working days a change that a review proposes is to be proposed.
+const FOLLOW_UP_DAYS: u32 = 5;
