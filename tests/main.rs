@@ -4,6 +4,7 @@
 mod backup; // copies elsewhere: restored to the byte, refused when they do not fit, never a fork
 mod crash; // kills, cuts, flips and thieves of the disk
 mod erasure; // a person erased: keys gone, nothing readable, everything still proven
+mod grades; // grades by business and by credit, terms, reviews, payments, and what they add up to
 mod northwind; // real input, imported by its mapping
 mod once; // ids and names that may be used only once, and who wins
 mod pages; // the pages as a browser gets them: signing in, forms, refusals

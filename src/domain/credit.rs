@@ -261,3 +261,132 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         Event::TermsSet(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::Code;
+    use crate::domain::testing::{
+        Given, Proposed, credit_graded, customer, customer_id, event, given, main_customer, policy as adopted, staff_status, terms,
+    };
+
+    fn ungraded() -> Given {
+        given([("E-101", customer("C-01", "Heyuan Alloy Works"))])
+    }
+
+    /// C-01 with the credit grade A.
+    fn graded() -> Given {
+        credit_graded(ungraded(), "C-01", "A")
+    }
+
+    fn reviewed(quarter: &str) -> Proposed {
+        let data = json!({
+            "quarter": quarter, "grade": "A", "finding": "unchanged", "comparison": "as the quarter before",
+            "overdue_amount": 0, "collection_rate": 9_800,
+        });
+        event("credit_review.recorded", data).about("grade/C-01/credit")
+    }
+
+    fn consent(request: &str) -> Proposed {
+        event("approval.given", json!({ "request_id": request }))
+    }
+
+    #[test]
+    fn terms_wait_for_the_head_of_accounting() {
+        let waiting = graded().when("E-401", terms("C-01", "A", 400_000_000).id("terms-001")).then(["approval.requested"]);
+        waiting.when("E-401", consent("terms-001")).then_refused(Code::E_SOD, "R-025");
+        waiting.when("E-801", consent("terms-001")).then_refused(Code::E_FORBIDDEN, "R-025");
+        let decision = waiting.when("E-402", consent("terms-001"));
+        assert_eq!(decision.data()["approved_by"], "E-402");
+        decision.then(["approval.given", "trade_terms.set"]);
+    }
+
+    #[test]
+    fn terms_the_head_of_accounting_proposes_wait_for_the_level_above() {
+        let waiting = graded().when("E-402", terms("C-01", "A", 1).id("terms-001")).then(["approval.requested"]);
+        waiting.when("E-401", consent("terms-001")).then_refused(Code::E_FORBIDDEN, "R-025");
+        waiting.when("E-801", consent("terms-001")).then(["approval.given", "trade_terms.set"]);
+        let away = graded().and("E-001", staff_status("E-402", "suspended"));
+        let waiting = away.when("E-401", terms("C-01", "A", 1).id("terms-001")).then(["approval.requested"]);
+        waiting.when("E-801", consent("terms-001")).then(["approval.given", "trade_terms.set"]);
+    }
+
+    #[test]
+    fn nobody_approves_terms_they_propose_or_names_somebody_who_may_not() {
+        let named = |who: &str| terms("C-01", "A", 1).with("approved_by", who);
+        graded().when("E-401", named("E-401")).then_refused(Code::E_SOD, "R-025");
+        graded().when("E-401", named("E-801")).then_refused(Code::E_RULE, "R-042");
+        let waiting = graded().when("E-401", named("E-402").id("terms-001")).then(["approval.requested"]);
+        waiting.when("E-402", consent("terms-001")).then(["approval.given", "trade_terms.set"]);
+    }
+
+    #[test]
+    fn terms_rest_on_the_grade_in_force_and_stay_within_its_limit() {
+        let given = graded();
+        given.when("E-401", terms("C-01", "A", 500_000_000)).then(["approval.requested"]);
+        given.when("E-401", terms("C-01", "A", 500_000_001)).then_refused(Code::E_RULE, "R-109");
+        given.when("E-401", terms("C-01", "B", 1)).then_refused(Code::E_CONFLICT, "R-109");
+        ungraded().when("E-401", terms("C-01", "A", 1)).then_refused(Code::E_CONFLICT, "R-109");
+        let unset = given.and("system", adopted("hq", json!({}), json!({ "p.credit.limit_table": "B=1" })));
+        unset.when("E-401", terms("C-01", "A", 0)).then_refused(Code::E_POLICY, "R-109");
+    }
+
+    #[test]
+    fn terms_are_judged_again_when_they_are_approved() {
+        let waiting = graded().when("E-401", terms("C-01", "A", 500_000_000).id("terms-001")).then(["approval.requested"]);
+        let lower = waiting.and("system", adopted("hq", json!({}), json!({ "p.credit.limit_table": "A=1" })));
+        lower.when("E-402", consent("terms-001")).then_refused(Code::E_RULE, "R-109");
+    }
+
+    #[test]
+    fn advance_funding_says_how_much_and_terms_do_not_end_before_they_begin() {
+        let given = graded();
+        let advanced = terms("C-01", "A", 1).with("payment_method", "advance_funding");
+        given.when("E-401", advanced.clone()).then_refused(Code::E_RULE, "R-110");
+        given.when("E-401", advanced.with("advance_degree", "30 %")).then(["approval.requested"]);
+        given.when("E-401", terms("C-01", "A", 1).with("valid_until", "2026-03-01")).then_refused(Code::E_RULE, "R-109");
+        given.when("E-401", terms("C-01", "A", 1).with("valid_until", "2026-03-02")).then(["approval.requested"]);
+        given.when("E-401", terms("C-01", "A", -1)).then_malformed(["/credit_limit"]);
+        given.when("E-401", terms("C-01", "A", 1).with("discount_bp", 10_001)).then_malformed(["/discount_bp"]);
+        given.when("E-401", terms("C-09", "A", 1)).then_refused(Code::E_REF, "");
+    }
+
+    #[test]
+    fn a_quarter_is_reviewed_once_and_not_before_it_begins() {
+        let given = graded().and("E-401", reviewed("2025Q4"));
+        given.when("E-402", reviewed("2025Q4")).then_refused(Code::E_CONFLICT, "R-108");
+        given.when("E-401", reviewed("2026Q2")).then_refused(Code::E_RULE, "R-108");
+        given.when("E-401", reviewed("2026Q1")).then(["credit_review.recorded"]);
+        given.when("E-401", reviewed("2025Q3")).then(["credit_review.recorded"]);
+        given.when("E-401", reviewed("2026Q5")).then_malformed(["/quarter"]);
+    }
+
+    #[test]
+    fn a_review_is_of_the_credit_grade_in_force() {
+        let given = graded();
+        given.when("E-401", reviewed("2025Q4").with("grade", "B")).then_refused(Code::E_CONFLICT, "R-108");
+        for subject in ["grade/C-01/business", "grade/C-01", "customer/C-01"] {
+            given.when("E-401", reviewed("2025Q4").about(subject)).then_refused(Code::E_SCHEMA, "");
+        }
+        given.when("E-401", reviewed("2025Q4").about("grade/C-09/credit")).then_refused(Code::E_REF, "");
+        assert_eq!(given.when("E-401", reviewed("2025Q4")).subject(), "grade/C-01/credit");
+    }
+
+    #[test]
+    fn the_review_of_a_key_customer_is_due_fifteen_days_after_the_quarter() {
+        let due = |given: &Given| review_due(&given.world, &customer_id("C-01"), given.at).map(|(quarter, day)| (quarter.0, day.to_string()));
+        let of = |quarter: &str, day: &str| Some((quarter.to_owned(), day.to_owned()));
+        assert_eq!(due(&graded()), None, "an ordinary customer");
+        let key = graded().and("E-101", main_customer("C-01"));
+        assert_eq!(due(&key), of("2025Q4", "2026-01-15"));
+        let given = key.and("E-401", reviewed("2025Q4"));
+        assert_eq!(due(&given), of("2026Q1", "2026-04-15"));
+        assert_eq!(due(&given.clone().at("2026-04-16T00:00:00+08:00")), of("2026Q1", "2026-04-15"));
+        let early = given.and("E-401", reviewed("2026Q1"));
+        assert_eq!(due(&early.at("2026-07-01T00:00:00+08:00")), of("2026Q2", "2026-07-15"));
+        let patient = graded().and("E-101", main_customer("C-01")).and("system", adopted("hq", json!({}), json!({ "p.quarter.grace_days": 0 })));
+        assert_eq!(due(&patient), of("2025Q4", "2025-12-31"));
+    }
+}

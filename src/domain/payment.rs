@@ -109,3 +109,56 @@ pub(super) fn evolve(state: &mut State, _: &Fact<'_>, event: &Event) {
     let Event::Recorded(payment) = event;
     *state.years.entry(payment.received_on.year()).or_insert(0) += payment.amount.0;
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::Code;
+    use crate::domain::testing::{Given, customer, given, paid, policy as adopted};
+
+    fn one() -> Given {
+        given([("E-101", customer("C-01", "Heyuan Alloy Works"))])
+    }
+
+    #[test]
+    fn a_payment_is_of_more_than_nothing() {
+        one().when("E-401", paid("PA-1", "C-01", "2026-03-02", 0)).then_malformed(["/amount"]);
+        one().when("E-401", paid("PA-1", "C-01", "2026-03-02", -1)).then_malformed(["/amount"]);
+        one().when("E-401", paid("PA-1", "C-01", "2026-03-02", 1)).then(["payment.recorded"]);
+    }
+
+    #[test]
+    fn a_years_payments_stay_within_what_can_be_written_down() {
+        let given = one().and("E-401", paid("PA-1", "C-01", "2026-03-02", INTEGER_MAX));
+        given.when("E-401", paid("PA-2", "C-01", "2026-03-02", 1)).then_refused(Code::E_SCHEMA, "R-003");
+        given.when("system", paid("PA-2", "C-01", "2025-12-31", 1)).then(["payment.recorded"]);
+        one().when("E-401", paid("PA-1", "C-01", "2026-03-02", INTEGER_MAX + 1)).then_malformed(["/amount"]);
+    }
+
+    #[test]
+    fn cash_on_site_is_little_and_was_taken_by_somebody() {
+        let cash = |fen| paid("PA-1", "C-01", "2026-03-02", fen).with("method", "onsite_cash").with("collected_by", "E-101");
+        one().when("E-401", cash(20_000)).then(["payment.recorded"]);
+        one().when("E-401", cash(20_001)).then_refused(Code::E_RULE, "R-168");
+        one().when("E-401", cash(1).without("collected_by")).then_refused(Code::E_RULE, "R-168");
+        let more = one().and("system", adopted("hq", json!({}), json!({ "p.service.onsite_fee_max": 300 })));
+        more.when("E-401", cash(30_000)).then(["payment.recorded"]);
+        one().when("E-401", paid("PA-1", "C-01", "2026-03-02", 20_001)).then(["payment.recorded"]);
+    }
+
+    #[test]
+    fn a_payment_may_come_before_or_after_it_was_due() {
+        let due = |day: &str| paid("PA-1", "C-01", "2026-03-02", 1).with("due_on", day);
+        one().when("E-401", due("2026-01-31")).then(["payment.recorded"]);
+        one().when("E-401", due("2026-12-31")).then(["payment.recorded"]);
+    }
+
+    #[test]
+    fn a_payment_without_an_id_is_issued_one() {
+        let payment = paid("PA-1", "C-01", "2026-03-02", 1).without("payment_id").id("paid-0001");
+        let when = one().when("E-401", payment);
+        assert_eq!((when.subject().as_str(), &when.data()["payment_id"]), ("payment/paid-0001", &json!("paid-0001")));
+    }
+}

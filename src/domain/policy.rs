@@ -70,7 +70,7 @@ impl Parameter {
     }
 
     const fn table(name: &'static str, default: &'static str) -> Self {
-        Self { name, default: Default::Table(default), min: 1, max: 200 }
+        Self { name, default: Default::Table(default), min: 3, max: 200 }
     }
 
     fn allows(&self, value: &Value) -> bool {
@@ -416,6 +416,8 @@ mod tests {
                 Default::Number(_) => [parameter.min - 1, parameter.min, parameter.max, parameter.max + 1].map(|number| json!(number)),
                 Default::Text(_) => [parameter.min - 1, parameter.min, parameter.max, parameter.max + 1]
                     .map(|length| json!("A".repeat(usize::try_from(length).unwrap()))),
+                Default::Table(_) => [parameter.min - 1, parameter.min, parameter.max, parameter.max + 1]
+                    .map(|length| json!(format!("A={}", "0".repeat(usize::try_from(length - 2).unwrap())))),
             };
             for (value, fits) in values.into_iter().zip([false, true, true, false]) {
                 let when = given.when("E-601", draft("hq", json!({}), json!({ parameter.name: value })));
@@ -425,6 +427,20 @@ mod tests {
                     when.then_refused(Code::E_SCHEMA, "");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_table_names_every_grade_once_and_falls() {
+        assert_eq!(rows("A=2, B = 1,C=1"), Some(vec![("A", 200), ("B", 100), ("C", 100)]));
+        let most = INTEGER_MAX / 100;
+        assert_eq!(rows(&format!("A={most}")), Some(vec![("A", most * 100)]));
+        let beyond = format!("A={}", most + 1);
+        for bad in ["", "A", "A=", "=1", "A=1,", "A=-1", "A=+1", "A=1.5", "A=1,A=0", "A=1,B=2", "ABCDE=1", &beyond, "A=99999999999999999999"] {
+            assert_eq!(rows(bad), None, "{bad}");
+        }
+        for parameter in PARAMETERS {
+            assert!(!matches!(parameter.default, Default::Table(text) if rows(text).is_none()), "{}", parameter.name);
         }
     }
 

@@ -357,6 +357,30 @@ pub(crate) fn grade_proposed(customer: &str, to: &str) -> Proposed {
     )
 }
 
+/// Proposes a business grade for `C-01`.
+pub(crate) fn business_proposed(to: &str) -> Proposed {
+    let Proposed { data, .. } = grade_proposed("C-01", to);
+    event("business_grade.proposed", data)
+}
+
+/// Gives a customer the credit grade in the fewest steps.
+pub(crate) fn credit_graded(given: Given, customer: &str, to: &str) -> Given {
+    let approved = event("credit_grade.approved", json!({ "proposal_id": "P-1", "to": to }));
+    given.and("E-101", grade_proposed(customer, to)).and("E-301", approved)
+}
+
+pub(crate) fn terms(customer: &str, grade: &str, fen: i64) -> Proposed {
+    let data = json!({ "credit_grade": grade, "credit_limit": fen, "payment_method": "monthly" });
+    event("trade_terms.set", data).about(format!("customer/{customer}"))
+}
+
+pub(crate) fn paid(id: &str, customer: &str, day: &str, fen: i64) -> Proposed {
+    let data = json!({
+        "payment_id": id, "customer_id": customer, "amount": fen, "received_on": day, "method": "transfer",
+    });
+    event("payment.recorded", data)
+}
+
 pub(crate) fn day(text: &str) -> Date {
     text.parse().unwrap()
 }

@@ -544,8 +544,9 @@ mod tests {
 
     use super::*;
     use crate::domain::Code;
+    use crate::domain::catalog::EventType;
     use crate::domain::testing::{
-        Given, Proposed as Proposal, customer, customer_id, event, given, grade_proposed, main_customer, policy as adopted,
+        Given, Proposed as Proposal, business_proposed, customer, customer_id, event, given, grade_proposed, main_customer, policy as adopted,
         role_given, sold, staff_status,
     };
 
@@ -840,5 +841,147 @@ mod tests {
     fn a_proposal_without_an_id_is_issued_one() {
         let proposal = grade_proposed("C-01", "B").without("proposal_id").id("grade-001");
         assert_eq!(ordinary().when("E-101", proposal).data()["proposal_id"], "grade-001");
+    }
+
+    fn business(step: &str, more: Value) -> Proposal {
+        let mut data = json!({ "proposal_id": "P-1" });
+        data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let name = format!("business_grade.{step}");
+        event(types().into_iter().find(|kind| kind.name == name).unwrap().name, data)
+    }
+
+    /// C-01 has bought for 1 200 000 yuan in the last twelve months: the thresholds say B.
+    fn trading() -> Given {
+        ordinary().and("system", sold("S-1", "C-01", "2025-06-30", 120_000_000))
+    }
+
+    #[test]
+    fn a_business_grade_is_proposed_decided_and_in_force_as_a_credit_grade_is() {
+        let given = trading().and("E-101", business_proposed("B"));
+        let decision = given.when("E-301", business("approved", json!({ "to": "B" })));
+        assert_eq!(decision.subject(), "grade/C-01/business");
+        assert_eq!(decision.data()["chain"].as_array().map(Vec::len), Some(1));
+        let given = decision.then(["business_grade.approved"]);
+        let at = |dimension| current(&given.world, dimension, &customer_id("C-01"), given.at).map(|graded| graded.grade.as_str());
+        assert_eq!((at(Dimension::Business), at(Dimension::Credit)), (Some("B"), None));
+    }
+
+    #[test]
+    fn one_proposal_of_each_kind_is_open_for_a_customer() {
+        let given = trading().and("E-101", grade_proposed("C-01", "B"));
+        let second = business_proposed("B").with("proposal_id", "P-2");
+        let given = given.and("E-101", second.clone());
+        given.when("E-101", second.with("proposal_id", "P-3")).then_refused(Code::E_STATE, "R-101");
+        assert_eq!(given.world.grade.open.len(), 2);
+    }
+
+    #[test]
+    fn a_decision_on_one_kind_is_none_on_the_other() {
+        // Who may decide on a key customer's trade may not so decide on its credit.
+        let given = proposed_for_key();
+        for step in [
+            business("approved", json!({ "to": "B" })),
+            business("rejected", json!({ "reason": "pays late" })),
+            business("withdrawn", json!({ "cause": "withdrawn" })),
+            business("reviewed", json!({ "step": 1, "verdict": "endorse", "opinion": "seen" })),
+        ] {
+            for who in ["E-301", "E-101", "system"] {
+                given.when(who, step.clone()).then_refused(Code::E_STATE, "SM-2");
+            }
+        }
+    }
+
+    #[test]
+    fn a_business_grade_is_the_regions_alone_whoever_the_customer_is() {
+        let given = trading().and("E-101", main_customer("C-01")).and("E-101", business_proposed("B"));
+        assert_eq!(seats(&given), [Seat::Regional]);
+        given.when("E-302", business("approved", json!({ "to": "B" }))).then_refused(Code::E_FORBIDDEN, "R-102");
+        given.when("E-101", business("approved", json!({ "to": "B" }))).then_refused(Code::E_SOD, "R-025");
+        given.when("E-301", business("approved", json!({ "to": "B" }))).then(["business_grade.approved"]);
+        let away = given.and("E-001", staff_status("E-301", "suspended"));
+        away.when("E-801", business("approved", json!({ "to": "B" }))).then(["business_grade.approved"]);
+    }
+
+    #[test]
+    fn what_deviates_from_what_sales_suggest_says_why() {
+        let given = trading();
+        given.when("E-101", business_proposed("A")).then_refused(Code::E_RULE, "R-104");
+        let reasoned = business_proposed("A").with("deviation_reason", "a second works is being built");
+        assert_eq!(given.when("E-101", reasoned.clone()).data()["suggested"], "B");
+        given.when("E-101", reasoned.clone().with("suggested", "A")).then_refused(Code::E_RULE, "R-042");
+        given.when("E-101", reasoned.with("suggested", "B")).then(["business_grade.proposed"]);
+        given.when("E-101", business_proposed("B").with("suggested", "B")).then(["business_grade.proposed"]);
+        given.when("E-101", business_proposed("B").with("proposed_terms", json!({ "limit": 1, "method": "cash" }))).then_malformed(["/proposed_terms"]);
+    }
+
+    fn suggests(given: &Given) -> String {
+        suggested(&given.world, &customer_id("C-01"), None, given.at).unwrap().unwrap()
+    }
+
+    #[test]
+    fn the_thresholds_are_reached_to_the_fen_and_the_twelve_months_to_the_day() {
+        // Today is the 2nd of March 2026: sales from the 3rd of March 2025 on count.
+        assert_eq!(suggests(&ordinary()), "E");
+        for (day, fen, grade) in [
+            ("2026-03-02", 150_000_000, "A"),
+            ("2026-03-02", 149_999_999, "B"),
+            ("2025-03-03", 100_000_000, "B"),
+            ("2025-03-02", 100_000_000, "E"),
+            ("2026-01-01", 80_000_000, "C"),
+            ("2026-01-01", 50_000_000, "D"),
+            ("2026-01-01", 49_999_999, "E"),
+        ] {
+            assert_eq!(suggests(&ordinary().and("system", sold("S-1", "C-01", day, fen))), grade, "{fen} on {day}");
+        }
+        let back = sold("S-2", "C-01", "2026-03-02", 1).with("kind", "return").with("returns", "S-1");
+        let given = ordinary().and("system", sold("S-1", "C-01", "2025-03-03", 150_000_000)).and("system", back);
+        assert_eq!(suggests(&given), "B", "what came back was not sold");
+        assert_eq!(suggests(&given.at("2026-03-03T10:00:00+08:00")), "E", "a year later to the day");
+    }
+
+    #[test]
+    fn the_companys_own_criteria_hold_where_they_fit_its_scale() {
+        let adopt = |parameters: Value| trading().and("system", adopted("hq", json!({}), parameters));
+        let own = adopt(json!({ "p.grade.business_scale": "VIP, N", "p.grade.business_thresholds": "VIP=1200000" }));
+        assert_eq!(suggests(&own), "VIP");
+        own.when("E-101", business_proposed("VIP")).then(["business_grade.proposed"]);
+        own.when("E-101", business_proposed("B")).then_refused(Code::E_RULE, "R-103");
+        let unfit = adopt(json!({ "p.grade.business_scale": "VIP,N" }));
+        unfit.when("E-101", business_proposed("VIP")).then_refused(Code::E_POLICY, "R-104");
+    }
+
+    #[test]
+    fn who_decides_alone_may_send_a_proposal_back() {
+        let back = |given: Given| given.when("E-301", business("reviewed", json!({ "step": 1, "verdict": "return", "opinion": "which works?" })));
+        let given = trading().and("E-101", business_proposed("B"));
+        let given = back(given).then(["business_grade.reviewed"]);
+        assert!(given.world.grade.open.is_empty() && given.world.grade.of(Dimension::Business).open.is_empty());
+        given.when("E-101", business_proposed("B").with("proposal_id", "P-2")).then(["business_grade.proposed"]);
+        // What was endorsed is decided, and not sent back.
+        let endorsed = proposed_for_key().and("E-301", reviewed(1, "endorse"));
+        endorsed.when("E-402", reviewed(2, "return")).then_refused(Code::E_STATE, "SM-2");
+    }
+
+    #[test]
+    fn a_business_proposal_lapses_in_its_own_stream() {
+        let given = trading().and("E-101", business_proposed("B"));
+        let lapsed = due(&given.world, given.at.plus(Duration::from_secs(31 * 86_400)));
+        let [(event, about)] = lapsed.as_slice() else { panic!("{lapsed:?}") };
+        assert_eq!((event.name(), about.subject.as_str()), ("business_grade.withdrawn", "grade/C-01/business"));
+    }
+
+    #[test]
+    fn the_two_families_have_one_shape_but_for_the_terms() {
+        let types = types();
+        for kind in types.iter().filter(|kind| kind.name.starts_with("credit_grade.")) {
+            let twin = kind.name.replace("credit", "business");
+            let twin = types.iter().find(|other| other.name == twin).unwrap();
+            let names = |kind: &EventType| -> Vec<&str> {
+                kind.fields.iter().map(|field| field.name).filter(|name| *name != "proposed_terms").collect()
+            };
+            assert_eq!(names(kind), names(twin));
+            assert!(twin.field("proposed_terms").is_none());
+        }
+        assert_eq!(types.len(), 10);
     }
 }

@@ -85,7 +85,7 @@ fn written(frame: &Frame, door: &Door, id: &str, as_of: &str, answered: &Answere
 
 fn header(frame: &Frame, door: &Door, id: &str, body: &Value) -> Markup {
     let value = |name: &str| body.get(name).unwrap_or(&Value::Null);
-    let grade = text(body, "credit_grade");
+    let (grade, business) = (text(body, "credit_grade"), text(body, "business_grade"));
     let filled = body.pointer("/completeness/filled_bp").and_then(Value::as_u64).map(|bp| format!("{}%", bp / 100));
     html! {
         dl.facts.head {
@@ -96,6 +96,14 @@ fn header(frame: &Frame, door: &Door, id: &str, body: &Value) -> Markup {
             div { dt { (frame.say("credit-grade")) } dd {
                 a.grade href={ "/customers/" (encode(id)) "/grades" } { @if grade.is_empty() { (frame.say("no-value")) } @else { (grade) } }
             } }
+            div { dt { (frame.say("business-grade")) } dd {
+                a.grade href={ "/customers/" (encode(id)) "/grades?of=business" } { @if business.is_empty() { (frame.say("no-value")) } @else { (business) } }
+            } }
+            @if body.get("credit_limit").is_some() {
+                div { dt { (words::label(frame.language, "credit_limit")) } dd {
+                    a href={ "/customers/" (encode(id)) "/trade?view=terms" } { (shown(frame, door, "credit_limit", value("credit_limit"))) }
+                } }
+            }
             @if let Some(filled) = filled { div { dt { (frame.say("completeness")) } dd { (filled) } } }
             @if !text(body, "verified_on").is_empty() {
                 div { dt { (frame.say("verified-on")) } dd { (wall(door, text(body, "verified_on"))) } }

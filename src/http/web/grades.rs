@@ -1,32 +1,50 @@
-//! Who changed a credit grade, when and why; and proposing and deciding one.
+//! Who changed a grade, credit or business, when and why; and proposing and deciding one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use crate::clock::{Timestamp, Zone};
-use crate::domain::{catalog, policy};
+use crate::domain::catalog;
+use crate::domain::grade::{self, Dimension};
 use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::error::Problem;
 use crate::http::web::layout::{self, items, shown, text};
 use crate::http::web::visitor::{Fields, Frame, Visitor, encode, wall};
 use crate::http::web::{form, words};
-use crate::ledger::{Answered, Proposal};
+use crate::ledger::{Answered, Asked, Proposal};
 
-/// `GET /customers/{id}/grades`: the trace, as a picture, as a table, and what can be done now.
+/// `GET /customers/{id}/grades?of=`: the trace of one kind of grade, as a picture, as a table, and what can be done now.
 pub(crate) async fn page(
     State(door): State<Arc<Door>>,
     visitor: Visitor,
     Named(id): Named,
+    Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<Response, Problem> {
-    let answered = trace(&door, &visitor, &id).await?;
-    Ok(written(&door, &visitor, &id, Some(&answered), None))
+    let of = dimension(query.get("of").map_or("", String::as_str));
+    let answered = trace(&door, &visitor, &id, of).await?;
+    Ok(written(&door, &visitor, &id, of, Some(&answered), None))
+}
+
+/// Reads which kind of grade a page is about: credit, unless it says business.
+fn dimension(text: &str) -> Dimension {
+    if text == Dimension::Business.as_str() { Dimension::Business } else { Dimension::Credit }
+}
+
+/// The address of a customer's page of one kind of grade.
+fn address(id: &str, of: Dimension) -> String {
+    format!("/customers/{}/grades?of={}", encode(id), of.as_str())
+}
+
+/// The type of a step, of one kind of grade.
+fn kind(of: Dimension, step: &str) -> String {
+    format!("{}_grade.{step}", of.as_str())
 }
 
 /// `POST /customers/{id}/grades`: proposes, reviews, approves, rejects or withdraws.
@@ -39,57 +57,67 @@ pub(crate) async fn propose(
     Named(id): Named,
     fields: Fields,
 ) -> Response {
-    let problem = match entered(&door, &visitor, &id, &fields).await {
-        Ok(()) => return Redirect::to(&format!("/customers/{}/grades", encode(&id))).into_response(),
+    let of = dimension(fields.text("of"));
+    let problem = match entered(&door, &visitor, &id, of, &fields).await {
+        Ok(()) => return Redirect::to(&address(&id, of)).into_response(),
         Err(problem) => problem,
     };
     // Who may propose but not read the trace must still learn what became of the proposal.
-    let answered = trace(&door, &visitor, &id).await.ok();
-    written(&door, &visitor, &id, answered.as_ref(), Some(&(fields, problem)))
+    let answered = trace(&door, &visitor, &id, of).await.ok();
+    written(&door, &visitor, &id, of, answered.as_ref(), Some(&(fields, problem)))
 }
 
-async fn entered(door: &Door, visitor: &Visitor, id: &str, fields: &Fields) -> Result<(), Problem> {
+async fn entered(
+    door: &Door,
+    visitor: &Visitor,
+    id: &str,
+    of: Dimension,
+    fields: &Fields,
+) -> Result<(), Problem> {
     visitor.check_sent(fields)?;
     let zone = door.ledger.state().world.ledger.zone;
-    let proposal = proposal(zone, id, fields).ok_or_else(|| Problem::value("/action", "is unknown", "无此操作"))?;
+    let proposal = proposal(zone, id, of, fields).ok_or_else(|| Problem::value("/action", "is unknown", "无此操作"))?;
     let submitted = door.submit(&visitor.asker.principal, vec![proposal]).await;
     submitted.map(drop).map_err(|error| Problem::Submit { error, batch: false })
 }
 
-async fn trace(door: &Door, visitor: &Visitor, id: &str) -> Result<Answered, Problem> {
-    visitor.read(door, "grade_audit", Some(id.to_owned()), |asked| asked.limit = STEPS_SHOWN).await
+async fn trace(door: &Door, visitor: &Visitor, id: &str, of: Dimension) -> Result<Answered, Problem> {
+    let narrow = |asked: &mut Asked| {
+        asked.limit = STEPS_SHOWN;
+        asked.filters.insert("dimension".to_owned(), of.as_str().to_owned());
+    };
+    visitor.read(door, "grade_audit", Some(id.to_owned()), narrow).await
 }
 
 /// Makes of a form what is proposed to the ledger.
-fn proposal(zone: Zone, id: &str, fields: &Fields) -> Option<Proposal> {
+fn proposal(zone: Zone, id: &str, of: Dimension, fields: &Fields) -> Option<Proposal> {
     let open = fields.text("proposal_id");
     let said = fields.text("opinion").trim().replace("\r\n", "\n");
     let optional = (!said.is_empty()).then(|| said.clone());
-    let (kind, data) = match fields.text("action") {
+    let (step, data) = match fields.text("action") {
         "propose" => {
-            let kind = catalog::find("credit_grade.proposed")?;
-            let mut data = form::payload(zone, kind.fields, fields, "");
+            let mut data = form::payload(zone, catalog::find(&kind(of, "proposed"))?.fields, fields, "");
             data.insert("customer_id".to_owned(), json!(id));
-            (kind.name, Value::Object(data))
+            ("proposed", Value::Object(data))
         }
         verdict @ ("endorse" | "return") => {
             let step: Option<u64> = fields.text("step").parse().ok();
-            ("credit_grade.reviewed", json!({ "proposal_id": open, "step": step, "verdict": verdict, "opinion": said }))
+            ("reviewed", json!({ "proposal_id": open, "step": step, "verdict": verdict, "opinion": said }))
         }
         "approve" => {
             let mut data = json!({ "proposal_id": open, "to": fields.text("to") });
             add(&mut data, "opinion", optional);
-            ("credit_grade.approved", data)
+            ("approved", data)
         }
-        "reject" => ("credit_grade.rejected", json!({ "proposal_id": open, "reason": said })),
+        "reject" => ("rejected", json!({ "proposal_id": open, "reason": said })),
         "withdraw" => {
             let mut data = json!({ "proposal_id": open, "cause": "withdrawn" });
             add(&mut data, "note", optional);
-            ("credit_grade.withdrawn", data)
+            ("withdrawn", data)
         }
         _ => return None,
     };
-    Some(Proposal { kind: kind.to_owned(), id: fields.said("id"), data, ..Proposal::default() })
+    Some(Proposal { kind: kind(of, step), id: fields.said("id"), data, ..Proposal::default() })
 }
 
 fn add(data: &mut Value, name: &str, value: Option<String>) {
@@ -102,6 +130,7 @@ fn written(
     door: &Door,
     visitor: &Visitor,
     id: &str,
+    of: Dimension,
     answered: Option<&Answered>,
     refused: Option<&(Fields, Problem)>,
 ) -> Response {
@@ -115,28 +144,38 @@ fn written(
     let decided = refused.filter(|(typed, _)| typed.text("action") != "propose");
     let body = html! {
         (layout::tabs(frame, id, "grades"))
+        nav.tabs aria-label=(frame.say("grades")) { @for other in [Dimension::Credit, Dimension::Business] {
+            a href=(address(id, other)) aria-current=[(other == of).then_some("page")] { (named(frame, other)) }
+        } }
         @if !steps.is_empty() {
-            figure { figcaption { (frame.say("grade-chart")) } (chart(door, frame, &steps)) }
+            figure { figcaption { (frame.say("grade-chart")) } (chart(door, frame, of, &steps)) }
         }
         @if let Some(answered) = answered { section {
             h2 { (frame.say("grade-trace")) }
             @if lines.is_empty() { p { (frame.say("none-recorded")) } } @else { (table(door, frame, lines, answered)) }
         } }
         @match (&open, decided) {
-            (Some(open), _) => (deciding(frame, door, id, open, decided)),
+            (Some(open), _) => (deciding(frame, door, id, of, open, decided)),
             (None, Some(decided)) => (too_late(frame, decided)),
             (None, None) => {},
         }
-        @if proposed.is_some() || (open.is_none() && decided.is_none() && may_propose(door, visitor, id)) { (proposing(frame, door, id, &steps, proposed)) }
+        @if proposed.is_some() || (open.is_none() && decided.is_none() && may_propose(door, visitor, id, of)) { (proposing(frame, door, id, of, &steps, proposed)) }
         @if let Some(answered) = answered { (layout::standing(frame, answered)) }
     };
-    layout::page(frame, status, &format!("{id} · {}", frame.say("grades")), &body)
+    layout::page(frame, status, &format!("{id} · {}", named(frame, of)), &body)
 }
 
 /// Tells whether it makes sense to show somebody the form; whether they may the ledger says when it is sent.
-fn may_propose(door: &Door, visitor: &Visitor, id: &str) -> bool {
+fn may_propose(door: &Door, visitor: &Visitor, id: &str, of: Dimension) -> bool {
     let proposable = id.parse().map(|id| door.ledger.proposable(&visitor.asker.principal, Some(&id)));
-    proposable.is_ok_and(|types| types.iter().any(|kind| kind.name == "credit_grade.proposed"))
+    proposable.is_ok_and(|types| types.iter().any(|one| one.name == kind(of, "proposed")))
+}
+
+fn named(frame: &Frame, of: Dimension) -> String {
+    frame.say(match of {
+        Dimension::Credit => "credit-grade",
+        Dimension::Business => "business-grade",
+    })
 }
 
 /// A grade in force from an instant on, and the entry that says so.
@@ -243,6 +282,7 @@ fn table(door: &Door, frame: &Frame, lines: &[Value], answered: &Answered) -> Ma
                     td.reason data-label=(frame.say("reason")) {
                         @if refused { strong { (frame.say("refusal")) } " " code { (text(line, "refusal")) } }
                         @else { (cell(frame, door, line, "reason")) }
+                        @if !text(line, "suggested").is_empty() { br; small { (words::label(frame.language, "suggested")) ": " (text(line, "suggested")) } }
                         @if !text(line, "deviation_reason").is_empty() { br; small { (words::label(frame.language, "deviation_reason")) ": " (text(line, "deviation_reason")) } }
                     }
                     td data-label=(frame.say("evidence")) { (evidence(frame, line, &indexes)) }
@@ -299,9 +339,9 @@ fn short(id: &str) -> String {
 }
 
 /// Draws the grade over time; each step links to the entry behind it, and the table below says the same in words.
-fn chart(door: &Door, frame: &Frame, steps: &[Step]) -> Markup {
+fn chart(door: &Door, frame: &Frame, of: Dimension, steps: &[Step]) -> Markup {
     let now = door.ledger.clock().now();
-    let scale = scale(door, now, steps);
+    let scale = scale(door, now, of, steps);
     let (first, last) = (steps.first().map_or(now, |step| step.at), steps.last().map_or(now, |step| step.at.max(now)));
     let span = last.micros().saturating_sub(first.micros()).max(1);
     let x = |at: Timestamp| LEFT + at.micros().saturating_sub(first.micros()).saturating_mul(RIGHT - LEFT) / span;
@@ -339,11 +379,9 @@ fn chart(door: &Door, frame: &Frame, steps: &[Step]) -> Markup {
 }
 
 /// Returns the grades from best to worst: the scale of the policy, and whatever stands outside it.
-fn scale(door: &Door, now: Timestamp, steps: &[Step]) -> Vec<String> {
+fn scale(door: &Door, now: Timestamp, of: Dimension, steps: &[Step]) -> Vec<String> {
     let state = door.ledger.state();
-    let set = policy::text_parameter(&state.world, None, now, "p.grade.credit_scale");
-    let mut scale: Vec<String> =
-        set.split(',').map(|grade| grade.trim().to_owned()).filter(|grade| !grade.is_empty()).collect();
+    let mut scale: Vec<String> = grade::scale(&state.world, of, None, now).into_iter().map(str::to_owned).collect();
     for step in steps {
         if !scale.contains(&step.grade) {
             scale.push(step.grade.clone());
@@ -352,7 +390,14 @@ fn scale(door: &Door, now: Timestamp, steps: &[Step]) -> Vec<String> {
     scale
 }
 
-fn deciding(frame: &Frame, door: &Door, id: &str, open: &Open, refused: Option<&(Fields, Problem)>) -> Markup {
+fn deciding(
+    frame: &Frame,
+    door: &Door,
+    id: &str,
+    of: Dimension,
+    open: &Open,
+    refused: Option<&(Fields, Problem)>,
+) -> Markup {
     let opinion = refused.map(|(typed, _)| typed.text("opinion")).unwrap_or_default();
     let from = if open.from.is_empty() { frame.say("no-value") } else { open.from.clone() };
     // What the ledger calls reason or note is the one field of this form.
@@ -367,11 +412,12 @@ fn deciding(frame: &Frame, door: &Door, id: &str, open: &Open, refused: Option<&
     html! {
         section #decide {
             h2 title=(open.proposal) { (frame.say_with("open-proposal", &[("from", &from), ("to", &open.to)])) }
-            form.card action={ "/customers/" (encode(id)) "/grades#decide" } method="post" {
+            form.card action={ (address(id, of)) "#decide" } method="post" {
                 p { (frame.say_with("proposed-by", &[("who", &open.proposer)])) " " (layout::entry(open.index.map(Value::from).as_ref())) }
                 @if let Some((_, problem)) = refused { (layout::told(frame, problem)) }
                 (layout::token(frame))
                 (form::id(door, refused.map(|(typed, problem)| (typed, Some(problem)))))
+                input type="hidden" name="of" value=(of.as_str());
                 input type="hidden" name="proposal_id" value=(open.proposal);
                 input type="hidden" name="step" value=(open.step);
                 input type="hidden" name="to" value=(open.to);
@@ -384,8 +430,8 @@ fn deciding(frame: &Frame, door: &Door, id: &str, open: &Open, refused: Option<&
                         button name="action" value="approve" { (frame.say_with("approve", &[("grade", &open.to)])) }
                     } @else {
                         button name="action" value="endorse" { (frame.say("review")) ": " (frame.say("endorse")) }
-                        button.quiet name="action" value="return" { (frame.say("review")) ": " (frame.say("return")) }
                     }
+                    @if open.step == 1 { button.quiet name="action" value="return" { (frame.say("review")) ": " (frame.say("return")) } }
                     button.quiet name="action" value="reject" { (frame.say("reject")) }
                     button.quiet name="action" value="withdraw" { (frame.say("withdraw")) }
                 }
@@ -407,16 +453,26 @@ fn too_late(frame: &Frame, (typed, problem): &(Fields, Problem)) -> Markup {
     }
 }
 
-fn proposing(frame: &Frame, door: &Door, id: &str, steps: &[Step], refused: Option<&(Fields, Problem)>) -> Markup {
-    let Some(kind) = catalog::find("credit_grade.proposed") else { return html! {} };
+fn proposing(
+    frame: &Frame,
+    door: &Door,
+    id: &str,
+    of: Dimension,
+    steps: &[Step],
+    refused: Option<&(Fields, Problem)>,
+) -> Markup {
+    let Some(kind) = catalog::find(&kind(of, "proposed")) else { return html! {} };
     let now = door.ledger.clock().now();
     let current = steps.iter().rev().find(|step| step.at <= now).map(|step| step.grade.clone()).unwrap_or_default();
     let fresh = Fields([("from".to_owned(), current)].into());
     let filled = form::Filled {
         typed: refused.map_or(&fresh, |(typed, _)| typed),
         // The customer is the page's; nothing is suggested for a credit grade, so nothing deviates.
-        left_out: &["customer_id", "deviation_reason"],
-        offered: &[("to", scale(door, now, &[]))],
+        left_out: match of {
+            Dimension::Credit => &["customer_id", "deviation_reason"],
+            Dimension::Business => &["customer_id"],
+        },
+        offered: &[("to", scale(door, now, of, &[]))],
         refused: refused.map(|(_, problem)| problem.fields(frame.language)).unwrap_or_default(),
         zone: door.ledger.state().world.ledger.zone,
         more: "",
@@ -424,7 +480,8 @@ fn proposing(frame: &Frame, door: &Door, id: &str, steps: &[Step], refused: Opti
     html! {
         section #propose {
             h2 { (frame.say("propose")) }
-            form.card action={ "/customers/" (encode(id)) "/grades#propose" } method="post" {
+            form.card action={ (address(id, of)) "#propose" } method="post" {
+                input type="hidden" name="of" value=(of.as_str());
                 @if let Some((_, problem)) = refused { (layout::told(frame, problem)) }
                 (layout::token(frame))
                 (form::id(door, refused.map(|(typed, problem)| (typed, Some(problem)))))
@@ -499,7 +556,7 @@ mod tests {
             Fields(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
         };
         let made = |action: &str| {
-            let proposal = proposal(Zone::default(), "C-1", &fields(action));
+            let proposal = proposal(Zone::default(), "C-1", Dimension::Credit, &fields(action));
             proposal
                 .inspect(|proposal| assert_eq!(proposal.id.as_deref(), Some("form-0001")))
                 .map(|proposal| (proposal.kind, proposal.data))
@@ -524,6 +581,8 @@ mod tests {
             ))
         );
         assert_eq!(made("delete"), None);
+        let business = proposal(Zone::default(), "C-1", dimension("business"), &fields("reject"));
+        assert_eq!(business.map(|proposal| proposal.kind).as_deref(), Some("business_grade.rejected"));
     }
 
     #[test]

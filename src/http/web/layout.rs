@@ -34,7 +34,7 @@ pub(crate) fn page(frame: &Frame, status: StatusCode, title: &str, body: &Markup
                 header.top {
                     nav aria-label=(frame.say("site")) {
                         a.brand href="/" { (frame.say("site")) }
-                        @if frame.signed_in.is_some() { a href="/" { (frame.say("customers")) } a href="/propose" { (frame.say("record")) } }
+                        @if frame.signed_in.is_some() { a href="/" { (frame.say("customers")) } a href="/analysis" { (frame.say("analysis")) } a href="/propose" { (frame.say("record")) } }
                     }
                     div.tools {
                         @if let Some(who) = &frame.signed_in {
@@ -168,7 +168,9 @@ pub(crate) fn table(
     value: impl Fn(&Value, &str) -> Markup,
 ) -> Markup {
     let label = |column: &'static Column| frame.language.choose((column.en, column.zh));
-    let columns = || view.columns.iter().filter(|column| !left_out.contains(&column.id));
+    // What no row has a value for needs no column.
+    let told = |column: &Column| rows.iter().any(|row| row.get(column.id).is_some());
+    let columns = || view.columns.iter().filter(|column| !left_out.contains(&column.id) && told(column));
     html! {
         div.wide tabindex="0" role="region" aria-label=(words::view(frame.language, view.key)) { table.stack {
             thead { tr { @for column in columns() { th scope="col" { (label(column)) } } } }
@@ -185,7 +187,7 @@ pub(crate) fn table(
 pub(crate) fn tabs(frame: &Frame, id: &str, current: &str) -> Markup {
     let base = format!("/customers/{}", encode(id));
     let tabs =
-        [("archive", ""), ("people", "/people"), ("grades", "/grades"), ("timeline", "/timeline"), ("reads", "/reads")];
+        [("archive", ""), ("people", "/people"), ("grades", "/grades"), ("trade", "/trade"), ("timeline", "/timeline"), ("reads", "/reads")];
     html! {
         nav.tabs aria-label=(id) {
             @for (key, path) in tabs {
@@ -258,9 +260,8 @@ fn shown_as(frame: &Frame, door: &Door, name: &str, kind: Option<&Kind>, value: 
         Value::Bool(yes) => html! { (frame.language.choose(if *yes { ("yes", "是") } else { ("no", "否") })) },
         Value::Number(number) => match (inner, number.as_i64()) {
             (Some(Kind::Money | Kind::SignedMoney), Some(fen)) => html! { span.number { (yuan(fen)) } },
-            _ if name == "cumulative_amount" => {
-                html! { span.number { (number.as_i64().map(yuan).unwrap_or_default()) } }
-            }
+            (_, Some(fen)) if AMOUNTS.contains(&name) => html! { span.number { (yuan(fen)) } },
+            (_, Some(bp)) if name.ends_with("_bp") || name == "collection_rate" => html! { span.number { (percent(bp)) } },
             _ => html! { span.number { (number) } },
         },
         Value::Array(values) if values.is_empty() => html! { span.none { (frame.say("no-value")) } },
@@ -287,6 +288,12 @@ pub(crate) fn yuan(fen: i64) -> String {
         grouped.push(digit);
     }
     format!("{}¥{grouped}.{rest:02}", if fen < 0 { "−" } else { "" })
+}
+
+/// Writes basis points as a percentage.
+fn percent(bp: i64) -> String {
+    let sign = if bp < 0 { "−" } else { "" };
+    format!("{sign}{}.{:02} %", bp.unsigned_abs() / 100, bp.unsigned_abs() % 100)
 }
 
 /// Shows a hash short, whole in its title.
@@ -332,6 +339,10 @@ const ENTRIES: [&str; 4] = ["source_event", "erased_by", "completed_by", "verifi
 
 const MASK: &str = crate::access::redactor::MASK;
 
+/// What views compute in fen.
+const AMOUNTS: &[&str] =
+    &["cumulative_amount", "paid_amount", "balance", "sales", "average_per_customer", "paid", "outstanding", "prepaid"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,6 +352,7 @@ mod tests {
         assert_eq!(yuan(0), "¥0.00");
         assert_eq!(yuan(123_456_789), "¥1,234,567.89");
         assert_eq!(yuan(-5), "−¥0.05");
+        assert_eq!([percent(4100), percent(7), percent(-3334)], ["41.00 %", "0.07 %", "−33.34 %"]);
     }
 
     #[test]

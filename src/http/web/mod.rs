@@ -31,6 +31,7 @@ mod privacy;
 mod propose;
 mod reads;
 mod sign_in;
+mod tables;
 mod visitor;
 mod words;
 
@@ -41,9 +42,12 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/customers/{id}", get(archive::page).post(archive::reveal))
         .route("/customers/{id}/grades", get(grades::page).post(grades::propose))
         .route("/customers/{id}/people", get(people::page).post(people::reveal))
+        .route("/customers/{id}/trade", get(tables::of_customer))
         .route("/customers/{id}/reads", get(reads::page))
         .route("/customers/{id}/timeline", get(reads::timeline))
         .route("/privacy", get(privacy::page))
+        .route("/analysis", get(tables::first))
+        .route("/analysis/{view}", get(tables::of_company))
         .route("/propose", get(propose::list))
         .route("/propose/{type}", get(propose::form).post(propose::propose))
         .route("/entries/{index}", get(entry::page))

@@ -151,6 +151,23 @@ const OWN: &[(&str, &str, &str)] = &[
     ("last_purchase_on", "Last purchase", "最近购买"),
     ("purchase_count", "Purchases", "购买次数"),
     ("cumulative_amount", "Amount in all", "累计金额"),
+    ("paid_amount", "Paid in all", "累计回款"),
+    ("last_paid_on", "Last payment", "最近回款"),
+    ("balance", "Not yet paid", "尚未回款"),
+    ("paid", "Paid", "已回款"),
+    ("outstanding", "Not yet paid", "未收"),
+    ("prepaid", "Paid ahead", "预收"),
+    ("days", "Days", "天数"),
+    ("due_on", "Due on", "到期"),
+    ("days_late", "Days late", "逾期天数"),
+    ("proposed_by", "Proposed by", "申请人"),
+    ("ungraded", "No grade", "未评定"),
+    ("volume", "Volume product", "走量产品"),
+    ("profit", "Profit product", "获利产品"),
+    ("potential", "Product with potential", "潜力产品"),
+    ("proposed", "Proposed", "已申请"),
+    ("open", "Not yet proposed", "未申请"),
+    ("missing", "Not proposed in time", "逾期未申请"),
     ("active", "Active", "正常"),
     ("view", "On screen", "屏幕查看"),
     ("search", "Search", "查询"),
@@ -196,6 +213,14 @@ const DOCS: &[(&str, &str)] = &[
     ("credit_grade.approved", "批准评定申请，等级生效。"),
     ("credit_grade.rejected", "否决评定申请。"),
     ("credit_grade.withdrawn", "撤回评定申请，或逾期未决而失效。"),
+    ("business_grade.proposed", "申请评定业务等级；系统按近12个月销售额提出建议。"),
+    ("business_grade.reviewed", "审核人同意上报或退回评定申请。"),
+    ("business_grade.approved", "批准评定申请，等级生效。"),
+    ("business_grade.rejected", "否决评定申请。"),
+    ("business_grade.withdrawn", "撤回评定申请，或逾期未决而失效。"),
+    ("credit_review.recorded", "核算部按季度评定客户的信用等级，并作分析对比。"),
+    ("trade_terms.set", "按信用等级设定客户的交易条件；须核算部另一人批准。"),
+    ("payment.recorded", "客户回款。"),
     ("sale.recorded", "货物售出、作为样品发出或退回。"),
 ];
 
@@ -228,6 +253,7 @@ mod tests {
             include_str!("people.rs"),
             include_str!("grades.rs"),
             include_str!("reads.rs"),
+            include_str!("tables.rs"),
             include_str!("entry.rs"),
             include_str!("form.rs"),
             include_str!("propose.rs"),
@@ -261,7 +287,7 @@ mod tests {
 
     #[test]
     fn fields_are_called_what_the_catalog_calls_them() {
-        assert_eq!(label(Language::Chinese, "credit_grade"), "信用等级");
+        assert_eq!(label(Language::Chinese, "needs_reset"), "须重设", "a column of a view");
         assert_eq!(label(Language::Chinese, "name"), "客户名称", "and not the name of a unit");
         assert_eq!(status(Language::Chinese, "loyal"), "忠诚/老");
         assert_eq!(label(Language::English, "no_such_field"), "no_such_field");

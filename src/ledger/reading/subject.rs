@@ -93,14 +93,20 @@ impl Shared {
                 subject.matter = Some(Matter::PersonIdentity);
                 subject.since = self.first_of(stream)?;
             }
-            ("sale", Some(_)) => {
+            ("sale" | "payment", Some(_)) => {
                 let first = self.first_of(stream)?.ok_or(ViewError::NotFound)?;
                 let entry = self.entry(first)?.ok_or(ViewError::Store)?;
                 subject.since = Some(first);
                 subject.customer = projection::customer_of(&entry);
                 subject.matter = Some(Matter::Commercial);
             }
-            ("approval", Some(_)) => subject.matter = Some(Matter::Staff),
+            ("approval", Some(_)) => {
+                let first = self.first_of(stream)?.ok_or(ViewError::NotFound)?;
+                let entry = self.entry(first)?.ok_or(ViewError::Store)?;
+                subject.since = Some(first);
+                subject.customer = projection::customer_of(&entry);
+                subject.matter = Some(Matter::Staff);
+            }
             ("policy" | "org" | "ledger" | "access_policy", _) => subject.matter = Some(Matter::Proofs),
             _ => return Err(ViewError::NotFound),
         }

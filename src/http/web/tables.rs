@@ -1,0 +1,223 @@
+//! Tables of grades, credit and trade: of the whole company, and of one customer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{Redirect, Response};
+use maud::{Markup, html};
+use serde_json::Value;
+
+use crate::access::redactor::MASK;
+use crate::domain::catalog;
+use crate::http::Door;
+use crate::http::api::Named;
+use crate::http::api::views::filters;
+use crate::http::error::Problem;
+use crate::http::web::layout::{self, items, shown, text};
+use crate::http::web::visitor::{Frame, Visitor, encode};
+use crate::http::web::words;
+use crate::ledger::{Answered, Asked, ViewError};
+use crate::projection::composition::By;
+use crate::projection::{self, View};
+
+/// The tables of the company there are pages of.
+const COMPANY: [&str; 6] = ["composition", "grading", "stats", "grades", "terms", "credit_reviews"];
+
+/// The tables of a customer.
+const CUSTOMER: [&str; 3] = ["payments", "terms", "credit_reviews"];
+
+type Parts = BTreeMap<String, String>;
+
+/// `GET /analysis`: goes on to the first table.
+pub(crate) async fn first() -> Redirect {
+    Redirect::to("/analysis/composition")
+}
+
+/// `GET /analysis/{view}`: a table of the company, narrowed by what the address says.
+pub(crate) async fn of_company(
+    State(door): State<Arc<Door>>,
+    visitor: Visitor,
+    Named(key): Named,
+    Query(parts): Query<Parts>,
+) -> Result<Response, Problem> {
+    let view = view(&COMPANY, &key)?;
+    let answered = visitor.read(&door, view.key, None, |asked| narrow(asked, &parts)).await?;
+    let frame = &visitor.frame;
+    let base = format!("/analysis/{}", view.key);
+    let query: Vec<(&str, &str)> = parts.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let query: Vec<(&str, &str)> = query.into_iter().filter(|(name, _)| filters(view.key).contains(name)).collect();
+    let body = html! {
+        nav.tabs aria-label=(frame.say("analysis")) { @for key in COMPANY {
+            a href={ "/analysis/" (key) } aria-current=[(key == view.key).then_some("page")] { (words::view(frame.language, key)) }
+        } }
+        (narrowing(frame, view, &base, &answered, &parts))
+        (rows(frame, &door, view, &answered))
+        (layout::next(frame, &base, &query, answered.next.as_deref()))
+        (layout::standing(frame, &answered))
+    };
+    Ok(layout::page(frame, StatusCode::OK, &words::view(frame.language, view.key), &body))
+}
+
+/// `GET /customers/{id}/trade?view=`: the customer's payments, terms or credit reviews.
+pub(crate) async fn of_customer(
+    State(door): State<Arc<Door>>,
+    visitor: Visitor,
+    Named(id): Named,
+    Query(parts): Query<Parts>,
+) -> Result<Response, Problem> {
+    let view = view(&CUSTOMER, parts.get("view").map_or("payments", String::as_str))?;
+    let answered = visitor.read(&door, view.key, Some(id.clone()), |asked| narrow(asked, &parts)).await?;
+    let frame = &visitor.frame;
+    let base = format!("/customers/{}/trade", encode(&id));
+    let body = html! {
+        (layout::tabs(frame, &id, "trade"))
+        nav.tabs aria-label=(frame.say("trade")) { @for key in CUSTOMER {
+            a href={ (base) "?view=" (key) } aria-current=[(key == view.key).then_some("page")] { (words::view(frame.language, key)) }
+        } }
+        (proposing(frame, &door, &visitor, &id, view))
+        (waiting(frame, &door, &base, &answered))
+        (rows(frame, &door, view, &answered))
+        (layout::next(frame, &base, &[("view", view.key)], answered.next.as_deref()))
+        (layout::standing(frame, &answered))
+    };
+    Ok(layout::page(frame, StatusCode::OK, &format!("{id} · {}", words::view(frame.language, view.key)), &body))
+}
+
+fn view(of: &[&str], key: &str) -> Result<&'static View, Problem> {
+    let known = of.contains(&key).then(|| projection::view(key)).flatten();
+    known.ok_or(Problem::View(ViewError::NotFound))
+}
+
+/// Takes over what an address says of the view.
+fn narrow(asked: &mut Asked, parts: &Parts) {
+    let said = |name: &str| parts.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    for name in filters(asked.view.key) {
+        asked.filters.extend(said(name).map(|value| ((*name).to_owned(), value)));
+    }
+    asked.after = said("after");
+}
+
+/// The form that narrows a table, and the ways of composing.
+fn narrowing(frame: &Frame, view: &View, base: &str, answered: &Answered, parts: &Parts) -> Markup {
+    let by = text(&answered.body, "by");
+    let year = answered.body.get("year").and_then(Value::as_i64).map(|year| year.to_string());
+    let year = year.or_else(|| parts.get("year").cloned()).unwrap_or_default();
+    let way = |by: By| match by {
+        By::Sales => frame.say("composed-by-sales"),
+        By::Product => frame.say("composed-by-product"),
+        By::Region => frame.say("composed-by-region"),
+        By::Credit => frame.say("composed-by-credit"),
+    };
+    html! {
+        @if view.key == "composition" { nav.tabs aria-label=(words::view(frame.language, view.key)) { @for other in By::ALL {
+            a href={ (base) "?by=" (other.key()) "&year=" (encode(&year)) } aria-current=[(other.key() == by).then_some("page")] { (way(other)) }
+        } } }
+        @for name in ["year", "quarter"].into_iter().filter(|name| filters(view.key).contains(name)) {
+            form.filters action=(base) method="get" {
+                @if !by.is_empty() { input type="hidden" name="by" value=(by); }
+                @let typed = if name == "year" { year.as_str() } else { parts.get(name).map_or("", String::as_str) };
+                div { label for=(name) { (words::say(frame.language, name)) }
+                    input id=(name) name=(name) value=(typed) placeholder=(if name == "year" { "2026" } else { "2026Q1" }) size="8"; }
+                button { (frame.say("show")) }
+            }
+        }
+    }
+}
+
+/// The rows with what stands above and below them.
+fn rows(frame: &Frame, door: &Door, view: &'static View, answered: &Answered) -> Markup {
+    let body = &answered.body;
+    let rows = items(body, "items");
+    let (owed, unsettled) = (items(body, "owed"), items(body, "unsettled"));
+    let total = body.get("total").and_then(Value::as_object);
+    let hidden = body.pointer("/hidden/customers");
+    html! {
+        @if !owed.is_empty() { section { h2 { (frame.say("owed-reviews")) } (plain(frame, door, owed)) } }
+        @if rows.is_empty() { p { (frame.say("none-recorded")) } }
+        @else { (layout::table(frame, view, &[], rows, |row, name| cell(frame, door, row, name))) }
+        @if let Some(hidden) = hidden {
+            @let count = hidden.as_str().map_or_else(|| hidden.to_string(), str::to_owned);
+            p.hint { (frame.say_with("hidden-customers", &[("count", &count)])) }
+        }
+        @if let Some(total) = total { section { h2 { (frame.say("total")) }
+            dl.facts { @for (name, value) in total {
+                div { dt { (words::label(frame.language, name)) } dd { (shown(frame, door, name, value)) } }
+            } }
+        } }
+        @if !unsettled.is_empty() { section { h2 { (frame.say("unsettled")) } (plain(frame, door, unsettled)) } }
+    }
+}
+
+/// Rows that no view declares the columns of.
+fn plain(frame: &Frame, door: &Door, rows: &[Value]) -> Markup {
+    let names = ["customer_id", "customer", "quarter", "due_on", "days_late", "sale_id", "sold_on", "amount", "outstanding", "days", "source_event"];
+    let names: Vec<&str> = names.into_iter().filter(|name| rows.iter().any(|row| row.get(*name).is_some())).collect();
+    let label = |name: &str| words::label(frame.language, name).into_owned();
+    html! {
+        div.wide tabindex="0" { table.stack {
+            thead { tr { @for name in &names { th scope="col" { (label(name)) } } } }
+            tbody { @for row in rows { tr { @for name in &names {
+                td data-label=(label(name)) { (cell(frame, door, row, name)) }
+            } } } }
+        } }
+    }
+}
+
+fn cell(frame: &Frame, door: &Door, row: &Value, name: &str) -> Markup {
+    let value = row.get(name).unwrap_or(&Value::Null);
+    let word = |text: &str| words::label(frame.language, text).into_owned();
+    match (name, value) {
+        ("customer_id", Value::String(id)) => html! { a href={ "/customers/" (encode(id)) } { (id) } },
+        ("source_event" | "business_event", value) => layout::entry(Some(value)),
+        ("class" | "follow_up", Value::String(text)) if text != MASK => html! { (word(text)) },
+        ("product_class", Value::Array(classes)) => html! {
+            ul.plain { @for class in classes { li { (word(class.as_str().unwrap_or_default())) } } }
+        },
+        _ => {
+            let kinds = ["payment.recorded", "trade_terms.set", "credit_review.recorded"];
+            let declares = |kind: &&str| catalog::find(kind).is_some_and(|kind| kind.field(name).is_some());
+            match kinds.into_iter().find(declares) {
+                Some(kind) => layout::chosen(frame, door, kind, name, value),
+                None => shown(frame, door, name, value),
+            }
+        }
+    }
+}
+
+/// A link to the form of what belongs into the table, for whoever may perhaps propose it.
+fn proposing(frame: &Frame, door: &Door, visitor: &Visitor, id: &str, view: &View) -> Markup {
+    let (kind, about, words) = match view.key {
+        "payments" => ("payment.recorded", format!("customer_id={}", encode(id)), frame.say("record-payment")),
+        "terms" => ("trade_terms.set", format!("subject={}", encode(&format!("customer/{id}"))), frame.say("set-terms")),
+        _ => {
+            let subject = encode(&format!("grade/{id}/credit"));
+            ("credit_review.recorded", format!("subject={subject}"), frame.say("record-review"))
+        }
+    };
+    let proposable = id.parse().map(|id| door.ledger.proposable(&visitor.asker.principal, Some(&id)));
+    let may = proposable.is_ok_and(|types| types.iter().any(|one| one.name == kind));
+    let back = encode(&format!("/customers/{id}/trade?view={}", view.key));
+    html! { @if may { p { a.button href={ "/propose/" (kind) "?" (about) "&back=" (back) } { (words) } } } }
+}
+
+/// Terms that wait for approval, each with the way to decide on it.
+fn waiting(frame: &Frame, door: &Door, base: &str, answered: &Answered) -> Markup {
+    let waiting = items(&answered.body, "waiting");
+    let back = encode(&format!("{base}?view=terms"));
+    html! { @if !waiting.is_empty() { section { h2 { (frame.say("waiting-terms")) }
+        @for terms in waiting {
+            @let request = text(terms, "request_id");
+            dl.facts {
+                @for (name, value) in terms.as_object().into_iter().flatten().filter(|(name, _)| *name != "request_id") {
+                    div { dt { (words::label(frame.language, name)) } dd { (layout::chosen(frame, door, "trade_terms.set", name, value)) } }
+                }
+                div { dt { (frame.say("request")) } dd { (request) } }
+            }
+            p { @for kind in ["approval.given", "approval.declined"] {
+                a.button href={ "/propose/" (kind) "?request_id=" (encode(request)) "&back=" (back) } { (words::event(frame.language, kind)) } " "
+            } }
+        }
+    } } }
+}
