@@ -136,7 +136,8 @@ fn no_key_stands_in_a_backup() {
             assert!(!bytes.windows(secret.len()).any(|window| window == secret));
         }
     }
-    let inside = back_up(&backed.test.home, &backed.test.home.data.join("b"), Reach::Once, &backed.test.clock, &mut |_, _| {});
+    let inside =
+        back_up(&backed.test.home, &backed.test.home.data.join("b"), Reach::Once, &backed.test.clock, &mut |_, _| {});
     assert!(matches!(inside, Err(BackupError::Place(_))));
     let around = backed.test.home.keys.parent().unwrap();
     let around = back_up(&backed.test.home, around, Reach::Once, &backed.test.clock, &mut |_, _| {});
@@ -156,7 +157,8 @@ fn a_restore_overwrites_nothing_and_is_finished_by_restoring_again() {
     assert!(matches!(backed.restore(&home), Err(RestoreError::Exists(_))));
     assert_eq!(fs::read_dir(&home.data).unwrap().count(), 1);
     // Cut short by a file that cannot be read, it does not open; once the file is back it is finished.
-    for path in ["journal/00000000000000000000.djb", "keyring/ring", "ledger.json", "checkpoint.0", "journal/segments"] {
+    for path in ["journal/00000000000000000000.djb", "keyring/ring", "ledger.json", "checkpoint.0", "journal/segments"]
+    {
         let home = backed.fresh(&path.replace('/', "-"));
         let file = backed.file(path);
         let whole = fs::read(&file).unwrap();

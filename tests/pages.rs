@@ -13,11 +13,13 @@ struct Browser<'a> {
     served: &'a Served,
     cookies: BTreeMap<String, String>,
     language: &'static str,
+    /// What it reads for, as if chosen before.
+    purpose: Option<&'static str>,
 }
 
 impl<'a> Browser<'a> {
     fn new(served: &'a Served, language: &'static str) -> Self {
-        Self { served, cookies: BTreeMap::new(), language }
+        Self { served, cookies: BTreeMap::new(), language, purpose: Some("sales_work") }
     }
 
     fn signed_in(served: &'a Served, who: &str, language: &'static str) -> Self {
@@ -37,8 +39,8 @@ impl<'a> Browser<'a> {
             ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8"),
             ("Accept-Language", self.language),
             ("Cookie", &cookies),
-            ("Dossier-Purpose", "sales_work"),
         ];
+        headers.extend(self.purpose.map(|purpose| ("Dossier-Purpose", purpose)));
         headers.extend_from_slice(more);
         self.served.test.clock.advance(Duration::from_secs(2));
         let mut client = Client::connect(self.served.address()).unwrap();
@@ -512,6 +514,7 @@ fn people_are_masked_on_their_page_until_somebody_says_what_for() {
     assert_eq!(browser.get("/customers/C-01/people?view=basics").status, 200);
     // What is read for a purpose alone asks for one, and returns to where it was asked.
     let mut browser = Browser::signed_in(&served, "E-101", "en");
+    browser.purpose = None;
     let path = "/customers/C-01/people?view=decision_roles";
     let asking = browser.get(path);
     assert_eq!(asking.status, 403);
@@ -535,9 +538,13 @@ fn people_are_masked_on_their_page_until_somebody_says_what_for() {
 fn whoever_answers_for_personal_data_finds_what_is_held_and_erased() {
     let served = Served::new();
     customer(&served);
-    served.admit("E-101", &json!({ "type": "person.recorded", "data": {
-        "person_id": "P-1", "customer_id": "C-01", "name": "Invented Buyer", "mobile": "555 0101" } }));
+    served.admit(
+        "E-101",
+        &json!({ "type": "person.recorded", "data": {
+        "person_id": "P-1", "customer_id": "C-01", "name": "Invented Buyer", "mobile": "555 0101" } }),
+    );
     let mut officer = Browser::signed_in(&served, "E-902", "zh-CN");
+    officer.purpose = None;
     assert!(officer.get("/").text().contains("/privacy?view=personal_data"));
     let asking = officer.get("/privacy");
     assert_eq!(asking.status, 403);

@@ -258,7 +258,8 @@ fn sales_administration_sees_the_dates_and_nothing_else_that_is_private() {
         "added": [{ "role": "sales_admin", "unit": "hq" }], "removed": [], "reason": "gifts" } }),
     );
     if asked["type"] == "approval.requested" {
-        let request = asked["streams"][0].as_str().unwrap().strip_prefix("approval/").unwrap().split('@').next().unwrap();
+        let request =
+            asked["streams"][0].as_str().unwrap().strip_prefix("approval/").unwrap().split('@').next().unwrap();
         served.admit("E-801", &json!({ "type": "approval.given", "data": { "request_id": request } }));
     }
     let opened = row(&served, "E-650", "people", "&reveal=true");

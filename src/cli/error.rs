@@ -629,6 +629,10 @@ fn backup(error: &BackupError) -> Told {
                 "账本可能由更早的备份恢复：请保留此备份，并指定其他目录。",
             )
         }
+        BackupError::Gone(path) => {
+            let path = shown(path);
+            told(Exit::NotAllowed, format!("no backup stands in \"{path}\" any more"), format!("“{path}”中已没有备份"))
+        }
         BackupError::Format(path) => {
             let path = shown(path);
             told(
@@ -637,12 +641,10 @@ fn backup(error: &BackupError) -> Told {
                 format!("“{path}”中的内容不是本格式的备份"),
             )
         }
-        BackupError::Restless => told(
-            Exit::Other,
-            "the journal changes faster than it can be copied",
-            "日志变动快于复制",
-        )
-        .hint("Try again.", "请重试。"),
+        BackupError::Restless => {
+            told(Exit::Other, "the journal changes faster than it can be copied", "日志变动快于复制")
+                .hint("Try again.", "请重试。")
+        }
         BackupError::InUse(path) => {
             let path = shown(path);
             told(
@@ -658,7 +660,9 @@ fn backup(error: &BackupError) -> Told {
             "日志与原记录不符；原有备份保持不变",
         )
         .hint("`dossier verify` names the first bad entry.", "可用 `dossier verify` 查明首个异常条目。"),
-        BackupError::Journal(_) | BackupError::Segment(_) => told(Exit::Other, "the journal cannot be read", "日志无法读取"),
+        BackupError::Journal(_) | BackupError::Segment(_) => {
+            told(Exit::Other, "the journal cannot be read", "日志无法读取")
+        }
         BackupError::WrongMaster => told(
             Exit::Other,
             "the key ring was rewritten while it was copied, or another master key is given",

@@ -58,7 +58,9 @@ pub(super) fn run(arguments: &Arguments, language: Language) -> Result<(), Failu
             "现为只读：用 --published 提供最近公布的封存点后方可继续".to_owned(),
         ),
         Standing::Behind { published } => (
-            format!("it is read-only: a checkpoint of {published} entries was published, and it never signs another history"),
+            format!(
+                "it is read-only: a checkpoint of {published} entries was published, and it never signs another history"
+            ),
             format!("现为只读：已公布过{published}条的封存点，不得另行签名"),
         ),
     }))

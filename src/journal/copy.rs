@@ -52,11 +52,7 @@ impl Full {
 
     /// Returns them in order.
     pub fn segments(&self) -> impl Iterator<Item = Segment> {
-        self.listed.iter().map(|listed| Segment {
-            name: listed.file_name(),
-            length: listed.length,
-            hash: listed.hash,
-        })
+        self.listed.iter().map(|listed| Segment { name: listed.file_name(), length: listed.length, hash: listed.hash })
     }
 
     /// Returns the name and the text of the list itself.

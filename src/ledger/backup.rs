@@ -107,6 +107,9 @@ pub enum BackupError {
         /// The entries of the ledger.
         signed: u64,
     },
+    /// A backup that should stand at the place does not.
+    #[error("no backup stands in \"{}\" any more", .0.display())]
+    Gone(PathBuf),
     /// What stands at the place is no backup of this format.
     #[error("\"{}\" holds no backup of this format", .0.display())]
     Format(PathBuf),
@@ -172,8 +175,11 @@ pub fn back_up(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Done, BackupError> {
     let identity = Identity::read(&home.data)?;
-    let place = Place::make(home, place)?;
+    let place = Place::take(home, place, reach)?;
     let standing = place.manifest()?;
+    if standing.is_none() && reach == Reach::Standing {
+        return Err(BackupError::Gone(place.path));
+    }
     if standing.as_ref().is_some_and(|standing| standing.vkey != identity.vkey) {
         return Err(BackupError::OtherLedger(place.path));
     }
@@ -193,6 +199,8 @@ pub enum Reach {
     Erasures,
     /// It is not: after the next erasure the ring of this backup opens no more.
     Once,
+    /// The place is one of those remembered, and its backup is only brought up to date: where none stands, a disk is missing.
+    Standing,
 }
 
 fn fill(
@@ -378,11 +386,11 @@ pub(super) struct Place {
 }
 
 impl Place {
-    fn make(home: &Home, path: &Path) -> Result<Self, BackupError> {
-        // A mount that is missing must not look like a new place: its parent has to be there.
-        match DirBuilder::new().mode(0o700).create(path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(io_at(path)(error)),
-            Ok(()) | Err(_) => {}
+    /// Takes a place where a backup of this ledger is to stand.
+    fn take(home: &Home, path: &Path, reach: Reach) -> Result<Self, BackupError> {
+        // A disk that is missing must not look like a new place: the parent at least has to be there.
+        if reach != Reach::Standing && !path.is_dir() {
+            DirBuilder::new().mode(0o700).create(path).map_err(io_at(path))?;
         }
         let canonical = |path: &Path| fs::canonicalize(path).map_err(io_at(path));
         let place = canonical(path)?;

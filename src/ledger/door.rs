@@ -441,7 +441,9 @@ impl Shared {
             let Some(person::Person { name, .. }) = world.person.people.get(id) else { continue };
             let (kind, pointer) = name.place();
             match self.open_seal(&name.seal, &name.entry, kind, pointer) {
-                Opened::Value(Value::String(known)) if customer::folded(&known) == wanted => return Ok(Some(id.clone())),
+                Opened::Value(Value::String(known)) if customer::folded(&known) == wanted => {
+                    return Ok(Some(id.clone()));
+                }
                 Opened::Value(_) | Opened::Erased => {}
                 // It may be this name: whoever cannot tell does not say that it is free.
                 Opened::Unreadable => return Err(SubmitError::Store.into()),

@@ -270,7 +270,8 @@ fn copy_all(
         let damaged = || RestoreError::Damaged { path: kept.path.clone() };
         let source = File::open(place.file(kept)).map_err(|_| damaged())?;
         let path = home.data.join(&kept.path);
-        let whole = copy_file(source, &path, kept, |bytes| progress(Step::Copied { bytes: copied + bytes, of: total })).map_err(io_at(&path))?;
+        let whole = copy_file(source, &path, kept, |bytes| progress(Step::Copied { bytes: copied + bytes, of: total }))
+            .map_err(io_at(&path))?;
         if !whole {
             return Err(damaged());
         }

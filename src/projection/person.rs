@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::domain::catalog::Field;
 use crate::domain::class::Class;
 use crate::domain::contact;
-use crate::domain::privacy::Scope;
 use crate::domain::person::{
     Consent, ConsentRecorded, Details, Event, Function, Purpose, Recorded, RelationshipAssessed, Standing, Updated,
 };
+use crate::domain::privacy::Scope;
 use crate::ids::SubjectId;
 use crate::projection::{Node, Read, SealedAt, value};
 

@@ -145,7 +145,8 @@ impl Opened {
         })?;
         let mut bytes = Vec::new();
         (&file).read_to_end(&mut bytes).map_err(io)?;
-        let Parsed { header, wrapping, is_next, tables, keys, assigned, end, durable } = Parsed::of(&bytes, path, home)?;
+        let Parsed { header, wrapping, is_next, tables, keys, assigned, end, durable } =
+            Parsed::of(&bytes, path, home)?;
         let length = count(bytes.len());
         let rest = usize::try_from(end).ok().and_then(|end| bytes.get(end..)).unwrap_or_default();
 

@@ -1,5 +1,6 @@
 //! What is shown of the handling of personal data: what is held of whom, and what was erased.
 
+use crate::clock::Timestamp;
 use crate::domain::audit::{self, Shown};
 use crate::domain::person::Person;
 use crate::domain::{Event, World};
@@ -12,7 +13,6 @@ use crate::ledger::state::State;
 use crate::ledger::tail::stream_term;
 use crate::projection::Node;
 use crate::projection::privacy::{Certificate, Held, Verified};
-use crate::clock::Timestamp;
 use crate::store::Direction;
 
 impl Shared {
