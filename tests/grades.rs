@@ -92,7 +92,8 @@ fn a_business_grade_lives_as_sc_05_tells() {
     assert_eq!(served.refuse("E-102", &to("A")).0, 403, "not the owner");
     assert_eq!(served.refuse("E-401", &to("A")).0, 403, "accounting proposes credit alone");
     assert_eq!(served.refuse("E-101", &to("A")), refusal(422, "E_RULE", "R-104"));
-    let returned = step("business", "reviewed", "P-1", json!({ "step": 1, "verdict": "return", "opinion": "one order more" }));
+    let returned =
+        step("business", "reviewed", "P-1", json!({ "step": 1, "verdict": "return", "opinion": "one order more" }));
     served.admit("E-101", &to("B"));
     assert_eq!(served.refuse("E-302", &returned).0, 403, "another region");
     served.admit("E-301", &returned);
@@ -275,7 +276,8 @@ fn what_is_paid_settles_the_oldest_sales_and_shows_at_once() {
         (&open[0]["sale_id"], &open[0]["outstanding"], &open[0]["days"]),
         (&json!("S-2"), &json!(15_000_000), &json!(20))
     );
-    let late: Vec<_> = shown["items"].as_array().unwrap().iter().map(|row| (&row["payment_id"], &row["days_late"])).collect();
+    let late: Vec<_> =
+        shown["items"].as_array().unwrap().iter().map(|row| (&row["payment_id"], &row["days_late"])).collect();
     assert_eq!(late, [(&json!("PA-2"), &json!(0)), (&json!("PA-1"), &json!(1))]);
     let trade = served.get("E-101", "/v1/customers/C-01").json()["trade"].clone();
     assert_eq!(
@@ -317,12 +319,20 @@ fn what_is_paid_settles_the_oldest_sales_and_shows_at_once() {
 fn three_customers() -> Served {
     let served = Served::of(TestLedger::new());
     for (id, region, owner) in [("C-01", "north", "E-101"), ("C-02", "north", "E-101"), ("C-03", "south", "E-103")] {
-        served.admit(owner, &registration(id, region, owner));
+        let opened = served.admit(owner, &registration(id, region, owner))["id"].as_str().unwrap().to_owned();
+        // Before anything is sold nobody is a key customer: the region decides on credit, too.
+        match id {
+            "C-01" => grade(&served, "credit", id, owner, None, "A", &opened),
+            "C-02" => grade(&served, "credit", id, owner, None, "B", &opened),
+            _ => {}
+        }
     }
     let cables = |event: Value| with(event, json!({ "product": "Cable K1", "product_category": "Cables" }));
     let south = |event: Value| with(event, json!({ "region": "south" }));
-    let made = |event: Value, quantity: i64, profit: i64| with(event, json!({ "quantity": quantity, "profit": profit * 100 }));
-    let evidence = served.admit("E-401", &sale("S-1", "C-01", "2025-01-15", 300_000))["id"].as_str().unwrap().to_owned();
+    let made =
+        |event: Value, quantity: i64, profit: i64| with(event, json!({ "quantity": quantity, "profit": profit * 100 }));
+    let evidence =
+        served.admit("E-401", &sale("S-1", "C-01", "2025-01-15", 300_000))["id"].as_str().unwrap().to_owned();
     for event in [
         south(cables(sale("S-2", "C-03", "2025-01-15", 200_000))),
         made(sale("S-3", "C-01", "2026-01-15", 600_000), 10, 60_000),
@@ -335,11 +345,10 @@ fn three_customers() -> Served {
     // Of the last twelve months: 800 000 yuan suggest C, 100 000 suggest E.
     grade(&served, "business", "C-01", "E-101", None, "C", &evidence);
     grade(&served, "business", "C-02", "E-101", None, "E", &evidence);
-    grade(&served, "credit", "C-01", "E-101", None, "A", &evidence);
-    grade(&served, "credit", "C-02", "E-101", None, "B", &evidence);
     let terms = json!({ "type": "trade_terms.set", "subject": "customer/C-01", "data": {
         "credit_grade": "A", "credit_limit": 400_000_000, "payment_method": "monthly", "valid_until": "2026-06-30" } });
-    let waits = served.admit("E-401", &terms)["subject"].as_str().unwrap().strip_prefix("approval/").unwrap().to_owned();
+    let waits =
+        served.admit("E-401", &terms)["subject"].as_str().unwrap().strip_prefix("approval/").unwrap().to_owned();
     served.admit("E-402", &json!({ "type": "approval.given", "data": { "request_id": waits } }));
     served
 }
@@ -384,7 +393,10 @@ fn customers_are_composed_four_ways() {
         [row("A", 1, 800_000, 8000, 6000), row("B", 1, 100_000, 1000, 0), row("ungraded", 1, 100_000, 1000, 4000)]
     );
     let credit = served.get("E-901", "/v1/views/composition?by=credit").json();
-    assert_eq!((&credit["items"][0]["credit_limit"], &credit["total"]["credit_limit"]), (&json!(400_000_000), &json!(400_000_000)));
+    assert_eq!(
+        (&credit["items"][0]["credit_limit"], &credit["total"]["credit_limit"]),
+        (&json!(400_000_000), &json!(400_000_000))
+    );
     assert_eq!((&credit["year"], &credit["total"]["customers"]), (&json!(2026), &json!(3)), "the year of today");
     // Cables are 90 of 102 pieces. Relays earn 11.4 % where all earn 9.8 %, and grew 2.3-fold where all grew 2-fold.
     let products = items(&served, "E-901", "/v1/views/composition?by=product&year=2026");
@@ -440,7 +452,14 @@ fn the_grading_table_names_what_a_customer_buys_or_does() {
     let rows = items(&served, "E-901", "/v1/views/grading");
     let seen: Vec<_> = rows
         .iter()
-        .map(|row| (row["grade"].as_str().unwrap(), row["customer_id"].as_str().unwrap(), row.get("product_category"), row.get("line_of_business")))
+        .map(|row| {
+            (
+                row["grade"].as_str().unwrap(),
+                row["customer_id"].as_str().unwrap(),
+                row.get("product_category"),
+                row.get("line_of_business"),
+            )
+        })
         .collect();
     let (rail, relays) = (json!("Rail"), json!("Relays"));
     assert_eq!(seen, [("C", "C-01", None, Some(&rail)), ("E", "C-02", Some(&relays), None)]);

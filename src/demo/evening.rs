@@ -38,7 +38,10 @@ impl Years<'_> {
                 self.withdraw(person, &mut batch);
                 if let Some(client) = self.client_of(*keeper) {
                     self.learn(client, &mut batch);
-                    if let Some(proposal) = self.owe(|owed| &mut owed.grades).then(|| self.grading(client)).flatten() {
+                    let kind = if self.dice.percent(35) { Dimension::Business } else { Dimension::Credit };
+                    if let Some(proposal) =
+                        self.owe(|owed| &mut owed.grades).then(|| self.grading(client, kind)).flatten()
+                    {
                         if self.dice.percent(2) {
                             tempted.push((person.id, proposal.id.clone()));
                         }
@@ -174,7 +177,7 @@ impl Years<'_> {
                 && self.fates.get(id) == Some(&Fate::Withdrawn)
             {
                 batch.push(self.proposal(
-                    "credit_grade.withdrawn",
+                    &format!("{}_grade.withdrawn", open.dimension.as_str()),
                     None,
                     json!({ "proposal_id": id, "cause": "withdrawn" }),
                 ));
@@ -279,19 +282,28 @@ impl Years<'_> {
     }
 
     /// Proposes a grade, if the customer has something for it to rest on and none is open.
-    pub(super) fn grading(&mut self, client: usize) -> Option<Proposal> {
+    pub(super) fn grading(&mut self, client: usize, kind: Dimension) -> Option<Proposal> {
         let (id, chinese, open, evidence) = {
             let client = self.clients.get(client)?;
             (client.id.parse().ok()?, client.chinese, client.open && !client.ended, client.evidence.clone())
         };
         let state = self.ledger.state();
-        if !open || evidence.is_empty() || state.world.grade.of(Dimension::Credit).open.contains_key(&id) {
+        if !open || evidence.is_empty() || state.world.grade.of(kind).open.contains_key(&id) {
             return None;
         }
-        let current =
-            grade::current(&state.world, Dimension::Credit, &id, self.clock.now()).map(|graded| graded.grade.clone());
+        let now = self.clock.now();
+        let current = grade::current(&state.world, kind, &id, now).map(|graded| graded.grade.clone());
+        let suggested = match kind {
+            Dimension::Business => grade::suggested(&state.world, &id, None, now).ok()??,
+            Dimension::Credit => String::new(),
+        };
         let better = self.dice.percent(60);
         let to = match current.as_deref() {
+            // What a customer bought suggests its business grade, and mostly settles it.
+            current if kind == Dimension::Business && current != Some(suggested.as_str()) && self.dice.percent(85) => {
+                suggested.as_str()
+            }
+            Some(_) if kind == Dimension::Business && self.dice.percent(80) => return None,
             None => self.dice.word(&["A", "B", "B", "B", "C", "C", "D"]),
             Some("A") => "B",
             Some("B") => {
@@ -326,8 +338,13 @@ impl Years<'_> {
             "evidence": evidence.iter().rev().take(1 + self.dice.place(3)).collect::<Vec<_>>(),
             "reason": sentence(&mut self.dice, reasons, chinese),
         });
+        if kind == Dimension::Business && to != suggested {
+            let why =
+                if chinese { "已签大额订单，下季交货" } else { "A large order is signed for next quarter" };
+            set(&mut data, "deviation_reason", Some(why.into()));
+        }
         set(&mut data, "from", current.map(Value::from));
-        if self.dice.percent(30) {
+        if kind == Dimension::Credit && self.dice.percent(30) {
             let method = if chinese { "月结" } else { "Monthly account" };
             set(
                 &mut data,
@@ -335,7 +352,7 @@ impl Years<'_> {
                 Some(json!({ "limit": self.dice.between(1, 50) * 10_000_000, "method": method })),
             );
         }
-        let proposal = self.proposal("credit_grade.proposed", None, data);
+        let proposal = self.proposal(&format!("{}_grade.proposed", kind.as_str()), None, data);
         let fate = match self.dice.below(100) {
             0..78 => Fate::Approved,
             78..87 => Fate::Rejected,
@@ -356,7 +373,8 @@ impl Years<'_> {
         let Some((id, open)) = id.and_then(|id| state.world.grade.open.get(&id).map(|open| (id, open))) else {
             return Ok(());
         };
-        let attempt = self.proposal("credit_grade.approved", None, json!({ "proposal_id": id, "to": open.to }));
+        let kind = format!("{}_grade.approved", open.dimension.as_str());
+        let attempt = self.proposal(&kind, None, json!({ "proposal_id": id, "to": open.to }));
         let Ok(employee) = who.parse::<EmployeeId>() else { return Ok(()) };
         match self.ledger.submit(&Principal::new(employee), vec![attempt]).await {
             Ok(_) | Err(SubmitError::Refused { .. } | SubmitError::NotFound) => Ok(()),
@@ -416,6 +434,7 @@ impl Years<'_> {
             set(&mut data, "returns", back.map(|sold| sold.id.as_str().into()));
             let proposal = self.proposal("sale.recorded", None, data);
             if kind == "sale" {
+                self.bill(client, amount, day);
                 cited.push((client, proposal.id.clone()));
                 let id = proposal.id.as_deref().and_then(|id| id.parse().ok());
                 sold.extend(id.map(|id| Sold { id, client, product, amount }));

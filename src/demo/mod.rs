@@ -28,6 +28,7 @@ mod dice;
 mod evening;
 mod morning;
 mod people;
+mod trade;
 mod words;
 mod years;
 

@@ -7,7 +7,7 @@ use crate::demo::BuildError;
 use crate::demo::company::REGIONS;
 use crate::demo::words::{DOUBTS, OPINIONS, sentence};
 use crate::demo::years::{Fate, Years, hours, leader, set};
-use crate::domain::grade::Seat;
+use crate::domain::grade::{Dimension, Seat};
 use crate::domain::role::Role;
 use crate::ids::SubjectId;
 use crate::ledger::Proposal;
@@ -30,6 +30,8 @@ impl Years<'_> {
             2 => {
                 self.decide_last(Seat::AccountingHead, "E-402").await?;
                 self.propose_as_accounting().await?;
+                self.review_credit(day).await?;
+                self.set_terms().await?;
             }
             3 => self.decide_last(Seat::GeneralManager, "E-801").await?,
             _ => {}
@@ -158,9 +160,9 @@ impl Years<'_> {
                 };
                 let opinion = sentence(&mut self.dice, words, chinese);
                 let data = json!({ "proposal_id": id, "step": 1, "verdict": verdict, "opinion": opinion });
-                proposals.push(self.proposal("credit_grade.reviewed", None, data));
+                proposals.push(self.proposal(&format!("{}_grade.reviewed", open.dimension.as_str()), None, data));
             } else {
-                proposals.push(self.decision(id, &open.to, fate, chinese));
+                proposals.push(self.decision(open.dimension, id, &open.to, fate, chinese));
             }
         }
         (leader(Role::RegionalGm, region), proposals)
@@ -174,21 +176,22 @@ impl Years<'_> {
             if open.seats.len() == open.taken.len() + 1 && open.seats.len() > 1 && open.seats.last() == Some(&seat) {
                 let fate = self.fates.get(id).copied().unwrap_or(Fate::Approved);
                 let chinese = self.speaks_chinese(open.customer.as_str());
-                proposals.push(self.decision(id, &open.to, fate, chinese));
+                proposals.push(self.decision(open.dimension, id, &open.to, fate, chinese));
             }
         }
         self.enter(decider, proposals).await
     }
 
-    fn decision(&mut self, id: &SubjectId, to: &str, fate: Fate, chinese: bool) -> Proposal {
+    fn decision(&mut self, of: Dimension, id: &SubjectId, to: &str, fate: Fate, chinese: bool) -> Proposal {
+        let kind = |step: &str| format!("{}_grade.{step}", of.as_str());
         match fate {
             Fate::Rejected | Fate::Returned => {
                 let reason = sentence(&mut self.dice, &DOUBTS, chinese);
-                self.proposal("credit_grade.rejected", None, json!({ "proposal_id": id, "reason": reason }))
+                self.proposal(&kind("rejected"), None, json!({ "proposal_id": id, "reason": reason }))
             }
             Fate::Approved | Fate::Withdrawn | Fate::Lapsed => {
                 let opinion = sentence(&mut self.dice, &OPINIONS, chinese);
-                self.proposal("credit_grade.approved", None, json!({ "proposal_id": id, "to": to, "opinion": opinion }))
+                self.proposal(&kind("approved"), None, json!({ "proposal_id": id, "to": to, "opinion": opinion }))
             }
         }
     }
@@ -199,7 +202,7 @@ impl Years<'_> {
         let keys: Vec<usize> =
             self.clients.iter().enumerate().filter(|(_, client)| client.weight == "main").map(|(at, _)| at).collect();
         let client = keys.get(place % keys.len().max(1)).copied();
-        match client.filter(|_| self.dice.percent(30)).and_then(|client| self.grading(client)) {
+        match client.filter(|_| self.dice.percent(30)).and_then(|client| self.grading(client, Dimension::Credit)) {
             Some(proposal) => self.enter("E-401", vec![proposal]).await,
             None => Ok(()),
         }

@@ -11,6 +11,7 @@ use crate::access::principal::{Principal, Purpose};
 use crate::clock::{Date, ManualClock, Timestamp, Zone};
 use crate::demo::company::{self, Person, REGIONS, STAFF, UNITS, region_of};
 use crate::demo::dice::Dice;
+use crate::demo::trade::Bills;
 use crate::demo::{BuildError, Plan};
 use crate::domain::role::Role;
 use crate::ids::{self, EmployeeId, EntryId, SubjectId};
@@ -33,6 +34,7 @@ pub(super) struct Years<'a> {
     pub(super) promises: Vec<Promise>,
     pub(super) fates: BTreeMap<SubjectId, Fate>,
     pub(super) sold: VecDeque<Sold>,
+    pub(super) bills: Bills,
     pub(super) owed: Owed,
 }
 
@@ -52,6 +54,8 @@ pub(super) struct Client {
     /// Entries a grade may rest on, the latest last.
     pub(super) evidence: VecDeque<EntryId>,
     pub(super) checked: String,
+    /// The credit grade the terms in force rest on.
+    pub(super) terms: Option<String>,
 }
 
 /// Somebody who looks after customers.
@@ -118,6 +122,7 @@ impl<'a> Years<'a> {
             promises: Vec::new(),
             fates: BTreeMap::new(),
             sold: VecDeque::new(),
+            bills: Bills::new(),
             owed: Owed::default(),
         }
     }
@@ -254,6 +259,7 @@ impl<'a> Years<'a> {
                 ended: false,
                 evidence: VecDeque::new(),
                 checked: String::new(),
+                terms: None,
             });
         }
         clients.sort_by_key(|client| (client.opens_on, client.keeper));
@@ -278,6 +284,7 @@ impl<'a> Years<'a> {
         }
         self.clock.advance_to(midnight.plus(minutes(990)));
         self.record(day, at, budget).await?;
+        self.collect(day, budget / 10).await?;
         let entered = self.ledger.state().size - before;
         self.sell(day, budget.saturating_sub(entered)).await
     }
@@ -306,7 +313,10 @@ impl<'a> Years<'a> {
                 )
                 .await
             }
-            6 => self.look("E-402", "grades", self.client_id(anybody), "credit_review").await,
+            6 => {
+                let view = self.dice.word(&["grades", "terms", "payments"]);
+                self.look("E-402", view, self.client_id(anybody), "credit_review").await
+            }
             7 => self.look("E-102", "archive", self.client_id(anybody), "sales_work").await,
             8 => self.look("E-902", "access_log", format!("customer/{}", self.client_id(anybody)), "compliance").await,
             _ => Ok(()),

@@ -189,13 +189,15 @@ pub(crate) fn family_term(family: &str) -> Term {
 /// Returns what an entry uses up: its id, the id of a subject it begins, and the ids of what will follow from it.
 fn claims_of_entry(entry: &Entry) -> Vec<Term> {
     match entry.kind.as_str() {
-        "sale.recorded" | "payment.recorded" | "contact.recorded" | "credit_grade.proposed" | "business_grade.proposed"
-        | "approval.requested" => {
-            match Event::decode(&entry.kind, &entry.data) {
-                Some(Ok(event)) => claims_of(&event, &entry.id),
-                Some(Err(_)) | None => vec![term("id", entry.id.as_str())],
-            }
-        }
+        "sale.recorded"
+        | "payment.recorded"
+        | "contact.recorded"
+        | "credit_grade.proposed"
+        | "business_grade.proposed"
+        | "approval.requested" => match Event::decode(&entry.kind, &entry.data) {
+            Some(Ok(event)) => claims_of(&event, &entry.id),
+            Some(Err(_)) | None => vec![term("id", entry.id.as_str())],
+        },
         _ => vec![term("id", entry.id.as_str())],
     }
 }

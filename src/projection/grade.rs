@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::access::matter::Matter;
 use crate::clock::{Date, Timestamp};
 use crate::domain::class::Class;
-use crate::domain::role::Role;
 use crate::domain::grade::Dimension;
+use crate::domain::role::Role;
 use crate::domain::{Event, approval, audit, credit, grade};
 use crate::ids::CustomerId;
 use crate::projection::{Node, Read};
@@ -261,7 +261,19 @@ impl Line {
 
     /// The line as a row of the view, with the indexes of its evidence and its inclusion proof.
     pub fn row(&self, evidence_at: &[Option<u64>], proof: Value) -> Node {
-        let open = ["dimension", "at", "actor", "actor_role", "actor_unit", "customer", "index", "id", "hash", "step", "proposal"];
+        let open = [
+            "dimension",
+            "at",
+            "actor",
+            "actor_role",
+            "actor_unit",
+            "customer",
+            "index",
+            "id",
+            "hash",
+            "step",
+            "proposal",
+        ];
         let mut row: Vec<(&'static str, Node)> = self
             .cells
             .iter()
@@ -340,7 +352,14 @@ pub fn in_force(customer: &CustomerId, name: Node, grades: &Grades, standing: St
 
 /// A customer's line of the grading table: what it mostly buys is named in the blocks A, D and E, its line of business in the
 /// others, as on the paper form.
-pub fn graded(customer: &CustomerId, grade: &str, name: Node, category: Option<&str>, line: Option<&str>, code: Option<&str>) -> Node {
+pub fn graded(
+    customer: &CustomerId,
+    grade: &str,
+    name: Node,
+    category: Option<&str>,
+    line: Option<&str>,
+    code: Option<&str>,
+) -> Node {
     let by_category = matches!(grade, "A" | "D" | "E");
     let row = Node::Row(vec![
         ("grade", Node::of(Class::C3, grade)),

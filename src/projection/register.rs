@@ -69,7 +69,9 @@ impl Listed {
 impl Register {
     /// Tells whether events of a type change it; others need not be folded.
     pub fn minds(kind: &str) -> bool {
-        ["customer.", "sale.", "credit_grade.", "business_grade.", "trade_terms.", "employee."].iter().any(|family| kind.starts_with(family))
+        ["customer.", "sale.", "credit_grade.", "business_grade.", "trade_terms.", "employee."]
+            .iter()
+            .any(|family| kind.starts_with(family))
     }
 
     /// Folds one entry; they come in order.

@@ -67,13 +67,7 @@ pub(crate) async fn propose(
     written(&door, &visitor, &id, of, answered.as_ref(), Some(&(fields, problem)))
 }
 
-async fn entered(
-    door: &Door,
-    visitor: &Visitor,
-    id: &str,
-    of: Dimension,
-    fields: &Fields,
-) -> Result<(), Problem> {
+async fn entered(door: &Door, visitor: &Visitor, id: &str, of: Dimension, fields: &Fields) -> Result<(), Problem> {
     visitor.check_sent(fields)?;
     let zone = door.ledger.state().world.ledger.zone;
     let proposal = proposal(zone, id, of, fields).ok_or_else(|| Problem::value("/action", "is unknown", "无此操作"))?;

@@ -186,8 +186,14 @@ pub(crate) fn table(
 /// The pages about one customer.
 pub(crate) fn tabs(frame: &Frame, id: &str, current: &str) -> Markup {
     let base = format!("/customers/{}", encode(id));
-    let tabs =
-        [("archive", ""), ("people", "/people"), ("grades", "/grades"), ("trade", "/trade"), ("timeline", "/timeline"), ("reads", "/reads")];
+    let tabs = [
+        ("archive", ""),
+        ("people", "/people"),
+        ("grades", "/grades"),
+        ("trade", "/trade"),
+        ("timeline", "/timeline"),
+        ("reads", "/reads"),
+    ];
     html! {
         nav.tabs aria-label=(id) {
             @for (key, path) in tabs {
@@ -261,7 +267,9 @@ fn shown_as(frame: &Frame, door: &Door, name: &str, kind: Option<&Kind>, value: 
         Value::Number(number) => match (inner, number.as_i64()) {
             (Some(Kind::Money | Kind::SignedMoney), Some(fen)) => html! { span.number { (yuan(fen)) } },
             (_, Some(fen)) if AMOUNTS.contains(&name) => html! { span.number { (yuan(fen)) } },
-            (_, Some(bp)) if name.ends_with("_bp") || name == "collection_rate" => html! { span.number { (percent(bp)) } },
+            (_, Some(bp)) if name.ends_with("_bp") || name == "collection_rate" => {
+                html! { span.number { (percent(bp)) } }
+            }
             _ => html! { span.number { (number) } },
         },
         Value::Array(values) if values.is_empty() => html! { span.none { (frame.say("no-value")) } },

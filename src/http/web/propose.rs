@@ -168,9 +168,7 @@ fn address(kind: &EventType, customer: Option<&CustomerId>) -> String {
     let Some(customer) = customer else { return base };
     let back = format!("/customers/{customer}");
     let about = match kind.subject {
-        Some(subject) if subject.of == Referent::Customer => {
-            Some(("subject", subject.named(customer.as_str())))
-        }
+        Some(subject) if subject.of == Referent::Customer => Some(("subject", subject.named(customer.as_str()))),
         _ => customer_field(kind).map(|field| (field.name, customer.to_string())),
     };
     let query = about.into_iter().chain([("back", back)]);

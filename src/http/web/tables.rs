@@ -152,7 +152,19 @@ fn rows(frame: &Frame, door: &Door, view: &'static View, answered: &Answered) ->
 
 /// Rows that no view declares the columns of.
 fn plain(frame: &Frame, door: &Door, rows: &[Value]) -> Markup {
-    let names = ["customer_id", "customer", "quarter", "due_on", "days_late", "sale_id", "sold_on", "amount", "outstanding", "days", "source_event"];
+    let names = [
+        "customer_id",
+        "customer",
+        "quarter",
+        "due_on",
+        "days_late",
+        "sale_id",
+        "sold_on",
+        "amount",
+        "outstanding",
+        "days",
+        "source_event",
+    ];
     let names: Vec<&str> = names.into_iter().filter(|name| rows.iter().any(|row| row.get(*name).is_some())).collect();
     let label = |name: &str| words::label(frame.language, name).into_owned();
     html! {
@@ -190,7 +202,9 @@ fn cell(frame: &Frame, door: &Door, row: &Value, name: &str) -> Markup {
 fn proposing(frame: &Frame, door: &Door, visitor: &Visitor, id: &str, view: &View) -> Markup {
     let (kind, about, words) = match view.key {
         "payments" => ("payment.recorded", format!("customer_id={}", encode(id)), frame.say("record-payment")),
-        "terms" => ("trade_terms.set", format!("subject={}", encode(&format!("customer/{id}"))), frame.say("set-terms")),
+        "terms" => {
+            ("trade_terms.set", format!("subject={}", encode(&format!("customer/{id}"))), frame.say("set-terms"))
+        }
         _ => {
             let subject = encode(&format!("grade/{id}/credit"));
             ("credit_review.recorded", format!("subject={subject}"), frame.say("record-review"))

@@ -88,9 +88,8 @@ impl Sameness {
             facts: facts.with(reader.extra),
             day: state.world.date(now),
             policies: state.world.policy.adopted.iter().filter(|version| version.effective_at <= now).count(),
-            graded: [Dimension::Credit, Dimension::Business].map(|dimension| {
-                grade::current(&state.world, dimension, customer, now).map(|graded| graded.since)
-            }),
+            graded: [Dimension::Credit, Dimension::Business]
+                .map(|dimension| grade::current(&state.world, dimension, customer, now).map(|graded| graded.since)),
         })
     }
 }

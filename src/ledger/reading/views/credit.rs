@@ -53,9 +53,8 @@ impl Shared {
         let mut node = vec![("items", Node::List(items))];
         if let Some(customer) = &subject.customer {
             let waiting = world.approval.waiting.iter();
-            let waiting = waiting.filter(|(_, waiting)| {
-                waiting.kind == "trade_terms.set" && waiting.about.subject == customer.stream()
-            });
+            let waiting = waiting
+                .filter(|(_, waiting)| waiting.kind == "trade_terms.set" && waiting.about.subject == customer.stream());
             let waiting = waiting.map(|(request, waiting)| {
                 let data: Value = serde_json::from_str(&waiting.data).unwrap_or_default();
                 let mut row = vec![("request_id", Node::plain(request.as_str()))];

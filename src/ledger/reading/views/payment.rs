@@ -26,9 +26,7 @@ impl Shared {
     ) -> Result<Built, ViewError> {
         let today = state.world.date(at);
         let mut account = Account::default();
-        for index in
-            self.shelf.postings(stream_term(id.stream().as_str()), 0, end, Direction::Ascending, usize::MAX)?
-        {
+        for index in self.shelf.postings(stream_term(id.stream().as_str()), 0, end, Direction::Ascending, usize::MAX)? {
             let bytes = self.shelf.entry(index)?.ok_or(ViewError::Store)?;
             // Most of what happens to a customer are contacts: they are passed over unread.
             if !matches!(Entry::kind_of(&bytes), Some("sale.recorded" | "payment.recorded")) {
