@@ -443,7 +443,7 @@ fn who_sees_some_customers_is_told_few_of_the_others() {
         assert_eq!(aimless.problem().2, "R-059", "{view}");
     }
     assert_eq!(served.request("E-301", "GET", "/v1/views/composition?by=region", &[], b"").status, 200);
-    assert_eq!(served.get("E-703", "/v1/views/composition").status, 404, "a technician sees no list");
+    assert_eq!(served.get("E-703", "/v1/views/composition").status, 403, "a technician sees no list");
 }
 
 #[test]
