@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a failing test panics")]
 
 mod backup; // copies elsewhere: restored to the byte, refused when they do not fit, never a fork
+mod corrections; // mistakes put right: refused, shown both ways, and as if never made
 mod crash; // kills, cuts, flips and thieves of the disk
 mod erasure; // a person erased: keys gone, nothing readable, everything still proven
 mod grades; // grades by business and by credit, terms, reviews, payments, and what they add up to

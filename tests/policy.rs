@@ -25,7 +25,7 @@ ka_department       : R X   | Ru Au       | Ru    | Rg     | Ru           | Ru  
 marketing           : R X   | R A Xg      | R     | Rg     | R A(shipping) | Rg      | Rg       | R        | R A   | Rg  | R A P           | R A P           |          |                | R
 market_director     : R X   | R Xg        | R     | Rg     | R            | Rg       | R A P    | R P      | R Pr  | Rg  | R               | R               | Rr Ar    |                | R
 market_section office_section : R | R     | Rm    |        | R(sales)     |          |          |          |       |     |                 | R A(new_customer) |        |                | R
-archivist           : R A X | R A Xg      | R A   | Rg A   | R A(documents) | Rg     | Rg       | R A      | R     | R   | R               | R               |          | R(loans) A(loans) | R
+archivist           : R A X | R A Xg      | R A   | Rg A   | R A(documents) | Rg     | Rg       | R A      | R     | R   | R               | R               |          | R(loans) A(loans) R(corrections) | R
 commerce            : R     | R           | Rm    |        | R A          | Rg       | R(growth) | Rm      |       |     | R               |                 |          |                | R
 accounting          : R     | R           | Rm    |        | R A          | R A P Xg |          |          |       |     | R(fees)         | R A(benefit)    |          |                | R
 sales_admin         : R     | R           | R     | R(dates) | Rs A(gifts) |         |          | R        |       |     |                 |                 |          |                | R

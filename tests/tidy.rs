@@ -116,6 +116,7 @@ const RULES: &[(&str, &str)] = &[
     ("R-002", "cited"),
     ("R-003", "cited"),
     ("R-004", "cited"),
+    ("R-005", "cited"),
     ("R-006", "a_newer_value_supersedes_and_the_older_stays_on_the_timeline"),
     ("R-007", "nothing_personal_stands_in_clear_in_any_file"),
     ("R-008", "cited"),

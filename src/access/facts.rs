@@ -25,7 +25,7 @@ macro_rules! facts {
 pub struct Facts(u64);
 
 /// How many facts there are.
-pub const FACT_COUNT: usize = 51;
+pub const FACT_COUNT: usize = 52;
 
 facts! {
     // Relations of the reader to what is asked for.
@@ -84,6 +84,7 @@ facts! {
     ABOUT_ROLES 48 "about_roles" "Says that it is about accounts, roles and units."
     ABOUT_BENEFIT 49 "about_benefit" "Says that it is about the benefit of a suggestion."
     ABOUT_NEW_CUSTOMER 50 "about_new_customer" "Says that it is about a new-customer application."
+    ABOUT_CORRECTIONS 51 "about_corrections" "Says that it is about corrections and voidings."
 }
 
 impl Facts {

@@ -5,7 +5,7 @@ use crate::access::principal::Principal;
 use crate::clock::{Date, Timestamp};
 use crate::domain::audit::Place;
 use crate::domain::employee::{Held, Member, Status};
-use crate::domain::{Event, World, approval, contact, customer, grade};
+use crate::domain::{Actor, Event, World, approval, contact, customer, grade};
 use crate::ids::{CustomerId, EmployeeId};
 
 /// The facts between a holder of a role and a customer, or nobody in particular.
@@ -81,6 +81,8 @@ pub fn facts_of_event(world: &World, principal: &Principal, held: &Held, event: 
                 .with_if(holds, Facts::STEP_HOLDER)
                 .with_if(waiting.actor.employee() == Some(&principal.employee), Facts::SUBMITTED)
         }
+        // Who entered what is to be corrected only who looked it up knows: see `facts_of_record`.
+        Event::Record(_) => Facts::NONE,
         // Requests come about by proposing what needs approval; the module says so.
         Event::Approval(approval::Event::Requested(_)) => Facts::SUBJECT_WRITER,
         Event::Ledger(_)
@@ -115,6 +117,7 @@ pub fn facts_of_type(kind: &str) -> Facts {
         "credit_grade.withdrawn" | "business_grade.withdrawn" => Facts::SUBMITTED,
         "approval.given" | "approval.declined" => Facts::STEP_HOLDER | Facts::SUBMITTED,
         "approval.requested" => Facts::SUBJECT_WRITER,
+        "record.corrected" | "record.voided" => Facts::SUBMITTED | Facts::SUPERIOR,
         kind if kind.starts_with("employee.") => Facts::SELF | Facts::REGION,
         _ => Facts::NONE,
     }
@@ -125,6 +128,23 @@ pub fn facts_of_proposing(world: &World, kind: &str, customer: &CustomerId, at: 
     let asked = Facts::NONE.with_if(kind == "credit_grade.proposed", Facts::KEY_CUSTOMER);
     let hold = if grade::key_customer(world, customer, at) { asked } else { Facts::NONE };
     (hold, asked.without(hold))
+}
+
+/// The facts between somebody and an entry that somebody, perhaps the same, made first.
+///
+/// A superior is whoever stands above the first in the line of superiors, or heads the first's unit or one above it.
+pub fn facts_of_record(world: &World, principal: &Principal, first: &Actor) -> Facts {
+    let Some(first) = first.employee() else { return Facts::NONE };
+    let members = &world.employee.members;
+    let above = |id: &EmployeeId| members.get(id).and_then(|member| member.superior.as_ref());
+    // A line that closes in itself ends all the same.
+    let in_line =
+        std::iter::successors(above(first), |id| above(id)).take(members.len()).any(|id| *id == principal.employee);
+    let units = &world.organization.units;
+    let heads = |unit| units.get(unit).is_some_and(|unit| unit.head.as_ref() == Some(&principal.employee));
+    let over = members.get(first).is_some_and(|member| world.organization.line(&member.unit).any(heads));
+    let same = *first == principal.employee;
+    Facts::NONE.with_if(same, Facts::SUBMITTED).with_if(!same && (in_line || over), Facts::SUPERIOR)
 }
 
 /// The facts between a holder of a role and another member of staff.

@@ -53,14 +53,24 @@ impl Years<'_> {
                 for _ in 0..each + more {
                     let Some(client) = self.client_of(*keeper) else { break };
                     let proposal = self.contact(person, client, day);
-                    cited.push((client, proposal.id.clone()));
+                    let alone = proposal.data.get("promises").is_none();
+                    cited.push((client, proposal.id.clone(), person.id, alone));
                     batch.push(proposal);
                 }
                 work.push((person.id, batch));
             }
             self.enter_together(work).await?;
-            for (client, id) in cited {
-                self.cite(client, id);
+            let mut voided = None;
+            if let Some((_, Some(made), who, alone)) = cited.last().filter(|_| self.dice.percent(4))
+                && let Ok(made) = made.parse()
+            {
+                self.pause_some(60, 240);
+                voided = self.put_right(who, &made, *alone).await?;
+            }
+            for (client, id, ..) in cited {
+                if id.as_deref() != voided.as_ref().map(EntryId::as_str) {
+                    self.cite(client, id);
+                }
             }
             for (who, proposal) in tempted {
                 self.pause_some(60, 240);

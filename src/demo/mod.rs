@@ -24,6 +24,7 @@ use self::dice::Dice;
 use self::years::Years;
 
 mod company;
+mod corrections;
 mod dice;
 mod evening;
 mod morning;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::domain::catalog::{Kind, Shape, Str, Text, choices, events, objects, refusals};
 use crate::domain::role::Role;
+use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Actor, Admission, Context, Fact, World, common};
 use crate::ids::{self, EmployeeId, EntryId, StreamName, SubjectId};
 
@@ -62,14 +63,14 @@ events! {
         steps: Vec<RequiredStep>, C1, "批准步骤", "Steps";
     }
     /// Somebody approves a waiting proposal.
-    Given "approval.given" "批准" "Approval given" {
+    Given "approval.given" "批准" "Approval given" is decision {
         /// The request.
         request_id: SubjectId, C1, "申请编号", "Request id";
         /// What the approver has to say.
         opinion: Option<Text>, C1, "意见", "Opinion";
     }
     /// Somebody declines a waiting proposal, which ends it.
-    Declined "approval.declined" "不予批准" "Approval declined" {
+    Declined "approval.declined" "不予批准" "Approval declined" is decision {
         /// The request.
         request_id: SubjectId, C1, "申请编号", "Request id";
         /// Why.
@@ -316,6 +317,9 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         }
     }
 }
+
+/// Lets go of nothing: nothing of it can be corrected.
+pub(super) fn forget(_: &mut State, _: &Part, _: &[Live]) {}
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::catalog::{Count, Referent, Str, Text, choices, events, refusals};
 use crate::domain::class::Class;
+use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Admission, Context, Fact, World};
 use crate::entry::Hash;
 use crate::ids::{StreamName, SubjectId};
@@ -179,6 +180,9 @@ pub(super) fn evolve(_: &mut State, _: &Fact<'_>, event: &Event) {
         Event::Accessed(_) | Event::Denied(_) | Event::CommandRefused(_) => {}
     }
 }
+
+/// Lets go of nothing: nothing of it can be corrected.
+pub(super) fn forget(_: &mut State, _: &Part, _: &[Live]) {}
 
 #[cfg(test)]
 mod tests {

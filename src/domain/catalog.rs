@@ -34,6 +34,8 @@ pub struct EventType {
     pub subject: Option<Subject>,
     /// Whether the ledger alone enters it, whoever may wish to.
     pub system: bool,
+    /// Whether it decides something: then it is superseded by another decision, and neither corrected nor voided.
+    pub decision: bool,
 }
 
 /// A subject that a proposer names: a stream of one thing of a kind.
@@ -138,6 +140,8 @@ pub enum Kind {
     Map,
     /// Another event's payload, checked as that type.
     Payload,
+    /// A value of whatever field it is for, checked as that field's.
+    Any,
     /// A telephone number.
     Phone,
     /// An e-mail address.
@@ -492,15 +496,15 @@ macro_rules! objects {
 ///
 /// One block is one type: its documentation, wire name, labels and fields. A field names its type, class
 /// and labels; `computed` lets a caller leave it out, `occurred` makes it the business time. `on "contact" Customer`
-/// says which subject its proposer must name, `by system` that nobody proposes it; `on "grade" Customer "credit"` that the
-/// stream has a part of that name.
+/// says which subject its proposer must name, `by system` that nobody proposes it, `is decision` that it is neither corrected nor
+/// voided but superseded; `on "grade" Customer "credit"` that the stream has a part of that name.
 ///
 /// After `each Dimension;` every block is one shape under a name for each kind of dimension, `without` the fields that
 /// a kind has no use for; the variants of `Event` then say which kind they are of.
 macro_rules! events {
     (each $of:ident; $(
         $(#[doc = $doc:literal])*
-        $name:ident $($kind:ident $wire:literal $zh:literal $en:literal $(without $left_out:ident)?;)+ {
+        $name:ident $($kind:ident $wire:literal $zh:literal $en:literal $(is $what:ident)? $(without $left_out:ident)?;)+ {
             $($(#[doc = $field_doc:literal])* $field:ident: $type:ty, $class:ident, $field_zh:literal, $field_en:literal $(, $flag:ident)*;)*
         }
     )*) => {
@@ -593,13 +597,14 @@ macro_rules! events {
                     module: module_path!().rsplit("::").next().unwrap_or_default(),
                     subject: None,
                     system: false,
+                    decision: $crate::domain::catalog::flagged("decision", &[$(stringify!($what))?]),
                 },)+)*
             ]
         }
     };
     ($(
         $(#[doc = $doc:literal])*
-        $name:ident $wire:literal $zh:literal $en:literal $(on $stream:literal $of:ident $($part:literal)?)? $(by $whom:ident)? {
+        $name:ident $wire:literal $zh:literal $en:literal $(on $stream:literal $of:ident $($part:literal)?)? $(by $whom:ident)? $(is $what:ident)? {
             $($(#[doc = $field_doc:literal])* $field:ident: $type:ty, $class:ident, $field_zh:literal, $field_en:literal $(, $flag:ident)*;)*
         }
     )*) => {
@@ -680,6 +685,7 @@ macro_rules! events {
                         part: None$(.or(Some($part)))?,
                     })))?,
                     system: $crate::domain::catalog::flagged("system", &[$(stringify!($whom))?]),
+                    decision: $crate::domain::catalog::flagged("decision", &[$(stringify!($what))?]),
                 },)*
             ]
         }
@@ -859,6 +865,90 @@ pub fn check(kind: &EventType, data: &mut Value) -> Result<(), Refusal> {
     }
 }
 
+/// Checks one value as that of a place, and brings its texts to NFC, in place; problems are told with pointers from `pointer` on.
+///
+/// # Errors
+/// Every problem found; or the rule that forbids a field of that name.
+pub fn check_value(place: &Place, value: &mut Value, pointer: &str) -> Result<(), Refusal> {
+    let mut checker = Checker { problems: Vec::new(), forbidden: None, pointer: pointer.to_owned() };
+    checker.value(place.kind, value);
+    match checker.forbidden {
+        Some(refusal) => Err(refusal),
+        None if checker.problems.is_empty() => Ok(()),
+        None => Err(Refusal::Schema(checker.problems)),
+    }
+}
+
+/// Where a pointer into a payload leads.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// The innermost declared field.
+    pub field: &'static Field,
+    /// What values stand there: the field's, or those of an item of the field's list.
+    pub kind: &'static Kind,
+}
+
+/// Finds where a pointer leads: to a field, to one of an object in it, or to an item of a list by its number; `None` if to nothing
+/// that is declared, or into a value that is sealed as a whole.
+pub fn locate(fields: &'static [Field], pointer: &str) -> Option<Place> {
+    let mut parts = pointer.strip_prefix('/')?.split('/');
+    let named = |fields: &'static [Field], name: &str| {
+        let field = fields.iter().find(|field| field.name == name)?;
+        Some(Place { field, kind: &field.kind })
+    };
+    let mut place = named(fields, parts.next()?)?;
+    for part in parts {
+        if place.field.sealed {
+            return None;
+        }
+        place = match place.kind {
+            Kind::Object(fields) => named(fields, part)?,
+            Kind::List(item) if is_number(part) => Place { kind: item, ..place },
+            Kind::List(_)
+            | Kind::Id
+            | Kind::EntryId
+            | Kind::Reference(_)
+            | Kind::Str(..)
+            | Kind::Text
+            | Kind::Date
+            | Kind::Instant
+            | Kind::Quarter
+            | Kind::Money
+            | Kind::SignedMoney
+            | Kind::Int(..)
+            | Kind::Bool
+            | Kind::Choice(_)
+            | Kind::Map
+            | Kind::Payload
+            | Kind::Any
+            | Kind::Phone
+            | Kind::Email
+            | Kind::Hash => return None,
+        };
+    }
+    Some(place)
+}
+
+/// Tells whether a part of a pointer is the number of an item, written as pointers write it.
+fn is_number(part: &str) -> bool {
+    part.parse::<u16>().is_ok_and(|number| number.to_string() == part)
+}
+
+/// Visits every value declared sealed in what stands at a place, with its pointer in the payload the place belongs to.
+pub fn for_each_sealed_at<'a>(
+    place: &Place,
+    pointer: &str,
+    value: &'a mut Value,
+    visit: &mut dyn FnMut(&str, &'a mut Value),
+) {
+    let mut pointer = pointer.to_owned();
+    if place.field.sealed {
+        visit(&pointer, value);
+    } else {
+        walk_value(place.kind, value, &mut pointer, visit);
+    }
+}
+
 struct Checker {
     problems: Vec<Problem>,
     forbidden: Option<Refusal>,
@@ -932,6 +1022,8 @@ impl Checker {
                     self.problem("must be an object", "须为对象");
                 }
             }
+            // Which field it is for only who knows the entry it changes can tell, and checks.
+            Kind::Any => {}
             Kind::Bool if value.is_boolean() => {}
             Kind::Bool => self.problem("must be true or false", "须为 true 或 false"),
             Kind::Int(min, max) => self.integer(value, *min, *max),
@@ -1006,7 +1098,8 @@ impl Checker {
             | Kind::List(_)
             | Kind::Object(_)
             | Kind::Map
-            | Kind::Payload => false,
+            | Kind::Payload
+            | Kind::Any => false,
         };
         if !valid {
             let (en, zh) = expectation(kind);
@@ -1054,6 +1147,7 @@ pub fn expectation(kind: &Kind) -> (String, String) {
         Kind::Bool => ("true or false", "true 或 false"),
         Kind::List(_) => ("a list", "列表"),
         Kind::Object(_) | Kind::Map | Kind::Payload => ("an object", "对象"),
+        Kind::Any => ("a value of that field", "该字段的值"),
     };
     (en.into(), zh.into())
 }
@@ -1111,32 +1205,49 @@ fn walk<'a>(fields: &[Field], data: &'a mut Value, pointer: &mut String, visit: 
         if field.sealed {
             visit(pointer, value);
         } else {
-            match (&field.kind, value) {
-                (Kind::Object(fields), value) => walk(fields, value, pointer, visit),
-                (Kind::List(kind), Value::Array(items)) => {
-                    if let Kind::Object(fields) = kind.as_ref() {
-                        for (index, item) in items.iter_mut().enumerate() {
-                            let length = pointer.len();
-                            pointer.push('/');
-                            pointer.push_str(&index.to_string());
-                            walk(fields, item, pointer, visit);
-                            pointer.truncate(length);
-                        }
-                    }
-                }
-                _ => {}
-            }
+            walk_value(&field.kind, value, pointer, visit);
         }
         pointer.truncate(length);
     }
 }
 
-/// Visits every reference in a checked payload.
-pub fn for_each_reference(fields: &[Field], data: &Value, visit: &mut dyn FnMut(&str, Referent, &str)) {
-    refer(fields, data, &mut String::new(), visit);
+fn walk_value<'a>(kind: &Kind, value: &'a mut Value, pointer: &mut String, visit: &mut dyn FnMut(&str, &'a mut Value)) {
+    match (kind, value) {
+        (Kind::Object(fields), value) => walk(fields, value, pointer, visit),
+        (Kind::List(kind), Value::Array(items)) => {
+            if let Kind::Object(fields) = kind.as_ref() {
+                for (index, item) in items.iter_mut().enumerate() {
+                    let length = pointer.len();
+                    pointer.push('/');
+                    pointer.push_str(&index.to_string());
+                    walk(fields, item, pointer, visit);
+                    pointer.truncate(length);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
-fn refer(fields: &[Field], data: &Value, pointer: &mut String, visit: &mut dyn FnMut(&str, Referent, &str)) {
+/// Visits every reference in a checked payload.
+pub fn for_each_reference(fields: &[Field], data: &Value, visit: &mut dyn FnMut(&str, Referent, &str)) {
+    refer(fields, data, &mut String::new(), &mut |pointer, kind, id| {
+        if let Kind::Reference(referent) = kind {
+            visit(pointer, *referent, id);
+        }
+    });
+}
+
+/// Visits the id of every entry that a checked payload names.
+pub fn for_each_entry_id(fields: &[Field], data: &Value, visit: &mut dyn FnMut(&str)) {
+    refer(fields, data, &mut String::new(), &mut |_, kind, id| {
+        if matches!(kind, Kind::EntryId | Kind::Reference(Referent::Record)) {
+            visit(id);
+        }
+    });
+}
+
+fn refer(fields: &[Field], data: &Value, pointer: &mut String, visit: &mut dyn FnMut(&str, &Kind, &str)) {
     let Value::Object(map) = data else { return };
     for (key, value) in map {
         let Some(field) = fields.iter().find(|field| field.name == key) else { continue };
@@ -1148,9 +1259,9 @@ fn refer(fields: &[Field], data: &Value, pointer: &mut String, visit: &mut dyn F
     }
 }
 
-fn refer_value(kind: &Kind, value: &Value, pointer: &mut String, visit: &mut dyn FnMut(&str, Referent, &str)) {
+fn refer_value(kind: &Kind, value: &Value, pointer: &mut String, visit: &mut dyn FnMut(&str, &Kind, &str)) {
     match (kind, value) {
-        (Kind::Reference(referent), Value::String(id)) => visit(pointer, *referent, id),
+        (Kind::Reference(_) | Kind::EntryId, Value::String(id)) => visit(pointer, kind, id),
         (Kind::Object(fields), value) => refer(fields, value, pointer, visit),
         (Kind::List(kind), Value::Array(items)) => {
             for (index, item) in items.iter().enumerate() {

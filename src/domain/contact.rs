@@ -7,6 +7,7 @@ use crate::clock::{Date, Timestamp};
 use crate::domain::catalog::{Int, Kind, Referent, Shape, Str, Text, choices, events, objects, refusals};
 use crate::domain::person::PersonId;
 use crate::domain::role::Role;
+use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Actor, Admission, Context, Fact, World};
 use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
 
@@ -290,6 +291,17 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         }
         Event::CommitmentClosed(closed) => {
             state.promises.remove(&(customer, closed.promise_id.clone()));
+        }
+    }
+}
+
+/// Lets go of a customer's promises.
+pub(super) fn forget(state: &mut State, part: &Part, live: &[Live]) {
+    let Part::Customer(id) = part else { return };
+    for live in live {
+        let domain::Event::Contact(Event::Recorded(recorded)) = &live.event else { continue };
+        for promise in recorded.promises.iter().flatten() {
+            state.promises.remove(&(id.clone(), promise.promise_id.clone()));
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::domain::approval::{self, Step};
 use crate::domain::catalog::{Int, Money, Quarter, Referent, Str, Subject, Text, choices, events, refusals};
 use crate::domain::grade::{self, Dimension};
 use crate::domain::role::Role;
+use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Actor, Admission, Context, Fact, World, common, policy};
 use crate::ids::{CustomerId, EmployeeId, StreamName};
 
@@ -46,7 +47,7 @@ events! {
         collection_rate: BasisPoints, C3, "回款率", "Collection rate";
     }
     /// Terms of trade are set for a customer on its credit grade; somebody else in accounting approves them.
-    TermsSet "trade_terms.set" "交易条件设定" "Trade terms set" on "customer" Customer {
+    TermsSet "trade_terms.set" "交易条件设定" "Trade terms set" on "customer" Customer is decision {
         /// The credit grade they rest on: the one in force.
         credit_grade: Str<1, 4>, C3, "依据信用等级", "Credit grade";
         /// The credit limit in fen, at most what the policy allows the grade.
@@ -259,6 +260,13 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         }
         // What was set is shown; no decision of this release asks for it.
         Event::TermsSet(_) => {}
+    }
+}
+
+/// Lets go of a customer's reviews.
+pub(super) fn forget(state: &mut State, part: &Part, _: &[Live]) {
+    if let Part::Customer(id) = part {
+        state.reviewed.remove(id);
     }
 }
 

@@ -9,6 +9,7 @@ use crate::domain::catalog::{
     Choice, Count, Email, Int, Kind, Money, Phone, Quarter, Referent, Sealed, Shape, Str, Text, choices, events, objects,
     refusals,
 };
+use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Admission, Context, Fact, World, policy, sale};
 use crate::entry::Hash;
 use crate::ids::{CustomerId, EmployeeId, StreamName, SubjectId, UnitId};
@@ -473,6 +474,8 @@ pub struct State {
     pub numbers: OrdMap<String, CustomerId>,
     /// The last number issued.
     pub issued: u64,
+    /// What counters of rights begin above: they move on where a customer is folded anew.
+    pub moved: u64,
 }
 
 refusals! {
@@ -632,14 +635,7 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
         }
         Event::OwnerAssigned(assigned) => check_assignment(world, context, assigned)?,
         Event::StatusChanged(changed) => check_status(world, context, changed)?,
-        Event::MarkedDuplicate(marked) => {
-            let (state, this) = (&world.customer.customers, context.about.customer.as_ref());
-            let chained = state.get(&marked.duplicate_of).is_none_or(|main| main.duplicate_of.is_some());
-            let is_main = || state.values().any(|other| other.duplicate_of.is_some() && other.duplicate_of.as_ref() == this);
-            if chained || this == Some(&marked.duplicate_of) || is_main() {
-                return Err(Refusal::DuplicateChain.into());
-            }
-        }
+        Event::MarkedDuplicate(_) => check_free(world, context.about.customer.as_ref(), &event)?,
         Event::Verified(verified) => return admit_check(world, context, verified),
     }
     Ok(vec![Admission::of(event, context)])
@@ -651,12 +647,7 @@ fn admit_registration(world: &World, context: &Context<'_>, registered: &Registe
     }
     let id = check_new(world, context, registered.customer_id.as_ref(), registered.first_contact_at)?;
     check_owner(world, context, &registered.owner, &registered.region.0)?;
-    let state = &world.customer;
-    let named = state.names.get(&name_key(&registered.name.0));
-    let numbered = registered.registration_no.as_ref().and_then(|number| state.numbers.get(&folded(&number.0)));
-    if let Some(other) = named.or(numbered) {
-        return Err(Refusal::Duplicate { customer: other.to_string() }.into());
-    }
+    check_free(world, None, &Event::Registered(registered.clone()))?;
     let event = Event::Registered(Registered { customer_id: Some(id), ..registered.clone() });
     Ok(vec![Admission::of(event, context)])
 }
@@ -711,13 +702,36 @@ fn check_update(world: &World, context: &Context<'_>, updated: &ProfileUpdated) 
     if updated.source_channel.is_some_and(|level| level.0 == 4) && !strategic {
         return Err(Refusal::InsiderNotStrategy.into());
     }
-    if let Some(number) = &updated.changes.registration_no
-        && let Some(other) = world.customer.numbers.get(&folded(&number.0))
-        && context.about.customer.as_ref() != Some(other)
-    {
-        return Err(Refusal::Duplicate { customer: other.to_string() }.into());
+    check_free(world, context.about.customer.as_ref(), &Event::ProfileUpdated(updated.clone()))
+}
+
+/// Refuses what another customer has or is already: the name, the registration number, the main archive or a second one.
+pub(super) fn check_free(world: &World, this: Option<&CustomerId>, event: &Event) -> Result<(), domain::Refusal> {
+    let state = &world.customer;
+    let (name, number) = match event {
+        Event::Registered(registered) => (Some(&registered.name), registered.registration_no.as_ref()),
+        Event::ProfileUpdated(updated) => (None, updated.changes.registration_no.as_ref()),
+        Event::MarkedDuplicate(marked) => {
+            let chained = state.customers.get(&marked.duplicate_of).is_none_or(|main| main.duplicate_of.is_some());
+            let mut others = state.customers.values().filter_map(|other| other.duplicate_of.as_ref());
+            if chained || this == Some(&marked.duplicate_of) || others.any(|main| Some(main) == this) {
+                return Err(Refusal::DuplicateChain.into());
+            }
+            (None, None)
+        }
+        Event::IndividualRegistered(_)
+        | Event::Classified(_)
+        | Event::CodeAssigned(_)
+        | Event::OwnerAssigned(_)
+        | Event::StatusChanged(_)
+        | Event::Verified(_) => (None, None),
+    };
+    let named = name.and_then(|name| state.names.get(&name_key(&name.0)));
+    let numbered = number.and_then(|number| state.numbers.get(&folded(&number.0)));
+    match [named, numbered].into_iter().flatten().find(|other| Some(*other) != this) {
+        Some(other) => Err(Refusal::Duplicate { customer: other.to_string() }.into()),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The section a profile field belongs to.
@@ -863,6 +877,16 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
     }
 }
 
+/// Lets go of a customer; the numbers issued stay used.
+pub(super) fn forget(state: &mut State, part: &Part, _: &[Live]) {
+    let Part::Customer(id) = part else { return };
+    free(&mut state.names, id);
+    free(&mut state.numbers, id);
+    if let Some(customer) = state.customers.remove(id) {
+        state.moved = state.moved.max(customer.rights);
+    }
+}
+
 fn free<K: Ord + Clone>(taken: &mut OrdMap<K, CustomerId>, id: &CustomerId) {
     let keys: Vec<K> = taken.iter().filter(|(_, owner)| *owner == id).map(|(key, _)| key.clone()).collect();
     for key in keys {
@@ -874,6 +898,7 @@ fn open(state: &mut State, id: CustomerId, region: &str, owner: &EmployeeId) {
     if let Some(number) = id.as_str().strip_prefix("C-").and_then(|digits| digits.parse::<u64>().ok()) {
         state.issued = state.issued.max(number.min(9_999_999));
     }
+    let rights = state.moved + 1;
     state.customers.insert(id, Customer {
         region: region.into(),
         owner: owner.clone(),
@@ -882,7 +907,7 @@ fn open(state: &mut State, id: CustomerId, region: &str, owner: &EmployeeId) {
         stated: None,
         duplicate_of: None,
         checked: None,
-        rights: 1,
+        rights,
     });
 }
 

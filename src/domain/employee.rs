@@ -7,6 +7,7 @@ use crate::clock::Date;
 use crate::domain::approval::{self, Step};
 use crate::domain::catalog::{Phone, Referent, Sealed, Str, Text, choices, events, objects, refusals};
 use crate::domain::role::Role;
+use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Admission, Context, Fact, World, common};
 use crate::ids::{EmployeeId, StreamName, SubjectId, UnitId};
 
@@ -57,7 +58,7 @@ events! {
         contact_phone: Option<Sealed<Phone>>, C7, "联系电话", "Telephone";
     }
     /// Roles are given or taken away.
-    RolesChanged "employee.roles_changed" "权限变更" "Roles changed" on "employee" Employee {
+    RolesChanged "employee.roles_changed" "权限变更" "Roles changed" on "employee" Employee is decision {
         /// The roles given.
         added: Vec<RoleAdded>, C7, "新增角色", "Added";
         /// The roles taken away.
@@ -136,6 +137,8 @@ impl Member {
 pub struct State {
     /// Everybody ever registered.
     pub members: OrdMap<EmployeeId, Member>,
+    /// What revisions begin above: they move on where the staff is folded anew.
+    pub revised: u64,
 }
 
 refusals! {
@@ -300,7 +303,7 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
                 superior: registered.superior.clone(),
                 status: Status::Active,
                 roles: Vec::new(),
-                revision: 1,
+                revision: state.revised + 1,
             });
         }
         Event::RolesChanged(changed) => {
@@ -323,6 +326,15 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
                 member.unit = unit.clone();
             }
         }
+    }
+}
+
+/// Lets go of the staff.
+pub(super) fn forget(state: &mut State, part: &Part, _: &[Live]) {
+    if *part == Part::Company {
+        let moved = state.members.values().map(|member| member.revision).max();
+        state.revised = state.revised.max(moved.unwrap_or(0));
+        state.members.clear();
     }
 }
 

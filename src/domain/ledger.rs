@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Timestamp, Zone};
 use crate::domain::catalog::{Count, Str, Text, choices, events, refusals};
+use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Actor, Admission, Context, Fact, World, common};
 use crate::entry::Hash;
 use crate::ids::{StreamName, SubjectId};
@@ -145,6 +146,9 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         Event::Verified(_) | Event::ClockAccepted(_) => {}
     }
 }
+
+/// Lets go of nothing: nothing of it can be corrected.
+pub(super) fn forget(_: &mut State, _: &Part, _: &[Live]) {}
 
 #[cfg(test)]
 mod tests {

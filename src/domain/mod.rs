@@ -15,16 +15,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::{Date, Timestamp};
-use crate::entry::Hash;
+use crate::entry::{Entry, Hash};
 use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, SubjectId, UnitId};
 
 pub mod catalog;
 pub mod class;
+pub mod history;
+pub mod judge;
 pub mod role;
 #[cfg(test)]
 mod testing;
 
 use self::catalog::{EventType, Problem, Referent, Subject};
+use self::history::{Live, Part, Refold};
 use self::role::Role;
 
 macro_rules! modules {
@@ -171,6 +174,25 @@ macro_rules! modules {
                     $(Event::$variant(event) => $module::evolve(&mut self.$module, fact, event),)*
                 }
             }
+
+            /// Lets go of what every module holds of a part, whose live entries are given.
+            pub(crate) fn forget(&mut self, part: &Part, live: &[Live]) {
+                $($module::forget(&mut self.$module, part, live);)*
+            }
+
+            /// Folds one module's share of a part anew.
+            pub fn refold(&mut self, refold: &Refold) {
+                match &refold.of {
+                    $(Event::$variant(_) => {
+                        $module::forget(&mut self.$module, &refold.part, &refold.before);
+                        for live in &refold.after {
+                            if let Event::$variant(event) = &live.event {
+                                $module::evolve(&mut self.$module, &live.fact(), event);
+                            }
+                        }
+                    })*
+                }
+            }
         }
 
         /// Says which stream and which customer an event is about.
@@ -225,6 +247,7 @@ modules! {
     payment Payment;
     person Person;
     privacy Privacy;
+    record Record;
     audit Audit;
 }
 
@@ -361,6 +384,18 @@ pub enum Actor {
 }
 
 impl Actor {
+    /// Returns who acted, as an entry names them.
+    pub fn of(entry: &Entry) -> Option<Self> {
+        if entry.actor == "system" {
+            return Some(Self::System);
+        }
+        Some(Self::Employee {
+            id: entry.actor.parse().ok()?,
+            role: entry.actorrole.parse().ok()?,
+            unit: entry.actorunit.parse().ok()?,
+        })
+    }
+
     /// Returns the employee, unless it is the system.
     pub fn employee(&self) -> Option<&EmployeeId> {
         match self {
@@ -418,6 +453,8 @@ pub struct Fetched {
     pub verification: Option<Verification>,
     /// The last index and the head of the customer's stream, for whoever certifies an archive.
     pub archive: Option<(u64, Hash)>,
+    /// What a correction or voiding proposed leads to, as it was judged.
+    pub refold: Option<std::sync::Arc<Refold>>,
 }
 
 /// What a verification found.

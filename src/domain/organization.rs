@@ -4,6 +4,7 @@ use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::catalog::{Str, choices, events, refusals};
+use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Admission, Context, Fact, World};
 use crate::ids::{EmployeeId, StreamName, SubjectId, UnitId};
 
@@ -182,6 +183,15 @@ pub(super) fn evolve(state: &mut State, _: &Fact<'_>, event: &Event) {
         territory,
         active,
     });
+}
+
+/// Lets go of the units.
+pub(super) fn forget(state: &mut State, part: &Part, _: &[Live]) {
+    if *part == Part::Company {
+        state.units.clear();
+        state.regions.clear();
+        state.revision += 1;
+    }
 }
 
 fn unit_id(defined: &UnitDefined) -> UnitId {

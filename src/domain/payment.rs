@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Date;
 use crate::domain::catalog::{INTEGER_MAX, Kind, Money, Referent, Shape, choices, events, refusals};
 use crate::domain::sale::ContractId;
+use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Admission, Context, Fact, World, policy};
 use crate::ids::{self, CustomerId, EmployeeId, StreamName, SubjectId};
 
@@ -107,7 +108,30 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
 /// Adds up what was paid.
 pub(super) fn evolve(state: &mut State, _: &Fact<'_>, event: &Event) {
     let Event::Recorded(payment) = event;
-    *state.years.entry(payment.received_on.year()).or_insert(0) += payment.amount.0;
+    add(state, payment, 1);
+}
+
+/// Lets go of what a customer paid.
+pub(super) fn forget(state: &mut State, part: &Part, live: &[Live]) {
+    if *part == Part::Company {
+        return;
+    }
+    for live in live {
+        if let domain::Event::Payment(Event::Recorded(payment)) = &live.event {
+            add(state, payment, -1);
+        }
+    }
+}
+
+/// Adds a payment to those of its year, or takes it off; a year without any is as one that never was.
+fn add(state: &mut State, payment: &Recorded, sign: i64) {
+    let year = payment.received_on.year();
+    let total = state.years.get(&year).copied().unwrap_or(0) + sign * payment.amount.0;
+    if total == 0 {
+        state.years.remove(&year);
+    } else {
+        state.years.insert(year, total);
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::domain::catalog::{
 };
 use crate::domain::class::Class;
 use crate::domain::privacy::{self, Scope};
+use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Admission, Context, Fact, World, common};
 use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
 
@@ -400,8 +401,22 @@ fn gives(event: &Event) -> Scope {
 }
 
 /// Refuses a name somebody else of the customer has; the door has looked where a name is given.
-fn check_name(context: &Context<'_>) -> Result<(), Refusal> {
+pub(super) fn check_name(context: &Context<'_>) -> Result<(), Refusal> {
     context.fetched.namesake.as_ref().map_or(Ok(()), |other| Err(Refusal::Namesake { person: other.to_string() }))
+}
+
+/// Refuses values given of somebody who is erased, and private ones of somebody who does not agree to their use now.
+pub(super) fn check_given(world: &World, person: &StreamName, given: &[&Field]) -> Result<(), domain::Refusal> {
+    let Some(id) = person.id().and_then(|id| id.parse::<SubjectId>().ok()) else { return Ok(()) };
+    let private = given.iter().any(|field| field.class == Class::C5);
+    if !given.is_empty() && world.privacy.is_erased(&id, if private { Scope::Private } else { Scope::All }) {
+        return Err(privacy::Refusal::Gone.into());
+    }
+    let agrees = world.person.people.get(&id).is_some_and(|person| person.agrees(Purpose::RelationshipCare));
+    match given.iter().find(|field| by_consent(field)) {
+        Some(field) if !agrees => Err(Refusal::ConsentMissing { field: field.name.into() }.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses private values of somebody who has not agreed to relationship care.
@@ -451,6 +466,17 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         }
         Event::RelationshipAssessed(_) => {}
     }
+}
+
+/// Lets go of a customer's people; the numbers issued stay used.
+pub(super) fn forget(state: &mut State, part: &Part, _: &[Live]) {
+    let Part::Customer(id) = part else { return };
+    let Some(people) = state.customers.get_mut(id) else { return };
+    for person in std::mem::take(&mut people.ids) {
+        state.people.remove(&person);
+    }
+    people.names += 1;
+    state.taken_back += 1;
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::clock::Timestamp;
 use crate::domain::approval;
 use crate::domain::catalog::{Count, INTEGER_MAX, Int, Str, Text, choices, events, refusals};
+use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Actor, Admission, Context, Fact, World};
 use crate::entry::Hash;
 use crate::ids::{EmployeeId, StreamName, UnitId};
@@ -95,7 +96,7 @@ choices! {
 
 events! {
     /// A version of the business policy is adopted.
-    Adopted "policy.adopted" "制度生效" "Policy adopted" {
+    Adopted "policy.adopted" "制度生效" "Policy adopted" is decision {
         /// The version, one more than the highest before.
         version: Option<Count>, C0, "制度版本", "Version", computed;
         /// The unit it holds for, and those below.
@@ -335,6 +336,14 @@ pub(super) fn evolve(state: &mut State, _: &Fact<'_>, event: &Event) {
         Event::Reviewed(reviewed) => {
             state.reviewed.insert(reviewed.year.0);
         }
+    }
+}
+
+/// Lets go of what was adopted and reviewed; which access policies decide is none of the company's facts.
+pub(super) fn forget(state: &mut State, part: &Part, _: &[Live]) {
+    if *part == Part::Company {
+        state.adopted.clear();
+        state.reviewed.clear();
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::approval::{self, Step};
 use crate::domain::catalog::{Str, Text, choices, events, refusals};
 use crate::domain::role::Role;
+use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Actor, Admission, Context, Fact, World, common, person};
 use crate::ids::{self, EmployeeId, EntryId, StreamName, SubjectId};
 
@@ -26,7 +27,7 @@ choices! {
 
 events! {
     /// What is known of a person is erased: from here on nobody reads it.
-    Erased "personal_data.erased" "个人信息删除" "Personal data erased" on "person" Person {
+    Erased "personal_data.erased" "个人信息删除" "Personal data erased" on "person" Person is decision {
         /// How much.
         scope: Scope, C8, "删除范围", "Scope";
         /// Why.
@@ -190,6 +191,22 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
             if holds.is_empty() {
                 state.holds.remove(&person);
             }
+        }
+    }
+}
+
+/// Lets go of what is erased and held of a customer's people.
+pub(super) fn forget(state: &mut State, part: &Part, live: &[Live]) {
+    if *part == Part::Company {
+        return;
+    }
+    for live in live {
+        let Some(person) = live.subject.id().and_then(|id| id.parse::<SubjectId>().ok()) else { continue };
+        if live.subject.kind() == "person" {
+            state.erased.remove(&person);
+            state.erasing.remove(&person);
+            state.holds.remove(&person);
+            state.revision += 1;
         }
     }
 }

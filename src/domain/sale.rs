@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Date;
 use crate::domain::catalog::{INTEGER_MAX, Int, Kind, Money, Referent, Shape, SignedMoney, Str, choices, events, refusals};
+use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Admission, Context, Fact, World};
 use crate::ids::{self, CustomerId, StreamName, SubjectId, UnitId};
 
@@ -265,12 +266,34 @@ pub(super) fn evolve(state: &mut State, _: &Fact<'_>, event: &Event) {
         Trade::Return => -sale.amount.0,
     };
     let year = sale.sold_on.year();
-    *state.years.entry(year).or_insert(0) += signed;
+    add(&mut state.years, year, signed);
     let trading = state.trading.entry(sale.customer_id.clone()).or_default();
     trading.add(sale.sold_on, signed);
     match &sale.returns {
         Some(original) => *state.returned.entry(original.0.clone()).or_insert(0) += sale.amount.0,
         None => trading.record(sale.sold_on),
+    }
+}
+
+/// Adds to a year's sales of the company; a year without any is as one that never was.
+fn add(years: &mut OrdMap<i32, i64>, year: i32, amount: i64) {
+    let total = years.get(&year).copied().unwrap_or(0) + amount;
+    if total == 0 {
+        years.remove(&year);
+    } else {
+        years.insert(year, total);
+    }
+}
+
+/// Lets go of a customer's trade.
+pub(super) fn forget(state: &mut State, part: &Part, live: &[Live]) {
+    let Part::Customer(id) = part else { return };
+    for (year, amount) in state.trading.remove(id).unwrap_or_default().years {
+        add(&mut state.years, year, -amount);
+    }
+    for live in live {
+        let domain::Event::Sale(Event::Recorded(Recorded { returns: Some(original), .. })) = &live.event else { continue };
+        state.returned.remove(&original.0);
     }
 }
 
@@ -320,7 +343,7 @@ mod tests {
         assert!(given.when("E-401", returned("R-2", "S-1", 201)).then_refused(Code::E_RULE, "R-113").contains("200"));
         let given = given.and("E-401", returned("R-2", "S-1", 200));
         given.when("E-401", returned("R-3", "S-1", 1)).then_refused(Code::E_RULE, "R-113");
-        assert_eq!(given.world.sale.years[&2026], 0);
+        assert_eq!(given.world.sale.years.get(&2026), None, "as if nothing had been sold");
     }
 
     #[test]

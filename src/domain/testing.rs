@@ -1,14 +1,16 @@
 //! Given what has happened, when somebody proposes, then the ledger admits or refuses: how rules are tested.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::clock::{Date, Timestamp};
 use crate::domain::catalog;
+use crate::domain::history::{Lived, Part, Refold, is_companys};
+use crate::domain::judge::{self, Past};
 use crate::domain::role::Role;
-use crate::domain::{self, Actor, Admission, Code, Context, Event, Fact, Fetched, Refusal, World, sale};
+use crate::domain::{self, About, Actor, Admission, Code, Context, Event, Fact, Fetched, Refusal, World, record, sale};
 use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName};
 
 /// The time of every test until it says otherwise: a Monday morning in Shanghai.
@@ -68,6 +70,8 @@ pub(crate) struct Given {
     pub(crate) world: World,
     pub(crate) at: Timestamp,
     pub(crate) fetched: Fetched,
+    /// What was entered, each with the customer it concerns.
+    pub(crate) lived: Vec<Arc<(Lived, Option<CustomerId>)>>,
     entries: u64,
 }
 
@@ -101,7 +105,13 @@ const STAFF: &[(&str, &str, &[&str])] = &[
 impl Given {
     /// Nothing: a ledger before its founding.
     pub(crate) fn nothing() -> Self {
-        Self { world: World::default(), at: NOW.parse().unwrap(), fetched: Fetched::default(), entries: 0 }
+        Self {
+            world: World::default(),
+            at: NOW.parse().unwrap(),
+            fetched: Fetched::default(),
+            lived: Vec::new(),
+            entries: 0,
+        }
     }
 
     fn company() -> Self {
@@ -151,7 +161,63 @@ impl Given {
         };
         let occurred_at = proposed.occurred_at.or_else(|| self.own_time(&proposed)).unwrap_or(self.at);
         let decision = self.decide(&proposed, &actor, &id, occurred_at);
-        When { given: self.clone(), actor, id, occurred_at, decision }
+        When { given: self.clone(), actor, id, occurred_at, decision, refold: None }
+    }
+
+    /// Lets somebody correct or void an entry, as a door and the writer would decide on it; nothing is sealed.
+    pub(crate) fn amend(&self, who: &str, target: &EntryId, changes: Option<Value>) -> When {
+        let actor = self.actor(who);
+        let id: EntryId = format!("entry-{:05}", self.entries).parse().unwrap();
+        let (decision, refold) = match self.judged(&actor, target, changes, &id) {
+            Ok((admissions, refold)) => (Ok(admissions), Some(refold)),
+            Err(refusal) => (Err(refusal), None),
+        };
+        When { given: self.clone(), actor, id, occurred_at: self.at, decision, refold }
+    }
+
+    fn judged(
+        &self,
+        actor: &Actor,
+        target: &EntryId,
+        changes: Option<Value>,
+        id: &EntryId,
+    ) -> Result<(Vec<Admission>, Arc<Refold>), Refusal> {
+        let (lived, customer) = self.lived.iter().find(|one| one.0.id == *target).unwrap().as_ref();
+        record::check_type(lived.kind, &lived.actor)?;
+        let mut data = json!({ "target_event": target, "reason": "typed in a hurry" });
+        let kind = match changes {
+            Some(changes) => {
+                data["changes"] = changes;
+                record::CORRECTED
+            }
+            None => record::VOIDED,
+        };
+        let Some(Ok(Event::Record(event))) = Event::read(kind, &data) else { panic!("{data}") };
+        let event = event.complete(lived, customer.as_ref())?;
+        let part = event.part();
+        let of = |part: &Part| -> Vec<Lived> {
+            let all = self
+                .lived
+                .iter()
+                .filter(|one| Part::of(one.1.clone()) == *part && (one.1.is_some() || is_companys(one.0.kind.name)));
+            all.map(|one| one.0.clone()).collect()
+        };
+        let company = if part == Part::Company { Vec::new() } else { of(&Part::Company) };
+        let past = Past { entries: of(&part), part, company, zone: self.world.ledger.zone };
+        let refold = Arc::new(judge::judge(&self.world, &past, &event, id)?);
+        let about = About { subject: lived.subject.clone(), customer: customer.clone() };
+        let fetched = Fetched { refold: Some(refold.clone()), ..Fetched::default() };
+        let context = Context {
+            at: self.at,
+            occurred_at: self.at,
+            late_reason: None,
+            actor,
+            id,
+            about: &about,
+            approvals: &[],
+            fetched: &fetched,
+        };
+        Ok((domain::admit(&self.world, &context, Event::Record(event))?, refold))
     }
 
     fn decide(
@@ -206,9 +272,15 @@ pub(crate) struct When {
     id: EntryId,
     occurred_at: Timestamp,
     decision: Result<Vec<Admission>, Refusal>,
+    refold: Option<Arc<Refold>>,
 }
 
 impl When {
+    /// Lets it happen if it is let in; otherwise all stays as it was, and `None` says so.
+    pub(crate) fn perhaps(self) -> Option<Given> {
+        self.decision.is_ok().then(|| self.admitted())
+    }
+
     /// Checks that events of these types, in this order, are let in; they have happened then.
     pub(crate) fn then<const N: usize>(self, types: [&str; N]) -> Given {
         let admitted: Vec<&str> = self.decision.iter().flatten().map(|admission| admission.event.name()).collect();
@@ -221,7 +293,7 @@ impl When {
 
     /// Checks that whatever is proposed is let in.
     pub(crate) fn admitted(self) -> Given {
-        let Self { mut given, actor, id, occurred_at, decision } = self;
+        let Self { mut given, actor, id, occurred_at, decision, refold } = self;
         let admissions = decision.unwrap_or_else(|refusal| panic!("refused: {} {refusal:?}", refusal.words().0));
         for Admission { event, about, actor: admitted_for, id: admitted_as, .. } in admissions {
             let fact = Fact {
@@ -233,6 +305,22 @@ impl When {
                 subject: &about.subject,
             };
             given.world.apply(&fact, &event);
+            let first = !given.lived.iter().any(|one| one.0.subject == about.subject);
+            let lived = Lived {
+                index: fact.index,
+                id: fact.id.clone(),
+                at: fact.at,
+                occurred_at,
+                actor: fact.actor.clone(),
+                subject: about.subject.clone(),
+                first,
+                kind: catalog::find(event.name()).unwrap(),
+                data: event.data().unwrap(),
+            };
+            given.lived.push(Arc::new((lived, about.customer.clone())));
+            if let Some(refold) = refold.as_deref() {
+                given.world.refold(refold);
+            }
             given.entries += 1;
             if let Event::Sale(sale::Event::Recorded(sale)) = event {
                 given.fetched.sales.insert(about.subject.id().unwrap_or_default().to_owned(), sale);

@@ -77,11 +77,14 @@ impl Door {
     ///
     /// A verification hashes as many entries as it names. One after the other does so: each reads the disk that all others wait for.
     async fn submit(&self, principal: &Principal, proposals: Vec<Proposal>) -> Result<Vec<Receipt>, SubmitError> {
-        if !proposals.iter().any(Proposal::verifies) {
-            return self.ledger.submit(principal, proposals).await;
-        }
+        let turns = match proposals.as_slice() {
+            _ if proposals.iter().any(Proposal::verifies) => &self.verifying,
+            // A correction lives through a customer's past once more.
+            _ if proposals.iter().any(Proposal::amends) => &self.earlier,
+            _ => return self.ledger.submit(principal, proposals).await,
+        };
         let (ledger, principal) = (self.ledger.clone(), principal.clone());
-        let submitted = apart(&self.verifying, async move { ledger.submit(&principal, proposals).await }).await;
+        let submitted = apart(turns, async move { ledger.submit(&principal, proposals).await }).await;
         submitted.unwrap_or(Err(SubmitError::Busy))
     }
 }

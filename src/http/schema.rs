@@ -81,6 +81,7 @@ fn value(kind: &Kind) -> Map<String, Value> {
             },
         }),
         Kind::Payload => json!({ "type": "object", "x-payload": true }),
+        Kind::Any => json!({ "x-any": true }),
         Kind::Phone => json!({ "type": "string", "pattern": "^[-0-9+(). /]{5,24}$" }),
         Kind::Email => json!({
             "type": "string", "format": "email", "maxLength": 254, "pattern": "^[^\\s@]+@[^\\s@]*\\.[^\\s@]*$",
@@ -151,6 +152,7 @@ mod tests {
             module: "a",
             subject: None,
             system: false,
+            decision: false,
         };
         let checked = catalog::check(&kind, &mut json!({ FIELD: candidate })).is_ok();
         assert_eq!(taken, checked, "{schema} and the check differ on {candidate}");

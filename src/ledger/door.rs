@@ -11,16 +11,18 @@ use crate::access::relation;
 use crate::clock::Timestamp;
 use crate::domain::catalog::{self, EventType, Kind, Referent};
 use crate::domain::class::Class;
+use crate::domain::history::Part;
 use crate::domain::role::Role;
 use crate::domain::{
     self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, customer, person, privacy,
-    sale,
+    record, sale,
 };
 use crate::entry::{Entry, Hash};
 use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
+use crate::ledger::amendment::Target;
 use crate::ledger::claims::term;
 use crate::ledger::proposal::{Expected, Proposal, Receipt};
-use crate::ledger::state::{State, data_of};
+use crate::ledger::state::{Head, State, data_of};
 use crate::ledger::tail::{begun, following};
 use crate::ledger::{Shared, SubmitError};
 use crate::seal::ring::{KeyError, Purpose, RingError};
@@ -41,6 +43,8 @@ pub(super) struct Prepared {
     pub(super) expected: Vec<(StreamName, u64)>,
     pub(super) salt: [u8; 16],
     pub(super) fetched: Fetched,
+    /// The last entry of the stream it is about, where that stream has ended.
+    pub(super) ended: Option<Head>,
     pub(super) basis: Basis,
     /// What the proposal uses up, free as of `checked_to`.
     pub(super) claims: Vec<(Term, common::Refusal)>,
@@ -58,6 +62,8 @@ pub(super) struct Basis {
     pub(super) names: Option<(CustomerId, u64)>,
     /// Of what may be used of persons: erasures and holds, and consents taken back.
     pub(super) persons: (u64, u64),
+    /// Of a part of the world, where what happened in it was judged.
+    pub(super) part: Option<(Part, u64)>,
 }
 
 impl Basis {
@@ -70,6 +76,7 @@ impl Basis {
             access: world.policy.access,
             names: None,
             persons: Self::persons(world),
+            part: None,
         }
     }
 
@@ -81,13 +88,20 @@ impl Basis {
     }
 
     /// Tells whether the counters are still the same.
-    pub(super) fn holds(&self, world: &World) -> bool {
-        self.organization == world.organization.revision
+    pub(super) fn holds(&self, state: &State) -> bool {
+        let world = &state.world;
+        self.part_holds(state)
+            && self.organization == world.organization.revision
             && self.access == world.policy.access
             && self.persons == Self::persons(world)
             && self.member.iter().all(|(id, revision)| *revision == Self::revision(world, id))
             && self.customers.iter().all(|(id, rights)| *rights == Self::rights(world, id))
             && self.names.iter().all(|(id, names)| *names == Self::people(world, id))
+    }
+
+    /// Tells whether nothing was entered of the part that was judged.
+    pub(super) fn part_holds(&self, state: &State) -> bool {
+        self.part.iter().all(|(part, version)| *version == state.version_of(part))
     }
 
     fn revision(world: &World, employee: &EmployeeId) -> u64 {
@@ -168,24 +182,32 @@ impl Shared {
         catalog::check(kind, &mut proposal.data)?;
         let plain = decode(kind, &proposal.data)?;
         let occurred_at = occurred_at(world, kind, proposal)?;
+        let target = match &plain {
+            Event::Record(event) => Some(self.target(event)?),
+            _ => None,
+        };
 
         // An earlier answer may stand although the state has moved on, so this comes before everything but
         // the authorization; and an issued id must not change between the two tries.
-        let about = match domain::about(world, &plain, named.as_ref()) {
+        let found = target.as_ref().map(|target| Ok(target.about.clone()));
+        let about = match found.unwrap_or_else(|| domain::about(world, &plain, named.as_ref())) {
             Ok(about) => about,
             Err(refusal) => return self.seen_or(principal, proposal, &id, &plain, refusal.into()),
         };
-        let (actor, denied) = self.authorize(principal, world, &plain, &about);
+        let first = target.as_ref().map(|target| &target.lived.actor);
+        let (actor, denied) = self.authorize(principal, world, &plain, &about, first);
         let Some(actor) = actor else {
             let hidden = about.customer.as_ref().is_some_and(|id| world.customer.customers.contains_key(id))
                 && !self.may_list(principal, world);
             // Separation of duties is a code of its own, whoever notices it first.
-            let refusal = match denied.as_str() {
-                "R-025" => common::Refusal::SeparateDuties,
-                _ => common::Refusal::Forbidden { rule: denied },
+            let refusal = match (denied.as_str(), target.as_ref().map(Target::check)) {
+                // What nobody may correct whoever may know of it is told so.
+                (_, Some(Err(refusal))) if !hidden => refusal.into(),
+                ("R-025", _) => Refusal::from(common::Refusal::SeparateDuties),
+                _ => common::Refusal::Forbidden { rule: denied }.into(),
             };
             let of = self.first_actor(principal, world).map(|actor| (actor, about.subject));
-            return Err(Stop::Refused(Refused { refusal: refusal.into(), of, hidden }));
+            return Err(Stop::Refused(Refused { refusal, of, hidden }));
         };
         if let Some(receipts) = self.seen(principal, proposal, &id, &plain)? {
             return Ok(Outcome::Seen(receipts));
@@ -207,11 +229,38 @@ impl Shared {
             Stop::Failed(error) => Stop::Failed(error),
         };
         let mut fetched = Fetched::default();
-        self.check_references(world, kind, &proposal.data, &mut fetched).map_err(stop)?;
-        fetched.namesake = self.namesake(world, &plain, &about).map_err(stop)?;
+        let mut basis = Basis::of(&base.world, Some(&principal.employee), about.customer.as_slice());
+        let mut ended = None;
+        let mut judged = None;
+        let plain = match (plain, &target) {
+            (Event::Record(event), Some(target)) => {
+                let event = target.complete(event, named.as_ref()).map_err(|refusal| stop(refusal.into()))?;
+                let part = event.part();
+                record::check(world, &actor, &about.subject, &event).map_err(|refusal| stop(refusal.into()))?;
+                let found = self.judge(base, event, target, &about, &id, &mut fetched).map_err(stop)?;
+                if let Some(plain) = &found.plain {
+                    fetched.namesake = self.namesake(world, plain, &about).map_err(stop)?;
+                    basis = basis.with_names(&base.world, plain, &about);
+                }
+                fetched.refold = Some(found.refold);
+                basis.part = Some((part.clone(), base.version_of(&part)));
+                if base.ended(&about.subject) {
+                    ended = self.last_of(&about.subject, base.size).map_err(|_| SubmitError::Store)?;
+                }
+                judged = Some(found.event.clone());
+                found.event
+            }
+            (plain, _) => {
+                self.check_references(world, kind, &proposal.data, &mut fetched).map_err(stop)?;
+                fetched.namesake = self.namesake(world, &plain, &about).map_err(stop)?;
+                basis = basis.with_names(&base.world, &plain, &about);
+                plain
+            }
+        };
         let (claims, checked_to) = self.claims(&plain, &id)?;
         if let Some(refusal) = claims.1 {
             // What has been entered since it was looked for above may be the same proposal.
+            let plain = decode(kind, &proposal.data)?;
             return match self.seen(principal, proposal, &id, &plain).map_err(stop)? {
                 Some(receipts) => Ok(Outcome::Seen(receipts)),
                 None => Err(stop(Refusal::from(refusal).into())),
@@ -232,15 +281,15 @@ impl Shared {
             };
             domain::admit(world, &context, plain.clone()).map_err(|refusal| stop(refusal.into()))?;
         }
-        let event = self.seal_all(kind, &proposal.data, plain, &about, &id).map_err(stop)?;
+        let event = match judged {
+            Some(judged) => judged,
+            None => self.seal_all(kind, &proposal.data, plain, &about, &id).map_err(stop)?,
+        };
         self.fetch(state, &event, &about, &mut fetched)?;
         Ok(Outcome::Ready(Box::new(Prepared {
-            named,
-            basis: Basis::of(&base.world, Some(&principal.employee), about.customer.as_slice()).with_names(
-                &base.world,
-                &event,
-                &about,
-            ),
+            named: target.map(|target| target.about.subject).or(named),
+            basis,
+            ended,
             event,
             about,
             actor,
@@ -294,12 +343,24 @@ impl Shared {
                 subject: &admission.about.subject,
             };
             ahead.world.apply(&fact, &admission.event);
+            if let Some(refold) = &before.fetched.refold {
+                ahead.world.refold(refold);
+            }
             ahead.size += 1;
         }
     }
 
     /// Finds the first role that permits, or the rule that denies.
-    fn authorize(&self, principal: &Principal, world: &World, event: &Event, about: &About) -> (Option<Actor>, String) {
+    ///
+    /// Of a correction or voiding, `first` is who entered what it is about.
+    fn authorize(
+        &self,
+        principal: &Principal,
+        world: &World,
+        event: &Event,
+        about: &About,
+        first: Option<&Actor>,
+    ) -> (Option<Actor>, String) {
         let mut denied = "R-050".to_owned();
         let Some(member) = world.employee.members.get(&principal.employee) else { return (None, denied) };
         if !member.works() {
@@ -312,6 +373,9 @@ impl Shared {
                 && let Some(subject) = about.subject.id().and_then(|id| id.parse().ok())
             {
                 own = own.with(relation::facts_of_staff(world, principal, held, &subject));
+            }
+            if let Some(first) = first {
+                own = own.with(relation::facts_of_record(world, principal, first));
             }
             debug_assert!(relation::facts_of_type(event.name()).contains(own), "{} carries {own:?}", event.name());
             let facts = relation::facts(world, principal, member, held, about.customer.as_ref()).with(own);
@@ -502,28 +566,10 @@ impl Shared {
         let mut sealed = false;
         let holder = holder(about, entered);
         catalog::for_each_sealed(kind.fields, &mut data, &mut |pointer, value| {
-            let purpose = match class_of(kind, pointer) {
-                Class::C5 => Purpose::Private,
-                _ => Purpose::Identity,
-            };
-            let mut entropy = |bytes: &mut [u8]| self.source.fill(bytes);
-            let key = match self.ring.key_for(&holder, purpose, &mut entropy) {
-                Ok(key) => key,
-                // Whose keys are destroyed was erased.
-                Err(RingError::Erased { .. }) => {
-                    failed = Some(Stop::from(Refusal::from(privacy::Refusal::Gone)));
-                    return;
-                }
-                Err(_) => {
-                    failed = Some(SubmitError::Store.into());
-                    return;
-                }
-            };
-            let mut nonce = [0; 24];
-            self.source.fill(&mut nonce);
-            let pointer = format!("/data{pointer}");
-            let place = Place { source: &self.origin, id: entered.as_str(), kind: kind.name, pointer: &pointer };
-            *value = Value::String(seal::seal(&key, nonce, &place, value));
+            match self.sealed(&holder, kind, pointer, entered, value) {
+                Ok(seal) => *value = seal,
+                Err(stop) => failed = Some(stop),
+            }
             sealed = true;
         });
         match (failed, sealed) {
@@ -531,6 +577,29 @@ impl Shared {
             (None, false) => Ok(plain),
             (None, true) => Ok(decode(kind, &data)?),
         }
+    }
+
+    /// Seals one value for its place in the entry of this id.
+    pub(super) fn sealed(
+        &self,
+        holder: &str,
+        kind: &EventType,
+        pointer: &str,
+        entered: &EntryId,
+        value: &Value,
+    ) -> Result<Value, Stop> {
+        let mut entropy = |bytes: &mut [u8]| self.source.fill(bytes);
+        let key = match self.ring.key_for(holder, purpose_of(kind, pointer), &mut entropy) {
+            Ok(key) => key,
+            // Whose keys are destroyed was erased.
+            Err(RingError::Erased { .. }) => return Err(Refusal::from(privacy::Refusal::Gone).into()),
+            Err(_) => return Err(SubmitError::Store.into()),
+        };
+        let mut nonce = [0; 24];
+        self.source.fill(&mut nonce);
+        let pointer = format!("/data{pointer}");
+        let place = Place { source: &self.origin, id: entered.as_str(), kind: kind.name, pointer: &pointer };
+        Ok(Value::String(seal::seal(&key, nonce, &place, value)))
     }
 
     /// What the proposal uses up, and the refusal if somebody has used it before.
@@ -632,6 +701,13 @@ impl Shared {
                 *value = opened;
             }
         });
+        if kind == record::CORRECTED {
+            let record: Option<EntryId> = stored.get("record").and_then(Value::as_str).and_then(|id| id.parse().ok());
+            let Some(record) = record else { return false };
+            record::for_each_sealed(&mut stored, &mut |of, pointer, value| {
+                self.open_in_place(value, &record, of, pointer);
+            });
+        }
         let Ok(Value::Object(proposed)) = plain.data() else { return false };
         let Value::Object(stored) = stored else { return false };
         let computed = |name: &str| declared.field(name).is_some_and(|field| field.computed);
@@ -691,8 +767,16 @@ pub(super) fn person_holder(person: impl std::fmt::Display) -> String {
     format!("person/{person}")
 }
 
+/// For which of a holder's two keys a value is sealed.
+pub(super) fn purpose_of(kind: &EventType, pointer: &str) -> Purpose {
+    match class_of(kind, pointer) {
+        Class::C5 => Purpose::Private,
+        _ => Purpose::Identity,
+    }
+}
+
 /// The class of the field a pointer leads to; of its outermost field where it leads into an object.
-pub(super) fn class_of(kind: &EventType, pointer: &str) -> Class {
+fn class_of(kind: &EventType, pointer: &str) -> Class {
     let mut fields = kind.fields;
     let mut class = Class::C4;
     for part in pointer.split('/').skip(1) {

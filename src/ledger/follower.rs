@@ -5,10 +5,12 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use crate::domain::catalog;
+use crate::domain::catalog::{self, EventType};
+use crate::domain::record;
 use crate::entry::Entry;
+use crate::ids::EntryId;
 use crate::journal::{Frame, Reader, Recompressor};
-use crate::ledger::door::{class_of, holder};
+use crate::ledger::door::{holder, purpose_of};
 use crate::ledger::snapshot;
 use crate::ledger::state::{State, data_of};
 use crate::ledger::tail::Keys;
@@ -249,16 +251,17 @@ pub(super) fn for_each_key(entry: &Entry, visit: &mut dyn FnMut(&str, Purpose, K
     let Some(declared) = catalog::find(&kind) else { return };
     let customer = entry.streams.iter().find(|link| link.name.kind() == "customer").and_then(|link| link.name.id());
     let about = crate::domain::About { subject, customer: customer.and_then(|id| id.parse().ok()) };
-    let holder = holder(&about, &id);
-    catalog::for_each_sealed(declared.fields, &mut data, &mut |pointer, value| {
-        let purpose = match class_of(declared, pointer) {
-            crate::domain::class::Class::C5 => Purpose::Private,
-            _ => Purpose::Identity,
-        };
+    let mut key = |id: &EntryId, of: &EventType, pointer: &str, value: &serde_json::Value| {
         if let Some(key) = value.as_str().and_then(seal::key_id) {
-            visit(&holder, purpose, key);
+            visit(&holder(&about, id), purpose_of(of, pointer), key);
         }
-    });
+    };
+    catalog::for_each_sealed(declared.fields, &mut data, &mut |pointer, value| key(&id, declared, pointer, value));
+    if kind == record::CORRECTED {
+        // Its values are sealed as those of the record they are about.
+        let record = data.get("record").and_then(|id| id.as_str()?.parse().ok()).unwrap_or(id);
+        record::for_each_sealed(&mut data, &mut |of, pointer, value| key(&record, of, pointer, value));
+    }
 }
 
 /// An error with all its causes, for a log line.

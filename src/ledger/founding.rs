@@ -62,6 +62,7 @@ impl Shared {
             return Err(Refusal::from(refusal).into());
         }
         Ok(Prepared {
+            ended: None,
             event,
             named,
             basis: Basis::of(&base.world, None, &[]),

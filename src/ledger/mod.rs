@@ -43,6 +43,7 @@ use crate::proof::tile::Growth;
 use crate::seal::Ring;
 use crate::store::ReadError;
 
+mod amendment;
 pub mod backup;
 mod claims;
 mod door;
@@ -66,7 +67,7 @@ mod writer;
 pub use self::open::{OpenError, Options};
 pub use self::proposal::{BATCH_MAX, Expected, Proposal, Receipt, SubmitError};
 pub use self::reading::{Answered, AsOf, Asked, ViewError};
-pub use self::state::{FoldError, Head, Heads, State, actor_of};
+pub use self::state::{FoldError, Head, Heads, State};
 pub use self::verification::{Broken, verify_data};
 
 /// Where a ledger lives.
@@ -379,6 +380,12 @@ fn without_persons(proposal: &Proposal) -> serde_json::Value {
     let Some(kind) = catalog::find(&proposal.kind) else { return serde_json::Value::Null };
     let mut data = proposal.data.clone();
     catalog::for_each_sealed(kind.fields, &mut data, &mut |_, value| *value = serde_json::Value::Null);
+    // What a correction would have been sealed as is not known of one that was refused.
+    for change in data.get_mut("changes").and_then(serde_json::Value::as_array_mut).into_iter().flatten() {
+        if let Some(new) = change.get_mut("new") {
+            *new = serde_json::Value::Null;
+        }
+    }
     catalog::canonical(&data).unwrap_or_default()
 }
 

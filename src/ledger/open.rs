@@ -16,10 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::decide::Policies;
 use crate::clock::Clock;
-use crate::domain::{self, Event, policy};
+use crate::domain::history::{Lived, Part};
+use crate::domain::{self, Event, policy, record};
 use crate::entry::{Entry, Hash};
 use crate::ids::Source;
 use crate::journal::{self, Encoder, FileJournal, Frame, Journal};
+use crate::ledger::amendment::belongs;
 use crate::ledger::claims::Recent;
 use crate::ledger::door::person_holder;
 use crate::ledger::erasure;
@@ -419,30 +421,61 @@ impl Shared {
         from_block: u64,
         state: &mut State,
         covered: &Checkpoint,
-        folded: SyncSender<Frame>,
+        folded: SyncSender<Step>,
     ) -> Result<(), OpenError> {
         for frame in self.journal.read(from_block) {
             let frame = frame.map_err(FollowError::from)?;
-            for (index, bytes) in (frame.header().first_index..).zip(frame.entries()) {
+            let first = frame.header().first_index;
+            let past = |part: &Part, end| self.past_with(part, first, &frame, end);
+            if frame.entries().any(|bytes| Entry::kind_of(bytes).is_some_and(record::is_amendment)) {
+                // What a correction is about is read from the store, which must have all that came before.
+                let (tell, told) = sync_channel(1);
+                if folded.send(Step::Tell(tell)).is_err() || told.recv().is_err() {
+                    break;
+                }
+            }
+            for (index, bytes) in (first..).zip(frame.entries()) {
                 if index == state.size {
-                    let entry = state.fold(bytes, &self.origin)?;
+                    let entry = state.fold(bytes, &self.origin, &past)?;
                     if index >= covered.size {
                         self.adopt(&entry).map_err(|error| OpenError::RingBehind(error.to_string()))?;
                     }
                 }
             }
             // Whoever takes over has failed, and says why.
-            if folded.send(frame).is_err() {
+            if folded.send(Step::Take(frame)).is_err() {
                 break;
             }
         }
         Ok(())
     }
 
+    /// Reads the first `end` entries of a part: those before a block from the store, those in it from the block.
+    fn past_with(&self, part: &Part, first: u64, frame: &Frame, end: u64) -> Option<Vec<Lived>> {
+        let mut past = self.past(part, first.min(end)).ok()?;
+        for (index, bytes) in (first..end).zip(frame.entries()) {
+            let entry = Entry::decode(bytes).ok()?;
+            if belongs(&entry, part) {
+                past.push(Lived::of(index, &entry)?);
+            }
+        }
+        Some(past)
+    }
+
     /// Takes blocks over into store and tree, and compares the root at the size the checkpoint speaks of.
-    fn take_frames(&self, frames: &Receiver<Frame>, covered: &Checkpoint) -> Result<(), OpenError> {
+    fn take_frames(&self, steps: &Receiver<Step>, covered: &Checkpoint) -> Result<(), OpenError> {
         let mut growth_size = self.growth().size();
-        for frame in frames {
+        for step in steps {
+            let frame = match step {
+                Step::Take(frame) => frame,
+                Step::Tell(tell) => {
+                    // Whoever waits for it may have given up, and says why.
+                    if tell.send(()).is_err() {
+                        break;
+                    }
+                    continue;
+                }
+            };
             self.take_frame(&frame)?;
             // The root must be looked at exactly when the tree has the size the checkpoint speaks of.
             if growth_size < covered.size && self.growth().size() >= covered.size {
@@ -490,6 +523,14 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+/// What is handed from the thread that folds at a start to the one that takes over.
+enum Step {
+    /// A block that could be folded.
+    Take(Frame),
+    /// Say when everything before has been taken over.
+    Tell(SyncSender<()>),
 }
 
 impl Tiles for Store {

@@ -41,6 +41,11 @@ impl Proposal {
     pub fn verifies(&self) -> bool {
         self.kind == "ledger.verified"
     }
+
+    /// Tells whether it corrects or voids an entry, which looks at what happened before and since.
+    pub fn amends(&self) -> bool {
+        crate::domain::record::is_amendment(&self.kind)
+    }
 }
 
 /// A stream version a proposal was based on.

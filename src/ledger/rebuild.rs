@@ -5,9 +5,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, Builder};
 
 use crate::domain::audit;
+use crate::domain::history::Part;
 use crate::entry::Entry;
 use crate::ids::CustomerId;
-use crate::ledger::reading::{ViewError, fold};
+use crate::ledger::reading::{ViewError, fold, note_corrected};
 use crate::projection::Read;
 use crate::projection::customer::Archive;
 use crate::projection::register::Register;
@@ -18,12 +19,15 @@ use crate::store::Store;
 pub(super) struct Stored {
     pub(super) register: Register,
     pub(super) archives: BTreeMap<CustomerId, Archive>,
+    /// What must be folded anew, as something of it is corrected or voided.
+    pub(super) corrected: Vec<Part>,
 }
 
 impl Stored {
     /// Folds the next entry.
     pub(super) fn fold(&mut self, read: &Read<'_>) {
         self.register.fold(read);
+        note_corrected(read, &mut self.corrected);
         if let Some(id) = read.customer() {
             self.archives.entry(id).or_default().fold(read);
         }
@@ -32,6 +36,7 @@ impl Stored {
     /// Takes over what was folded of other customers.
     fn merge(&mut self, other: Self) -> Result<(), ViewError> {
         self.register.merge(other.register);
+        self.corrected.extend(other.corrected);
         for (id, archive) in other.archives {
             // Entries of one customer went two ways: not in the form in which they are entered, and not in order.
             if self.archives.insert(id, archive).is_some() {

@@ -1,13 +1,15 @@
 //! The state of the ledger at one index: the world, the heads of its streams, its size.
 
 use std::hash::BuildHasherDefault;
+use std::sync::Arc;
 
 use imbl::GenericHashMap;
 use imbl::shared_ptr::DefaultSharedPtr;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::domain::{About, Actor, Event, Fact, World};
+use crate::domain::history::{Lived, Part, Refold, is_companys};
+use crate::domain::{About, Actor, Event, Fact, World, record};
 use crate::entry::{Canonical, EncodeError, Entry, Hash, Link};
 use crate::ids::{EntryId, StreamName};
 use crate::ledger::claims::{Fingerprint, Spread};
@@ -48,7 +50,12 @@ pub struct State {
     pub size: u64,
     /// When the last one was recorded.
     pub last_at: Timestamp,
+    /// How many of them are the company's own and concern no customer.
+    pub company: u64,
 }
+
+/// Reads the first so many entries of a part of the world, for a correction met while folding.
+pub(crate) type ReadPast<'a> = dyn Fn(&Part, u64) -> Option<Vec<Lived>> + 'a;
 
 /// What an entry is made of besides its place.
 #[derive(Clone, Debug)]
@@ -66,6 +73,10 @@ pub(crate) struct Draft {
     pub(crate) correlation: Option<String>,
     pub(crate) salt: [u8; 16],
     pub(crate) policy_version: u64,
+    /// What a correction or voiding makes of the world.
+    pub(crate) refold: Option<Arc<Refold>>,
+    /// The last entry of the primary stream, where that stream has ended.
+    pub(crate) ended: Option<Head>,
 }
 
 /// An entry as it was made: its bytes and its place.
@@ -107,7 +118,10 @@ impl State {
             streams: streams
                 .into_iter()
                 .zip(&fingerprints)
-                .map(|(name, fingerprint)| self.link(name, *fingerprint))
+                .map(|(name, fingerprint)| match draft.ended.filter(|_| name == draft.about.subject) {
+                    Some(last) => Link { name, version: last.version + 1, previous: Some(last.hash) },
+                    None => self.link(name, *fingerprint),
+                })
                 .collect(),
             subject: draft.about.subject,
             time: draft.at,
@@ -118,15 +132,15 @@ impl State {
         let hash = Hash::of(&bytes);
         let index = self.size;
         let keys = Keys::of_event(&entry, &event, &fingerprints);
-        self.take_over(&entry, &event, &draft.actor, &fingerprints, hash);
+        self.take_over(&entry, &event, &draft.actor, &fingerprints, hash, draft.refold.as_deref());
         Ok(Made { index, bytes, hash, entry, keys })
     }
 
-    /// Folds an entry read back from the journal.
+    /// Folds an entry read back from the journal; what a correction needs of the past is read with `past`.
     ///
     /// # Errors
     /// It is no entry of this ledger, or does not link to what came before it.
-    pub(crate) fn fold(&mut self, bytes: &[u8], source: &str) -> Result<Entry, FoldError> {
+    pub(crate) fn fold(&mut self, bytes: &[u8], source: &str, past: &ReadPast<'_>) -> Result<Entry, FoldError> {
         let entry = Entry::decode(bytes).map_err(|_| FoldError::NotAnEntry { index: self.size })?;
         if entry.source != source {
             return Err(FoldError::OtherLedger { index: self.size });
@@ -134,7 +148,10 @@ impl State {
         let fingerprints: Vec<Fingerprint> =
             entry.streams.iter().map(|link| stream_fingerprint(link.name.as_str())).collect();
         for (link, fingerprint) in entry.streams.iter().zip(&fingerprints) {
-            if *link != self.link(link.name.clone(), *fingerprint) {
+            // A stream that has ended has no head here; what is corrected in it follows what a verification compares.
+            let ended =
+                record::is_amendment(&entry.kind) && link.version > 1 && !self.heads.0.contains_key(fingerprint);
+            if !ended && *link != self.link(link.name.clone(), *fingerprint) {
                 return Err(FoldError::Unlinked { index: self.size, stream: link.name.clone() });
             }
         }
@@ -143,12 +160,30 @@ impl State {
             Some(Err(_)) => return Err(FoldError::NotAnEntry { index: self.size }),
             None => return Err(FoldError::UnknownType { index: self.size, kind: entry.kind }),
         };
-        let actor = actor_of(&entry).ok_or(FoldError::NotAnEntry { index: self.size })?;
-        self.take_over(&entry, &event, &actor, &fingerprints, Hash::of(bytes));
+        let actor = Actor::of(&entry).ok_or(FoldError::NotAnEntry { index: self.size })?;
+        let refold = match &event {
+            Event::Record(event) => {
+                let (index, part) = (self.size, event.part());
+                let entries = past(&part, index).ok_or(FoldError::PastMissing { index })?;
+                let amendment = Lived::of(index, &entry).ok_or(FoldError::NotAnEntry { index })?.amendment();
+                let refold = Refold::of(part, &entries, amendment, self.world.ledger.zone);
+                Some(refold.ok_or(FoldError::PastMissing { index })?)
+            }
+            _ => None,
+        };
+        self.take_over(&entry, &event, &actor, &fingerprints, Hash::of(bytes), refold.as_ref());
         Ok(entry)
     }
 
-    fn take_over(&mut self, entry: &Entry, event: &Event, actor: &Actor, streams: &[Fingerprint], hash: Hash) {
+    fn take_over(
+        &mut self,
+        entry: &Entry,
+        event: &Event,
+        actor: &Actor,
+        streams: &[Fingerprint],
+        hash: Hash,
+        refold: Option<&Refold>,
+    ) {
         let fact = Fact {
             index: self.size,
             id: &entry.id,
@@ -158,6 +193,12 @@ impl State {
             subject: &entry.subject,
         };
         self.world.apply(&fact, event);
+        if let Some(refold) = refold {
+            self.world.refold(refold);
+        }
+        if is_companys(&entry.kind) && entry.streams.iter().all(|link| link.name.kind() != "customer") {
+            self.company += 1;
+        }
         if *actor != Actor::System {
             self.world.ledger.opened = true;
         }
@@ -172,8 +213,8 @@ impl State {
         self.last_at = entry.time;
     }
 
-    /// A sale and a payment are one entry; an approval ends with its decision. Neither is appended to again.
-    fn ended(&self, stream: &StreamName) -> bool {
+    /// A sale and a payment are one entry; an approval ends with its decision. Neither is appended to again, but for what is put right.
+    pub(crate) fn ended(&self, stream: &StreamName) -> bool {
         match stream.kind() {
             "sale" | "payment" => true,
             "approval" => {
@@ -181,6 +222,14 @@ impl State {
                 !request.is_some_and(|request| self.world.approval.waiting.contains_key(&request))
             }
             _ => false,
+        }
+    }
+
+    /// The version of a part of the world: it moves with whatever is entered of it.
+    pub(crate) fn version_of(&self, part: &Part) -> u64 {
+        match part {
+            Part::Customer(id) => self.heads.get(&id.stream()).map_or(0, |head| head.version),
+            Part::Company => self.company,
         }
     }
 
@@ -205,18 +254,6 @@ fn streams(about: &About, also: Vec<StreamName>, actor: &Actor) -> Vec<StreamNam
     names
 }
 
-/// Returns who acted, as an entry names them.
-pub fn actor_of(entry: &Entry) -> Option<Actor> {
-    if entry.actor == "system" {
-        return Some(Actor::System);
-    }
-    Some(Actor::Employee {
-        id: entry.actor.parse().ok()?,
-        role: entry.actorrole.parse().ok()?,
-        unit: entry.actorunit.parse().ok()?,
-    })
-}
-
 /// Reads the payload of an entry as a JSON value.
 pub(super) fn data_of(data: &str) -> serde_json::Value {
     serde_json::from_str(data).unwrap_or_default()
@@ -234,6 +271,12 @@ pub enum FoldError {
     /// The entry belongs to another ledger.
     #[error("entry {index} belongs to another ledger")]
     OtherLedger {
+        /// Its index.
+        index: u64,
+    },
+    /// A correction of what is not there.
+    #[error("entry {index} corrects what cannot be read")]
+    PastMissing {
         /// Its index.
         index: u64,
     },

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::domain::{Event, approval, contact, grade, payment, sale};
+use crate::domain::history::{Part, is_companys};
+use crate::domain::{Event, approval, contact, grade, payment, record, sale};
 use crate::entry::Entry;
 use crate::ids::{self, EntryId, SubjectId};
 use crate::ledger::claims::{self, Fingerprint, term};
@@ -144,6 +145,14 @@ impl Shelf {
 /// Returns what an entry is found by: its streams, and the grades it has to do with.
 fn terms(entry: &Entry, streams: impl Iterator<Item = Term>) -> Vec<Term> {
     let mut terms: Vec<Term> = streams.collect();
+    let customer = entry.streams.iter().find(|link| link.name.kind() == "customer").and_then(|link| link.name.id());
+    if customer.is_none() && is_companys(&entry.kind) {
+        terms.push(company_term());
+    }
+    if record::is_amendment(&entry.kind) {
+        terms.push(amends_term_of(customer));
+        terms.push(family_term("record"));
+    }
     match entry.kind.as_str() {
         kind if is_grade(kind) => terms.push(family_term("grade")),
         "credit_review.recorded" => terms.push(family_term("credit_review")),
@@ -184,6 +193,24 @@ pub(crate) fn stream_fingerprint(stream: &str) -> Fingerprint {
 /// The term of a family of event types.
 pub(crate) fn family_term(family: &str) -> Term {
     term("family", family)
+}
+
+/// The term of what concerns no customer and is the company's own.
+pub(crate) fn company_term() -> Term {
+    family_term("company")
+}
+
+/// The term of the corrections and voidings in a part of the world.
+pub(crate) fn amends_term(part: &Part) -> Term {
+    match part {
+        Part::Customer(id) => amends_term_of(Some(id.as_str())),
+        Part::Company => amends_term_of(None),
+    }
+}
+
+fn amends_term_of(customer: Option<&str>) -> Term {
+    // No customer is called so.
+    term("amends", customer.unwrap_or("-"))
 }
 
 /// Returns what an entry uses up: its id, the id of a subject it begins, and the ids of what will follow from it.

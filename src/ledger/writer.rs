@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::clock::Timestamp;
 use crate::domain::audit::{self, RefusalCode};
 use crate::domain::catalog::Str;
-use crate::domain::{self, About, Actor, Admission, Context, Event, Fetched, Refusal, common, grade, policy};
+use crate::domain::{self, About, Actor, Admission, Context, Event, Fetched, Refusal, common, grade, policy, record};
 use crate::entry::{EncodeError, Hash};
 use crate::ids::{EntryId, StreamName};
 use crate::journal::{Encoder, Journal};
@@ -266,7 +266,7 @@ impl Writer {
 
     fn propose_all(&mut self, proposals: &[Prepared], open: &mut Open) -> Answer {
         let mut receipts = Vec::with_capacity(proposals.len());
-        if !proposals.iter().all(|proposal| proposal.basis.holds(&self.state.world)) {
+        if !proposals.iter().all(|proposal| proposal.basis.holds(&self.state)) {
             return Answer::Moved;
         }
         let mut used: HashSet<Term> = HashSet::new();
@@ -308,6 +308,10 @@ impl Writer {
                 let stream = stream.to_string();
                 return Err(Halt::Refused(common::Refusal::Stale { stream, expected: *expected, version }.into()));
             }
+        }
+        if !proposal.basis.part_holds(&self.state) {
+            // It held when the batch was begun: what moved it stands in the batch itself.
+            return Err(Halt::Refused(record::Refusal::NotAlone.into()));
         }
         let at = self.now();
         let context = Context {
@@ -369,6 +373,8 @@ impl Writer {
             salt: if follows { self.shared.source.salt() } else { proposal.salt },
             policy_version: policy::version(&self.state.world, actor.unit(), at),
             actor,
+            refold: proposal.fetched.refold.clone(),
+            ended: proposal.ended,
         };
         self.make(draft).map_err(|error| match error {
             EncodeError::TooLarge(_) | EncodeError::Json(_) => Halt::Refused(common::Refusal::TooLarge.into()),
@@ -384,7 +390,7 @@ impl Writer {
         if self.leapt {
             return Answer::Refused(0, common::Refusal::ClockLeapt.into());
         }
-        if !reading.basis.holds(&self.state.world) || self.state.world.date(self.now()) != reading.day {
+        if !reading.basis.holds(&self.state) || self.state.world.date(self.now()) != reading.day {
             return Answer::Moved;
         }
         let before = (reading.accesses.len() > 1).then(|| self.mark(open));
@@ -405,6 +411,8 @@ impl Writer {
                 salt: access.salt,
                 policy_version: policy::version(&self.state.world, access.actor.unit(), at),
                 actor: access.actor.clone(),
+                refold: None,
+                ended: None,
             };
             match self.make(draft) {
                 Ok(made) => {
@@ -449,6 +457,8 @@ impl Writer {
             salt: note.salt,
             policy_version: policy::version(&self.state.world, note.actor.unit(), at),
             actor: note.actor,
+            refold: None,
+            ended: None,
         };
         if let Ok(made) = self.make(draft) {
             open.push(made);
@@ -502,6 +512,8 @@ impl Writer {
                 correlation: None,
                 salt: self.shared.source.salt(),
                 policy_version: policy::version(&self.state.world, None, at),
+                refold: None,
+                ended: None,
             };
             let made = self.make(draft).map_err(|_| Halt::Refused(common::Refusal::TooLarge.into()))?;
             first.get_or_insert_with(|| receipt(made.index, &made.entry, made.hash));

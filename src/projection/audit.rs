@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use crate::access::matter::Matter;
 use crate::domain::class::Class;
+use crate::domain::history::{Amendments, Form, Lived};
 use crate::domain::{Event, audit, catalog};
-use crate::projection::{self, Node, Read};
+use crate::projection::{self, Node, Read, record};
 
 /// A reading, granted or denied, as a row of the view; `None` for entries of another kind.
 ///
@@ -60,12 +61,20 @@ pub fn reading(read: &Read<'_>, of: Option<&str>) -> Option<Node> {
     Some(Node::Row(row))
 }
 
-/// An entry as a row of the timeline.
-pub fn line(read: &Read<'_>) -> Node {
+/// An entry as a row of the timeline: as it was entered, what it says now where it is corrected, and what corrects it or what it
+/// corrects. `about` is the record that a correction or voiding is about.
+pub fn line(read: &Read<'_>, amendments: &Amendments, about: Option<&Lived>) -> Node {
     let entry = read.entry;
     let data: Value = serde_json::from_str(&entry.data).unwrap_or_default();
-    let payload = catalog::find(&entry.kind).map_or_else(Node::absent, |kind| projection::payload(kind, entry, &data));
-    let row = Node::Row(vec![
+    let kind = catalog::find(&entry.kind);
+    let lived = Lived::of(read.index, entry);
+    let floor = about.or(lived.as_ref()).and_then(|lived| record::confidential(lived, amendments));
+    let payload = |data: &Value| match (kind, about) {
+        (None, _) => Node::absent(),
+        (Some(kind), Some(about)) => record::payload(kind, data, about, floor),
+        (Some(kind), None) => projection::payload(kind, entry, data, floor),
+    };
+    let mut row = vec![
         ("index", Node::plain(read.index)),
         ("id", Node::plain(entry.id.as_str())),
         ("at", Node::of(Class::C0, json!(entry.time))),
@@ -76,9 +85,25 @@ pub fn line(read: &Read<'_>) -> Node {
         ("actor_role", Node::plain(entry.actorrole.as_str())),
         ("late_reason", Node::of(Class::C1, json!(entry.latereason))),
         ("policy_version", Node::plain(entry.policyversion)),
-        ("payload", payload),
+        ("payload", payload(&data)),
         ("hash", Node::plain(json!(read.hash()))),
-    ]);
+    ];
+    if let Event::Record(event) = read.event {
+        let corrects = vec![
+            ("index", Node::plain(data.get("target_index").cloned().unwrap_or_default())),
+            ("id", Node::plain(event.target().as_str())),
+        ];
+        row.push(("corrects", Node::Row(corrects)));
+    }
+    if !amendments.of(&entry.id).is_empty() {
+        row.push(("corrections", record::naming(&entry.id, amendments)));
+    }
+    match amendments.form(&entry.id, || data.clone()) {
+        Form::AsEntered => {}
+        Form::Corrected { data, .. } => row.push(("now", payload(&data))),
+        Form::Voided { by } => row.push(("voided_by", Node::plain(by))),
+    }
+    let row = Node::Row(row);
     match read.customer() {
         Some(customer) => Node::About(customer, Box::new(row)),
         None => row,

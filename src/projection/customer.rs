@@ -23,6 +23,8 @@ use crate::projection::{Cell, Node, Read, SealedAt};
 pub struct Archive {
     /// The version of the customer's stream it reflects.
     pub version: u64,
+    /// How many corrections and voidings it reflects.
+    pub amended: u64,
     /// The values of the profile by field, the newest of each.
     pub items: BTreeMap<String, Item>,
     /// Classes by dimension.
@@ -60,6 +62,7 @@ pub struct Item {
     since: Timestamp,
     recorded_by: String,
     index: u64,
+    corrected: Option<u64>,
 }
 
 /// What was bought, computed and never typed in.
@@ -85,6 +88,7 @@ pub struct Contact {
     summary: String,
     class: Class,
     long: bool,
+    corrected: Option<u64>,
 }
 
 /// A promise and what became of it.
@@ -101,7 +105,12 @@ const CONTACTS_SHOWN: usize = 10;
 const SUMMARY_CHARS_MAX: usize = 200;
 
 impl Archive {
-    /// Folds one entry of the customer's stream.
+    /// Passes over an entry of the customer's stream that is voided.
+    pub fn pass(&mut self) {
+        self.version += 1;
+    }
+
+    /// Folds one entry of the customer's stream, in the form that is live.
     pub fn fold(&mut self, read: &Read<'_>) {
         self.version += 1;
         match read.event {
@@ -132,6 +141,7 @@ impl Archive {
             | Event::Organization(_)
             | Event::Employee(_)
             | Event::Privacy(_)
+            | Event::Record(_)
             | Event::Approval(_)
             | Event::Audit(_) => {}
         }
@@ -200,6 +210,7 @@ impl Archive {
             since: read.entry.occurredat,
             recorded_by: read.entry.actor.clone(),
             index: read.index,
+            corrected: read.corrected,
         }
     }
 
@@ -223,6 +234,7 @@ impl Archive {
             class,
             // a long development visit is shown, not refused.
             long: contact.purpose == contact::Purpose::Develop && contact.minutes.is_some_and(|minutes| minutes.0 > 30),
+            corrected: read.corrected,
         });
         if self.contacts.len() > CONTACTS_SHOWN {
             self.contacts.remove(0);
@@ -285,6 +297,7 @@ impl Archive {
                 ("since", Node::of(item.class.min(Class::C1), item.since.to_string())),
                 ("recorded_by", Node::of(item.class.min(Class::C1), item.recorded_by.as_str())),
                 ("source_event", Node::plain(item.index)),
+                ("corrected_by", Node::plain(json!(item.corrected))),
             ])
         });
         let grade = |dimension| {
@@ -440,6 +453,7 @@ impl Contact {
             ("recorded_by", cell(Class::C1, json!(self.by))),
             ("summary", cell(self.class, json!(self.summary))),
             ("long_visit", cell(Class::C1, json!(self.long))),
+            ("corrected_by", Node::plain(json!(self.corrected))),
         ])
     }
 }

@@ -124,6 +124,7 @@ impl Trace {
             | Event::Customer(_)
             | Event::Person(_)
             | Event::Privacy(_)
+            | Event::Record(_)
             | Event::Contact(_)
             | Event::Sale(_)
             | Event::Payment(_) => {}

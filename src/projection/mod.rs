@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::access::facts::Facts;
 use crate::access::matter::Matter;
-use crate::domain::catalog::{self, EventType, Field, Kind};
+use crate::domain::catalog::{self, EventType, Field, Kind, Place};
 use crate::domain::class::Class;
 use crate::domain::person::by_consent;
 use crate::domain::{Event, approval};
@@ -27,6 +27,7 @@ pub mod payment;
 pub mod person;
 pub mod policy;
 pub mod privacy;
+pub mod record;
 pub mod register;
 pub mod sale;
 
@@ -284,7 +285,7 @@ pub const VIEWS: &[View] = &[
         page_rows: PAGE_ROWS,
         columns: columns! {
             "index" "账本序号" "Index", "at" "时间" "At", "type" "类型" "Type", "actor" "操作人" "Actor", "payload" "内容" "Payload",
-            "hash" "哈希" "Hash",
+            "corrections" "更正/作废" "Corrections", "corrects" "所更正" "Corrects", "now" "更正后" "As corrected", "hash" "哈希" "Hash",
         },
     },
     View {
@@ -413,6 +414,20 @@ pub const VIEWS: &[View] = &[
         },
     },
     View {
+        key: "corrections",
+        number: "V-91",
+        zh: "更正与作废表",
+        en: "Corrections",
+        scope: Scope::Customers,
+        base: Matter::AccessLog,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "index" "账本序号" "Index", "at" "时间" "At", "type" "类型" "Type", "customer" "客户" "Customer",
+            "target" "原事件" "Entry corrected", "target_type" "原事件类型" "Its type", "changes" "字段与新值" "Changes",
+            "reason" "原因" "Reason", "by" "更正人" "By", "voided_by" "被作废" "Voided by", "hash" "哈希" "Hash",
+        },
+    },
+    View {
         key: "entry",
         number: "V-92",
         zh: "账本条目",
@@ -537,6 +552,8 @@ pub struct Read<'a> {
     pub bytes: &'a [u8],
     /// Its event.
     pub event: &'a Event,
+    /// The correction that counts, where it is read as corrected; its bytes are those entered all the same.
+    pub corrected: Option<u64>,
 }
 
 impl Read<'_> {
@@ -570,15 +587,19 @@ pub fn matter_of(kind: &str) -> Option<Matter> {
     }
 }
 
-/// Turns an entry's payload into cells, by what the catalog declares of its fields.
-pub fn payload(kind: &EventType, entry: &Entry, data: &Value) -> Node {
-    // A contact says for itself how confidential it is as a whole.
+/// Returns how confidential a payload says it is as a whole; a contact says so for itself.
+pub fn floor(kind: &EventType, data: &Value) -> Option<Class> {
     let floor = data.get("class").and_then(Value::as_str).and_then(|class| match class {
         "C2" => Some(Class::C2),
         "C3" => Some(Class::C3),
         "C6" => Some(Class::C6),
         _ => None,
     });
+    floor.filter(|_| kind.name == "contact.recorded")
+}
+
+/// Turns an entry's payload into cells, by what the catalog declares of its fields; none is more open than `floor`.
+pub fn payload(kind: &EventType, entry: &Entry, data: &Value, floor: Option<Class>) -> Node {
     let waiting = data.get("proposed").and_then(Value::as_str).filter(|_| kind.name == "approval.requested");
     // What waits is as confidential as it will be once it is entered.
     let matter = matter_of(waiting.unwrap_or(kind.name));
@@ -589,7 +610,7 @@ pub fn payload(kind: &EventType, entry: &Entry, data: &Value) -> Node {
             id: &entry.id,
             kind: &entry.kind,
             matter,
-            floor: floor.filter(|_| kind.name == "contact.recorded"),
+            floor,
             person: entry.subject.id().filter(|_| entry.subject.kind() == "person").and_then(|id| id.parse().ok()),
             waiting: waiting.and_then(catalog::find).map(|kind| (kind, approval::approved_id(&entry.id))),
         },
@@ -627,7 +648,12 @@ fn fields(declared: &'static [Field], data: &Value, source: &Source<'_>, pointer
 }
 
 fn node(field: &'static Field, value: &Value, source: &Source<'_>, pointer: String) -> Node {
-    match (&field.kind, value) {
+    placed(&Place { field, kind: &field.kind }, value, source, pointer)
+}
+
+/// Turns what stands at a place of a payload into cells.
+fn placed(place: &Place, value: &Value, source: &Source<'_>, pointer: String) -> Node {
+    match (place.kind, value) {
         (Kind::Object(inner), value) => fields(inner, value, source, &pointer),
         (Kind::Payload, value) if let Some((kind, id)) = &source.waiting => {
             let held = Source { id, kind: kind.name, waiting: None, person: source.person.clone(), ..*source };
@@ -639,7 +665,7 @@ fn node(field: &'static Field, value: &Value, source: &Source<'_>, pointer: Stri
                 items.map(|(place, value)| fields(inner, value, source, &format!("{pointer}/{place}"))).collect(),
             )
         }
-        (_, value) => cell(field, value, source, pointer),
+        (_, value) => cell(place.field, value, source, pointer),
     }
 }
 

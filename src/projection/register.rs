@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::domain::class::Class;
+use crate::domain::history::Part;
 use crate::domain::{Event, credit, customer, employee, grade, sale};
 use crate::ids::{CustomerId, EmployeeId};
 use crate::projection::credit::Terms;
@@ -69,7 +70,7 @@ impl Listed {
 impl Register {
     /// Tells whether events of a type change it; others need not be folded.
     pub fn minds(kind: &str) -> bool {
-        ["customer.", "sale.", "credit_grade.", "business_grade.", "trade_terms.", "employee."]
+        ["customer.", "sale.", "credit_grade.", "business_grade.", "trade_terms.", "employee.", "record."]
             .iter()
             .any(|family| kind.starts_with(family))
     }
@@ -108,12 +109,24 @@ impl Register {
             | Event::Payment(_)
             | Event::Person(_)
             | Event::Privacy(_)
+            | Event::Record(_)
             | Event::Contact(_)
             | Event::Ledger(_)
             | Event::Policy(_)
             | Event::Organization(_)
             | Event::Approval(_)
             | Event::Audit(_) => {}
+        }
+    }
+
+    /// Lets go of what it holds of a part, which is to be folded anew.
+    pub fn forget(&mut self, part: &Part) {
+        match part {
+            Part::Customer(id) => {
+                self.customers.remove(id);
+                self.sales.forget(id);
+            }
+            Part::Company => self.staff.clear(),
         }
     }
 

@@ -76,6 +76,17 @@ impl Sales {
         year.entry(goods).or_default().entry(sale.customer_id.clone()).or_default().add(traded);
     }
 
+    /// Takes out a customer's trade, as if there had been none.
+    pub fn forget(&mut self, customer: &CustomerId) {
+        self.years.retain(|_, products| {
+            products.retain(|_, customers| {
+                customers.remove(customer);
+                !customers.is_empty()
+            });
+            !products.is_empty()
+        });
+    }
+
     /// Adds sales folded from other entries.
     pub fn merge(&mut self, other: Self) {
         for (year, goods) in other.years {

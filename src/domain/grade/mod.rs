@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::domain::catalog::{Int, Kind, Money, Referent, Shape, Str, Text, choices, events, objects, refusals};
+use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Actor, Admission, Context, Fact, World, policy};
 use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId, UnitId};
 
@@ -106,8 +107,8 @@ events! {
     }
     /// A reviewer endorses or returns a proposal.
     Reviewed
-        Credit "credit_grade.reviewed" "信用等级审核" "Credit grade reviewed";
-        Business "business_grade.reviewed" "业务等级审核" "Business grade reviewed";
+        Credit "credit_grade.reviewed" "信用等级审核" "Credit grade reviewed" is decision;
+        Business "business_grade.reviewed" "业务等级审核" "Business grade reviewed" is decision;
     {
         /// The proposal.
         proposal_id: SubjectId, C3, "评定编号", "Proposal";
@@ -120,8 +121,8 @@ events! {
     }
     /// A proposal is approved and the grade takes effect.
     Approved
-        Credit "credit_grade.approved" "信用等级批准" "Credit grade approved";
-        Business "business_grade.approved" "业务等级批准" "Business grade approved";
+        Credit "credit_grade.approved" "信用等级批准" "Credit grade approved" is decision;
+        Business "business_grade.approved" "业务等级批准" "Business grade approved" is decision;
     {
         /// The proposal.
         proposal_id: SubjectId, C3, "评定编号", "Proposal";
@@ -138,8 +139,8 @@ events! {
     }
     /// A proposal is rejected.
     Rejected
-        Credit "credit_grade.rejected" "信用等级否决" "Credit grade rejected";
-        Business "business_grade.rejected" "业务等级否决" "Business grade rejected";
+        Credit "credit_grade.rejected" "信用等级否决" "Credit grade rejected" is decision;
+        Business "business_grade.rejected" "业务等级否决" "Business grade rejected" is decision;
     {
         /// The proposal.
         proposal_id: SubjectId, C3, "评定编号", "Proposal";
@@ -148,8 +149,8 @@ events! {
     }
     /// A proposal is taken back, or lapses undecided.
     Withdrawn
-        Credit "credit_grade.withdrawn" "信用等级撤回/失效" "Credit grade withdrawn";
-        Business "business_grade.withdrawn" "业务等级撤回/失效" "Business grade withdrawn";
+        Credit "credit_grade.withdrawn" "信用等级撤回/失效" "Credit grade withdrawn" is decision;
+        Business "business_grade.withdrawn" "业务等级撤回/失效" "Business grade withdrawn" is decision;
     {
         /// The proposal.
         proposal_id: SubjectId, C3, "评定编号", "Proposal";
@@ -527,6 +528,18 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         }
         Event::Rejected(_, rejected) => close(state, &rejected.proposal_id),
         Event::Withdrawn(_, withdrawn) => close(state, &withdrawn.proposal_id),
+    }
+}
+
+/// Lets go of a customer's grades and open proposal.
+pub(super) fn forget(state: &mut State, part: &Part, _: &[Live]) {
+    let Part::Customer(id) = part else { return };
+    for dimension in [Dimension::Credit, Dimension::Business] {
+        let grades = state.of_mut(dimension);
+        grades.graded.remove(id);
+        if let Some(proposal) = grades.open.remove(id) {
+            state.open.remove(&proposal);
+        }
     }
 }
 

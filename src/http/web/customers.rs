@@ -10,12 +10,21 @@ use maud::html;
 use serde_json::Value;
 
 use crate::domain::audit::Mode;
+use crate::domain::role::Role;
 use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::web::layout::{self, items, shown, text};
 use crate::http::web::visitor::{Visitor, encode};
 use crate::http::web::{privacy, words};
 use crate::projection;
+
+/// Tells whether somebody watches over the archives, and so looks for what was put right; whether they may the ledger says.
+fn watches(door: &Door, visitor: &Visitor) -> bool {
+    const WATCHING: [Role; 3] = [Role::Archivist, Role::Auditor, Role::Compliance];
+    let state = door.ledger.state();
+    let member = state.world.employee.members.get(&visitor.asker.principal.employee);
+    member.is_some_and(|member| member.roles.iter().any(|held| WATCHING.contains(&held.role)))
+}
 
 /// `GET /`: the customers the asker may see.
 pub(crate) async fn list(
@@ -42,6 +51,7 @@ pub(crate) async fn list(
     let columns = ["code", "industry", "party", "region", "owner", "status", "phone"];
     let parts: Vec<(&str, &str)> = FILTERS.iter().map(|name| (*name, typed(name))).collect();
     let body = html! {
+        @if watches(&door, &visitor) { p { a href="/corrections" { (frame.say("corrections")) } } }
         form.filters action="/" method="get" role="search" {
             div { label for="q" { (frame.say("search-words")) } input id="q" name="q" type="search" value=(typed("q")); }
             div { label for="region" { (frame.say("region")) } input id="region" name="region" value=(typed("region")); }

@@ -8,6 +8,7 @@ use axum::response::Response;
 use maud::html;
 use serde_json::Value;
 
+use crate::domain::{catalog, record};
 use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::error::Problem;
@@ -25,6 +26,7 @@ pub(crate) async fn page(
     let answered = visitor.read(&door, "entry", Some(index.clone()), |_| ()).await?;
     let body = &answered.body;
     let entry = body.get("entry").unwrap_or(&Value::Null);
+    let line = body.get("line").unwrap_or(entry);
     let hash = [text(body, "hash"), text(entry, "hash")].into_iter().find(|hash| !hash.is_empty()).unwrap_or_default();
     let redacted = body.get("redacted").and_then(Value::as_bool).unwrap_or(true);
     let content = entry.get("payload").or_else(|| entry.get("data")).unwrap_or(&Value::Null);
@@ -44,11 +46,22 @@ pub(crate) async fn page(
             div { dt { (frame.say("hash")) } dd { code.long { (hash) } } }
             div { dt { (frame.say("proof")) } dd { a href={ "/v1/entries/" (index) "/proof" } { (frame.say("proof-download")) } } }
         }
+        (layout::corrections(frame, &door, line))
         section { h2 { (frame.say("content")) } (layout::payload(frame, &door, text(entry, "type"), content)) }
+        @if may_correct(&door, &visitor, text(entry, "type")) {
+            p { a.button href={ "/entries/" (index) "/correct" } { (frame.say("correct-this")) } }
+        }
         @if let Some(streams) = body.get("streams").or_else(|| entry.get("streams")) {
             section { h2 { (frame.say("streams")) } (shown(frame, &door, "", streams)) }
         }
         (layout::standing(frame, &answered))
     };
     Ok(layout::page(frame, StatusCode::OK, &format!("{} #{index}", frame.say("entry")), &markup))
+}
+
+/// Tells whether an entry of this type is perhaps somebody's to put right; whose it is the ledger says when it is sent.
+fn may_correct(door: &Door, visitor: &Visitor, kind: &str) -> bool {
+    let by_people = catalog::find(kind).is_some_and(|kind| record::check_kind(kind).is_ok());
+    by_people
+        && door.ledger.proposable(&visitor.asker.principal, None).iter().any(|kind| kind.name == record::CORRECTED)
 }

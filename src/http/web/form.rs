@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 
-use crate::clock::{Date, Zone};
+use crate::clock::{Date, Timestamp, Zone};
 use crate::domain::catalog::{self, Field, Kind, Referent, Thing};
 use crate::domain::{Refusal, common};
 use crate::http::Door;
 use crate::http::error::Problem;
+use crate::http::web::correct::is_masked;
 use crate::http::web::visitor::{Fields, Frame};
 use crate::ledger::SubmitError;
 
@@ -27,6 +28,8 @@ pub(crate) struct Filled<'a> {
     pub(crate) zone: Zone,
     /// The list that is to have one more row, if one is.
     pub(crate) more: &'a str,
+    /// Whether what its type requires must be filled in; what is only changed need not be.
+    pub(crate) whole: bool,
 }
 
 /// Writes an input with its label for each field, and beside it what was refused about it.
@@ -43,7 +46,7 @@ pub(crate) fn inputs(frame: &Frame, fields: &[Field], filled: &Filled<'_>, prefi
                 },
                 Part::Many(inner) => (rows(frame, field, inner, filled, &name)),
                 Part::Value => {
-                    @let required = field.required && prefix.is_empty() && !matches!(field.kind, Kind::List(_) | Kind::Map);
+                    @let required = filled.whole && field.required && prefix.is_empty() && !matches!(field.kind, Kind::List(_) | Kind::Map);
                     label for=(name) {
                         (frame.language.choose((field.en, field.zh)))
                         @if required { " " small { (frame.say("required")) } }
@@ -189,6 +192,7 @@ fn hint(frame: &Frame, kind: &Kind, zone: Zone) -> Option<String> {
             _ => frame.say("list-hint"),
         },
         Kind::Map => frame.say("map-hint"),
+        Kind::Any => frame.say("any-hint"),
         Kind::Instant => frame.say_with("instant-hint", &[("zone", zone.name())]),
         Kind::EntryId | Kind::Reference(Referent::Record) => frame.say("entry-hint"),
         Kind::Reference(referent) => frame.say_with("id-hint", &[("what", &thing(referent))]),
@@ -298,6 +302,59 @@ pub(crate) fn payload(zone: Zone, fields: &[Field], typed: &Fields, prefix: &str
     payload
 }
 
+/// Turns a payload into what would be typed for it; values that their reader may not see are left out.
+pub(crate) fn typed(zone: Zone, fields: &[Field], payload: &Value, prefix: &str, to: &mut Fields) {
+    for field in fields.iter().filter(|field| !field.computed) {
+        let name = format!("{prefix}{}", field.name);
+        let Some(value) = payload.get(field.name).filter(|value| !is_masked_within(&field.kind, value)) else {
+            continue;
+        };
+        match (part(&field.kind), value) {
+            (Part::One(inner), value) => typed(zone, inner, value, &format!("{name}."), to),
+            (Part::Many(inner), Value::Array(rows)) => {
+                for (place, row) in rows.iter().enumerate() {
+                    typed(zone, inner, row, &format!("{name}.{place}."), to);
+                }
+            }
+            (Part::Many(_) | Part::Value, value) => drop(to.0.insert(name, text_of(zone, &field.kind, value))),
+        }
+    }
+}
+
+/// Tells whether a value, or an item of a list, may not be seen; of an object each field is asked for itself.
+fn is_masked_within(kind: &Kind, value: &Value) -> bool {
+    !matches!(kind, Kind::Object(_)) && is_masked(value)
+}
+
+/// Writes a value as one would type it.
+fn text_of(zone: Zone, kind: &Kind, value: &Value) -> String {
+    match (kind, value) {
+        (Kind::Money | Kind::SignedMoney, Value::Number(number)) => {
+            let fen = number.as_i64().unwrap_or(0);
+            let (sign, fen) = (if fen < 0 { "-" } else { "" }, fen.unsigned_abs());
+            format!("{sign}{}.{:02}", fen / 100, fen % 100)
+        }
+        (Kind::Instant, Value::String(text)) => minute(zone, text).unwrap_or_else(|| text.clone()),
+        (Kind::List(inner), Value::Array(items)) => {
+            items.iter().map(|item| text_of(zone, inner, item)).collect::<Vec<_>>().join("\n")
+        }
+        (Kind::Map, Value::Object(pairs)) => {
+            let line = |(key, value): (&String, &Value)| format!("{key} = {}", text_of(zone, &Kind::Text, value));
+            pairs.iter().map(line).collect::<Vec<_>>().join("\n")
+        }
+        (_, Value::String(text)) => text.clone(),
+        (_, value) => value.to_string(),
+    }
+}
+
+/// Writes an instant as the input of a browser has it, where nothing of it is lost.
+fn minute(zone: Zone, text: &str) -> Option<String> {
+    let at: Timestamp = text.parse().ok()?;
+    let typed = zone.wall(at).replace(' ', "T").get(..16)?.to_owned();
+    let back: Timestamp = zone.from_wall(&typed)?.parse().ok()?;
+    (back == at).then_some(typed)
+}
+
 fn value(zone: Zone, kind: &Kind, text: &str) -> Option<Value> {
     let typed = || Value::String(text.to_owned());
     if text.is_empty() {
@@ -318,6 +375,8 @@ fn value(zone: Zone, kind: &Kind, text: &str) -> Option<Value> {
             Value::Array(parts.filter_map(|part| value(zone, inner, part)).collect())
         }
         Kind::Map => pairs(text).map_or_else(typed, Value::Object),
+        // A number, yes or no, or a list is written as programs write it; anything else is a text.
+        Kind::Any => serde_json::from_str(text).unwrap_or_else(|_| typed()),
         // A browser sends line ends as the protocol has them.
         Kind::Text => Value::String(text.replace("\r\n", "\n")),
         _ => typed(),
@@ -399,7 +458,7 @@ mod tests {
     }
 
     fn filled(typed: &Fields) -> Filled<'_> {
-        Filled { typed, left_out: &[], offered: &[], refused: Vec::new(), zone: Zone::default(), more: "" }
+        Filled { typed, left_out: &[], offered: &[], refused: Vec::new(), zone: Zone::default(), more: "", whole: true }
     }
 
     fn frame() -> Frame {

@@ -470,6 +470,7 @@ fn proposing(
         refused: refused.map(|(_, problem)| problem.fields(frame.language)).unwrap_or_default(),
         zone: door.ledger.state().world.ledger.zone,
         more: "",
+        whole: true,
     };
     html! {
         section #propose {

@@ -239,6 +239,30 @@ pub(crate) fn payload(frame: &Frame, door: &Door, kind: &str, value: &Value) -> 
     }
 }
 
+/// Shows of an entry what corrects or voids it, what it corrects or voids, and what it says now.
+pub(crate) fn corrections(frame: &Frame, door: &Door, line: &Value) -> Markup {
+    let naming = items(line, "corrections");
+    html! {
+        @if let Some(target) = line.get("corrects") {
+            p.corrects { (frame.say("corrects")) " " (entry(target.get("index"))) }
+        }
+        @if !naming.is_empty() {
+            p.corrects {
+                @if line.get("voided_by").is_some() { strong { (frame.say("voided")) } " · " }
+                (frame.say("corrected-by"))
+                @for one in naming {
+                    " " (entry(one.get("index"))) " "
+                    small { (words::event(frame.language, text(one, "type"))) " " (wall(door, text(one, "at"))) " " (actor(frame.language, text(one, "by")))
+                        @if one.get("counts") == Some(&Value::Bool(false)) { " (" (frame.say("no-longer-counts")) ")" } }
+                }
+            }
+        }
+        @if let Some(now) = line.get("now") {
+            section { h3 { (frame.say("as-corrected")) } (payload(frame, door, text(line, "type"), now)) }
+        }
+    }
+}
+
 /// Shows a value of a closed list as the event type it comes from calls it.
 pub(crate) fn chosen(frame: &Frame, door: &Door, kind: &str, name: &str, value: &Value) -> Markup {
     let field = catalog::find(kind).and_then(|kind| kind.field(name));

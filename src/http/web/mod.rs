@@ -21,6 +21,8 @@ use crate::http::error::Problem;
 use crate::http::web::visitor::{Frame, Visitor};
 
 mod archive;
+mod correct;
+mod corrections;
 mod customers;
 mod entry;
 mod form;
@@ -51,6 +53,8 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/propose", get(propose::list))
         .route("/propose/{type}", get(propose::form).post(propose::propose))
         .route("/entries/{index}", get(entry::page))
+        .route("/entries/{index}/correct", get(correct::form).post(correct::correct))
+        .route("/corrections", get(corrections::page))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
         .route("/sign-out", post(sign_in::leave))
         .route("/language", get(visitor::language))

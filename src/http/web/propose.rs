@@ -190,6 +190,7 @@ fn written(door: &Door, visitor: &Visitor, kind: &EventType, typed: &Fields, pro
         refused: problem.map(|problem| problem.fields(frame.language)).unwrap_or_default(),
         zone: door.ledger.state().world.ledger.zone,
         more: typed.text("more"),
+        whole: true,
     };
     let back = typed.text("back");
     let opened = opened(problem, &filled);

@@ -112,6 +112,7 @@ pub(crate) async fn timeline(
                     small { (words::role(frame.language, text(item, "actor_role"))) } " "
                     (layout::entry(item.get("index")))
                 }
+                (layout::corrections(frame, &door, item))
                 details { summary { (frame.say("content")) } (layout::payload(frame, &door, text(item, "type"), item.get("payload").unwrap_or(&Value::Null))) }
             }
         } }

@@ -221,6 +221,8 @@ const DOCS: &[(&str, &str)] = &[
     ("credit_review.recorded", "核算部按季度评定客户的信用等级，并作分析对比。"),
     ("trade_terms.set", "按信用等级设定客户的交易条件；须核算部另一人批准。"),
     ("payment.recorded", "客户回款。"),
+    ("record.corrected", "更正某一事件中的错误：此后按新值计，原事件保持不变。"),
+    ("record.voided", "作废某一不应记入的事件：此后不再计入，原事件保持不变。"),
     ("sale.recorded", "货物售出、作为样品发出或退回。"),
 ];
 
@@ -255,6 +257,8 @@ mod tests {
             include_str!("reads.rs"),
             include_str!("tables.rs"),
             include_str!("entry.rs"),
+            include_str!("correct.rs"),
+            include_str!("corrections.rs"),
             include_str!("form.rs"),
             include_str!("propose.rs"),
         ];

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::Event;
+use crate::domain::history::{Amendments, Part};
 use crate::entry::Entry;
 use crate::ids::CustomerId;
+use crate::ledger::amendment::belongs;
 use crate::ledger::reading::ViewError;
 use crate::ledger::rebuild::{self, Stored};
 use crate::ledger::state::State;
-use crate::ledger::tail::stream_term;
+use crate::ledger::tail::{company_term, stream_term};
 use crate::ledger::{Ledger, Shared};
 use crate::projection::Read;
 use crate::projection::customer::Archive;
@@ -44,7 +46,13 @@ impl Ledger {
         for index in stored..size {
             shared.read_at(index, &mut |read| views.fold(read))?;
         }
-        let Stored { mut register, archives } = views;
+        let Stored { mut register, mut archives, corrected } = views;
+        for part in &corrected {
+            shared.refold_register(&mut register, part, size)?;
+            if let Part::Customer(id) = part {
+                archives.insert(id.clone(), shared.fold_archive(Archive::default(), id, size)?);
+            }
+        }
         register.size = size;
         for (id, archive) in &archives {
             shared.keep_document(&format!("archive/{id}"), archive.version, archive);
@@ -69,7 +77,6 @@ impl Shared {
             return Ok(kept);
         }
         let mut archive = Archive::default();
-        let mut from = 0;
         if latest {
             if let Some(kept) = self.kept_archive(id) {
                 archive = Archive::clone(&kept);
@@ -82,8 +89,23 @@ impl Shared {
                 archive = Archive::default();
             }
         }
+        let archive = Arc::new(self.fold_archive(archive, id, end)?);
+        if latest {
+            self.keep_archive(id, &archive);
+        }
+        Ok(archive)
+    }
+
+    /// Folds what is new into a customer's archive; all of it where something has been corrected since.
+    fn fold_archive(&self, mut archive: Archive, id: &CustomerId, end: u64) -> Result<Archive, ViewError> {
+        let zone = self.state().world.ledger.zone;
+        let amendments = self.amendments(&Part::Customer(id.clone()), end)?;
+        if archive.amended != amendments.count() {
+            archive = Archive { amended: amendments.count(), ..Archive::default() };
+        }
         // The version says how many entries of the stream are folded; the others follow in order.
         let skip = archive.version;
+        let mut from = 0;
         let stream = id.stream();
         let term = stream_term(stream.as_str());
         let mut passed = 0;
@@ -96,17 +118,17 @@ impl Shared {
                     passed += 1;
                     continue;
                 }
-                self.read_at(index, &mut |read| {
-                    if read.entry.link(stream.as_str()).is_some() {
-                        archive.fold(read);
-                    }
-                })?;
+                let bytes = self.shelf.entry(index)?.ok_or(ViewError::Store)?;
+                let entry = Entry::decode(&bytes).map_err(|_| ViewError::Store)?;
+                if entry.link(stream.as_str()).is_none() {
+                    continue;
+                }
+                match amendments.restate(entry, zone) {
+                    Some((entry, corrected)) => lend(index, &bytes, &entry, corrected, &mut |read| archive.fold(read))?,
+                    None => archive.pass(),
+                }
             }
             from = last + 1;
-        }
-        let archive = Arc::new(archive);
-        if latest {
-            self.keep_archive(id, &archive);
         }
         Ok(archive)
     }
@@ -157,9 +179,13 @@ impl Shared {
     /// Brings a register up to the first `end` entries. Most entries are readings and contacts, which it does not mind.
     fn fold_register(&self, register: &mut Register, end: u64) -> Result<(), ViewError> {
         let from = register.size;
+        let mut corrected: Vec<Part> = Vec::new();
         let mut take = |index, bytes: &[u8]| match Entry::kind_of(bytes) {
             Some(kind) if !Register::minds(kind) => Ok(()),
-            _ => fold(index, bytes, &mut |read| register.fold(read)),
+            _ => fold(index, bytes, &mut |read| {
+                register.fold(read);
+                note_corrected(read, &mut corrected);
+            }),
         };
         let stored = self.shelf.store().len().min(end);
         for item in self.shelf.store().scan(from..stored) {
@@ -169,7 +195,33 @@ impl Shared {
         for index in stored.max(from)..end {
             take(index, &self.shelf.entry(index)?.ok_or(ViewError::Store)?)?;
         }
+        for part in &corrected {
+            self.refold_register(register, part, from.max(end))?;
+        }
         register.size = from.max(end);
+        Ok(())
+    }
+
+    /// Folds a part anew in which something was corrected or voided.
+    fn refold_register(&self, register: &mut Register, part: &Part, end: u64) -> Result<(), ViewError> {
+        let zone = self.state().world.ledger.zone;
+        let amendments = self.amendments(part, end)?;
+        register.forget(part);
+        let term = match part {
+            Part::Customer(id) => stream_term(id.stream().as_str()),
+            Part::Company => company_term(),
+        };
+        for index in self.shelf.postings(term, 0, end, Direction::Ascending, usize::MAX)? {
+            let bytes = self.shelf.entry(index)?.ok_or(ViewError::Store)?;
+            if Entry::kind_of(&bytes).is_some_and(|kind| !Register::minds(kind)) {
+                continue;
+            }
+            let entry = Entry::decode(&bytes).map_err(|_| ViewError::Store)?;
+            if let Some((entry, corrected)) = amendments.restate(entry, zone).filter(|(entry, _)| belongs(entry, part))
+            {
+                lend(index, &bytes, &entry, corrected, &mut |read| register.fold(read))?;
+            }
+        }
         Ok(())
     }
 
@@ -200,6 +252,21 @@ impl Shared {
         }
     }
 
+    /// Reads an entry and lends it in the form that is live; one that is voided is passed over.
+    pub(super) fn read_live(
+        &self,
+        index: u64,
+        amendments: &Amendments,
+        take: &mut dyn FnMut(&Read<'_>),
+    ) -> Result<(), ViewError> {
+        let bytes = self.shelf.entry(index)?.ok_or(ViewError::Store)?;
+        let entry = Entry::decode(&bytes).map_err(|_| ViewError::Store)?;
+        match amendments.restate(entry, self.state().world.ledger.zone) {
+            Some((entry, corrected)) => lend(index, &bytes, &entry, corrected, take),
+            None => Ok(()),
+        }
+    }
+
     /// Reads an entry and lends it.
     pub(super) fn read_at(&self, index: u64, take: &mut dyn FnMut(&Read<'_>)) -> Result<(), ViewError> {
         let bytes = self.shelf.entry(index)?.ok_or(ViewError::Store)?;
@@ -211,8 +278,30 @@ impl Shared {
 pub(in crate::ledger) fn fold(index: u64, bytes: &[u8], take: &mut dyn FnMut(&Read<'_>)) -> Result<(), ViewError> {
     let entry = Entry::decode(bytes).map_err(|_| ViewError::Store)?;
     let event = decode(&entry).ok_or(ViewError::Store)?;
-    take(&Read { index, entry: &entry, bytes, event: &event });
+    take(&Read { index, entry: &entry, bytes, event: &event, corrected: None });
     Ok(())
+}
+
+/// Lends an entry in the form that is live; its bytes stay those entered.
+pub(super) fn lend(
+    index: u64,
+    bytes: &[u8],
+    entry: &Entry,
+    corrected: Option<u64>,
+    take: &mut dyn FnMut(&Read<'_>),
+) -> Result<(), ViewError> {
+    let event = decode(entry).ok_or(ViewError::Store)?;
+    take(&Read { index, entry, bytes, event: &event, corrected });
+    Ok(())
+}
+
+/// Takes note of the part in which an entry corrects or voids another: it must be folded anew.
+pub(in crate::ledger) fn note_corrected(read: &Read<'_>, corrected: &mut Vec<Part>) {
+    if let Event::Record(event) = read.event
+        && !corrected.contains(&event.part())
+    {
+        corrected.push(event.part());
+    }
 }
 
 /// Decodes the event of an entry.

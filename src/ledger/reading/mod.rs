@@ -40,7 +40,7 @@ mod shown;
 mod subject;
 mod views;
 
-pub(super) use self::folds::{Folds, fold};
+pub(super) use self::folds::{Folds, fold, note_corrected};
 pub use self::moment::AsOf;
 pub(super) use self::shown::Shown;
 
@@ -361,5 +361,8 @@ fn action(mode: Mode) -> Action {
 fn request_facts(asked: &Asked) -> Facts {
     let bulk =
         matches!(asked.view.scope, Scope::Company) || (asked.view.scope == Scope::Customers && asked.subject.is_none());
-    Facts::NONE.with_if(asked.purpose.is_some(), Facts::PURPOSE).with_if(bulk, Facts::BULK)
+    Facts::NONE
+        .with_if(asked.purpose.is_some(), Facts::PURPOSE)
+        .with_if(bulk, Facts::BULK)
+        .with_if(asked.view.key == "corrections", Facts::ABOUT_CORRECTIONS)
 }

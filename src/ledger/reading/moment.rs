@@ -45,7 +45,7 @@ impl Shared {
         let mut then = State::default();
         for index in 0..end {
             let bytes = self.shelf.entry(index)?.ok_or(ViewError::Store)?;
-            then.fold(&bytes, &self.origin).map_err(|_| ViewError::Store)?;
+            then.fold(&bytes, &self.origin, &|part, end| self.past(part, end).ok()).map_err(|_| ViewError::Store)?;
         }
         Ok(then)
     }

@@ -9,6 +9,7 @@ use crate::domain::{Refusal, common};
 use crate::entry::{Entry, Hash};
 use crate::ledger::reading::folds::decode;
 use crate::ledger::reading::subject::Subject;
+use crate::ledger::reading::views::record::Corrected;
 use crate::ledger::reading::views::{Built, index_after};
 use crate::ledger::reading::{AsOf, Asked, ViewError};
 use crate::ledger::{Ledger, Shared};
@@ -54,8 +55,11 @@ impl Ledger {
 
 impl Shared {
     /// One entry: its very bytes for who may take proofs out, a rendering without salt for everybody else.
+    ///
+    /// Either way with what corrects it or what it corrects, and what it says now.
     pub(super) fn one_entry(
         &self,
+        end: u64,
         asked: &Asked,
         subject: &Subject,
         sight: &mut Sight<'_>,
@@ -68,6 +72,11 @@ impl Shared {
             (None, Some(_)) => sight.may(Matter::List).allowed,
             (None, None) => true,
         };
+        let line = || {
+            let event = decode(&entry).ok_or(ViewError::Store)?;
+            let read = Read { index, entry: &entry, bytes: &bytes, event: &event, corrected: None };
+            self.line(&read, &mut Corrected::until(end))
+        };
         let node = if sight.may_take_proofs() {
             sight.seen.classes.insert(Class::C8);
             let whole: Value = serde_json::from_slice(&bytes).map_err(|_| ViewError::Store)?;
@@ -76,18 +85,18 @@ impl Shared {
                 ("hash", Node::plain(json!(Hash::of(&bytes)))),
                 ("redacted", Node::plain(false)),
                 ("entry", Node::plain(whole)),
+                ("line", line()?),
             ])
         } else if !known {
             // That there is an entry is all one learns of what one may not know of (`design` §6).
             let place = vec![("index", Node::plain(index)), ("hash", Node::plain(json!(Hash::of(&bytes))))];
             Node::Row(vec![("redacted", Node::plain(true)), ("entry", Node::Row(place))])
         } else {
-            let event = decode(&entry).ok_or(ViewError::Store)?;
             let streams = entry.streams.iter().map(|link| format!("{}@{}", link.name, link.version));
             Node::Row(vec![
                 ("redacted", Node::plain(true)),
                 ("streams", Node::plain(streams.collect::<Vec<_>>())),
-                ("entry", projection::audit::line(&Read { index, entry: &entry, bytes: &bytes, event: &event })),
+                ("entry", line()?),
             ])
         };
         Ok(Built { node, next: None, targets: subject.targets.clone() })

@@ -9,6 +9,7 @@ use crate::access::redactor::Sight;
 use crate::clock::Timestamp;
 use crate::domain::grade::{Dimension, scale, stream};
 use crate::domain::{Refusal, credit};
+use crate::domain::history::Part;
 use crate::ids::CustomerId;
 use crate::ledger::Shared;
 use crate::ledger::claims::term;
@@ -140,9 +141,10 @@ impl Shared {
                 }
                 indexes.sort_unstable();
                 indexes.dedup();
+                let amendments = self.amendments(&Part::Customer(customer.clone()), end)?;
                 let mut trace = Trace::default();
                 for index in indexes {
-                    self.read_at(index, &mut |read| trace.fold(read))?;
+                    self.read_live(index, &amendments, &mut |read| trace.fold(read))?;
                 }
                 trace
             }
@@ -194,8 +196,9 @@ impl Shared {
             indexes.extend(self.shelf.postings(family_term(family), 0, end, Direction::Ascending, usize::MAX)?);
         }
         indexes.sort_unstable();
+        let amendments = self.all_amendments(end)?;
         for index in indexes {
-            self.read_at(index, &mut |read| trace.fold(read))?;
+            self.read_live(index, &amendments, &mut |read| trace.fold(read))?;
         }
         Ok(trace)
     }

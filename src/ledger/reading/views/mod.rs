@@ -18,6 +18,7 @@ mod grade;
 mod payment;
 mod person;
 mod privacy;
+mod record;
 mod sale;
 mod staff;
 mod stream;
@@ -68,10 +69,11 @@ impl Ledger {
             ("grade_audit", _) => shared.trace(end, asked, subject),
             ("sod", _) => shared.separation(end, asked),
             ("access_log", _) => shared.access_log(end, asked, subject),
+            ("corrections", _) => shared.corrections(end, asked, subject),
             ("timeline", _) => shared.timeline(end, asked, subject),
             ("policy", _) => shared.policy(end),
             ("staff", _) => shared.staff(state, end, asked),
-            ("entry", _) => shared.one_entry(asked, subject, sight),
+            ("entry", _) => shared.one_entry(end, asked, subject, sight),
             _ => Err(ViewError::NotFound),
         }
     }

@@ -1,8 +1,10 @@
 //! What is shown of streams, entry by entry: timelines, readings, the policy and its history.
 
+use crate::domain::history::Part;
 use crate::ids::{CustomerId, StreamName};
 use crate::ledger::Shared;
 use crate::ledger::reading::subject::Subject;
+use crate::ledger::reading::views::record::Corrected;
 use crate::ledger::reading::views::{Built, index_after};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::tail::stream_term;
@@ -15,8 +17,10 @@ impl Shared {
         let stream: StreamName =
             asked.subject.as_deref().unwrap_or_default().parse().map_err(|_| ViewError::NotFound)?;
         let kind = asked.filters.get("type").cloned();
+        let mut corrected = Corrected::until(end);
         self.page(&stream, end, asked, subject, &mut |read| {
-            kind.as_ref().is_none_or(|kind| *kind == read.entry.kind).then(|| audit::line(read))
+            let wanted = kind.as_ref().is_none_or(|kind| *kind == read.entry.kind);
+            wanted.then(|| self.line(read, &mut corrected)).transpose()
         })
     }
 
@@ -28,14 +32,15 @@ impl Shared {
             (None, None) => return Err(ViewError::NotFound),
         };
         let of = subject.customer.as_ref().map(CustomerId::as_str);
-        self.page(&stream, end, asked, subject, &mut |read| audit::reading(read, of))
+        self.page(&stream, end, asked, subject, &mut |read| Ok(audit::reading(read, of)))
     }
 
     /// The versions of the policy and their reviews.
     pub(super) fn policy(&self, end: u64) -> Result<Built, ViewError> {
         let mut rows = Vec::new();
+        let amendments = self.amendments(&Part::Company, end)?;
         for index in self.shelf.postings(stream_term("policy"), 0, end, Direction::Ascending, usize::MAX)? {
-            self.read_at(index, &mut |read| rows.extend(policy::row(read)))?;
+            self.read_live(index, &amendments, &mut |read| rows.extend(policy::row(read)))?;
         }
         Ok(Built { node: Node::Row(vec![("items", Node::List(rows))]), next: None, targets: Vec::new() })
     }
@@ -47,7 +52,7 @@ impl Shared {
         end: u64,
         asked: &Asked,
         subject: &Subject,
-        row: &mut dyn FnMut(&Read<'_>) -> Option<Node>,
+        row: &mut dyn FnMut(&Read<'_>) -> Result<Option<Node>, ViewError>,
     ) -> Result<Built, ViewError> {
         let term = stream_term(stream.as_str());
         let mut before = index_after(asked)?.unwrap_or(end).min(end);
@@ -57,13 +62,13 @@ impl Shared {
             let found = self.shelf.postings(term, 0, before, Direction::Descending, 256)?;
             let Some(last) = found.last().copied() else { break };
             for index in found {
-                let mut shown = None;
+                let mut shown = Ok(None);
                 self.read_at(index, &mut |read| {
                     if read.entry.link(stream.as_str()).is_some() {
                         shown = row(read);
                     }
                 })?;
-                let Some(shown) = shown else { continue };
+                let Some(shown) = shown? else { continue };
                 if rows.len() >= asked.limit {
                     next = rows.last().map(|(index, _)| index.to_string());
                     break 'pages;
