@@ -261,7 +261,7 @@ const NAMED_MAX: usize = 20;
 pub fn names(lived: &Lived) -> BTreeMap<String, bool> {
     let mut names = BTreeMap::from([(lived.id.to_string(), false)]);
     if lived.first
-        && matches!(lived.subject.kind(), "customer" | "person" | "employee" | "org" | "sale")
+        && matches!(lived.subject.kind(), "customer" | "person" | "employee" | "org" | "sale" | "payment")
         && let Some(id) = lived.subject.id()
     {
         names.insert(id.to_owned(), true);

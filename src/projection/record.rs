@@ -111,7 +111,14 @@ fn each(data: &Value) -> impl Iterator<Item = (&str, &str, Option<&Value>)> {
 fn shown(about: &Lived, field: &str, value: &Value, floor: Option<Class>) -> Node {
     let Some(place) = catalog::locate(about.kind.fields, field) else { return words(value.clone()) };
     let person = about.subject.id().filter(|_| about.subject.kind() == "person").and_then(|id| id.parse().ok());
-    let source = Source { id: &about.id, kind: about.kind.name, matter: matter_of(about.kind.name), floor, person, waiting: None };
+    let source = Source {
+        id: &about.id,
+        kind: about.kind.name,
+        matter: matter_of(about.kind.name),
+        floor,
+        person,
+        waiting: None,
+    };
     placed(&place, value, &source, format!("/data{field}"))
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::clock::{Date, Timestamp};
 use crate::domain::credit::{Event as Credit, limit, review_due};
 use crate::domain::grade::{Dimension, Event as Grade, current, stream};
+use crate::domain::history::Amendments;
 use crate::domain::{Event, Refusal};
 use crate::ids::CustomerId;
 use crate::ledger::Shared;
@@ -84,9 +85,10 @@ impl Shared {
             Some(customer) => stream_term(stream(Dimension::Credit, customer).as_str()),
             None => family_term("credit_review"),
         };
+        let amendments = self.all_amendments(end)?;
         let mut reviews: Vec<Review> = Vec::new();
         for index in self.shelf.postings(term, 0, end, Direction::Ascending, usize::MAX)? {
-            self.read_at(index, &mut |read| {
+            self.read_live(index, &amendments, &mut |read| {
                 if let Event::Credit(Credit::Reviewed(reviewed)) = read.event {
                     reviews.extend(Review::of(reviewed, read));
                 }
@@ -113,7 +115,7 @@ impl Shared {
         let next = wanted.last().filter(|_| more).map(|(review, _)| format!("{}/{}", review.quarter, review.customer));
         let follow_ups = wanted
             .iter()
-            .map(|(review, _)| self.follow_up(review, then.world.date(review.at), today, end))
+            .map(|(review, _)| self.follow_up(review, then.world.date(review.at), today, end, &amendments))
             .collect::<Result<Vec<_>, _>>()?;
         let (items, owed) = self.with_register(end, asked.as_of == AsOf::Latest, |register| {
             let name = |id: &CustomerId| register.customers.get(id).map_or_else(Node::absent, |listed| listed.named());
@@ -142,6 +144,7 @@ impl Shared {
         reviewed_on: Date,
         today: Date,
         end: u64,
+        amendments: &Amendments,
     ) -> Result<Option<FollowUp>, ViewError> {
         if !review.proposes {
             return Ok(None);
@@ -149,7 +152,7 @@ impl Shared {
         let term = stream_term(stream(Dimension::Credit, &review.customer).as_str());
         for index in self.shelf.postings(term, review.index + 1, end, Direction::Ascending, usize::MAX)? {
             let mut rests = false;
-            self.read_at(index, &mut |read| {
+            self.read_live(index, amendments, &mut |read| {
                 if let Event::Grade(Grade::Proposed(_, proposed)) = read.event {
                     rests = proposed.evidence.iter().any(|evidence| evidence.0 == review.id);
                 }
