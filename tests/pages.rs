@@ -558,3 +558,75 @@ fn whoever_answers_for_personal_data_finds_what_is_held_and_erased() {
     assert!(!salesperson.get("/").text().contains("/privacy"));
     assert_eq!(salesperson.get("/privacy").status, 403);
 }
+
+#[test]
+fn grades_of_both_kinds_trade_and_analysis_have_their_pages() {
+    let served = Served::new();
+    let evidence = customer(&served);
+    let sold = json!({ "type": "sale.recorded", "latereason": "taken over", "data": {
+        "sale_id": "S-1", "customer_id": "C-01", "invoice_name": "Heyuan", "kind": "sale", "product": "Relay R1",
+        "product_category": "Relays", "region": "north", "amount": 120_000_000, "sold_on": "2026-01-05" } });
+    served.admit("E-401", &sold);
+    let mut owner = Browser::signed_in(&served, "E-101", "zh-CN");
+    let token = hidden(&owner.get("/").text(), "token");
+    owner.post("/purpose", &[("token", &token), ("back", "/"), ("purpose", "sales_work")]);
+    let page = owner.get("/customers/C-01/grades?of=business").text();
+    assert!(page.contains("业务等级") && page.contains("name=\"deviation_reason\""), "{page}");
+    let (token, id) = (hidden(&page, "token"), hidden(&page, "id"));
+    let mut form = vec![
+        ("token", token.as_str()),
+        ("id", &id),
+        ("of", "business"),
+        ("action", "propose"),
+        ("to", "A"),
+        ("trigger", "initial"),
+        ("evidence", &evidence),
+        ("reason", REASON),
+    ];
+    let refused = owner.post(GRADES, &form);
+    assert!(refused.status == 422 && refused.text().contains("R-104"), "{}", refused.text());
+    form[4] = ("to", "B");
+    let sent = owner.post(GRADES, &form);
+    assert_eq!((sent.status, sent.header("location")), (303, vec!["/customers/C-01/grades?of=business"]));
+    let mut decider = Browser::signed_in(&served, "E-301", "en");
+    let token = hidden(&decider.get("/").text(), "token");
+    decider.post("/purpose", &[("token", &token), ("back", "/"), ("purpose", "management")]);
+    let page = decider.get("/customers/C-01/grades?of=business").text();
+    assert!(page.contains("value=\"approve\"") && page.contains("value=\"return\""), "{page}");
+    let (token, id, proposal) = (hidden(&page, "token"), hidden(&page, "id"), hidden(&page, "proposal_id"));
+    let decision = [
+        ("token", token.as_str()),
+        ("id", &id),
+        ("of", "business"),
+        ("action", "approve"),
+        ("proposal_id", &proposal),
+        ("to", "B"),
+    ];
+    assert_eq!(decider.post(GRADES, &decision).status, 303);
+    assert!(decider.get("/customers/C-01").text().contains("of=business"));
+    // Every table opens, in both languages, and one that is not there does not.
+    let mut accounting = Browser::signed_in(&served, "E-402", "en");
+    let token = hidden(&accounting.get("/").text(), "token");
+    accounting.post("/purpose", &[("token", &token), ("back", "/"), ("purpose", "credit_review")]);
+    for (path, said) in [
+        ("/analysis/composition?by=sales", "100.00 %"),
+        ("/analysis/composition?by=product&year=2026", "Relays"),
+        ("/analysis/grading", "Heyuan Alloy Works"),
+        ("/analysis/stats?year=2026", "¥1,200,000.00"),
+        ("/analysis/grades", "Business grade since"),
+        ("/analysis/terms", "Trade terms"),
+        ("/analysis/credit_reviews?quarter=2026Q1", "2026Q1"),
+        ("/customers/C-01/trade", "Sales not settled"),
+        ("/customers/C-01/trade?view=terms", "/propose/trade_terms.set?subject=customer%2FC-01"),
+        ("/customers/C-01/trade?view=credit_reviews", "/propose/credit_review.recorded?subject=grade%2FC-01%2Fcredit"),
+    ] {
+        let page = accounting.get(path);
+        assert!(page.status == 200 && page.text().contains(said), "{path}: {}", page.text());
+    }
+    assert_eq!(accounting.get("/analysis").header("location"), ["/analysis/composition"]);
+    assert_eq!(accounting.get("/analysis/people").status, 404);
+    assert_eq!(accounting.get("/customers/C-01/trade?view=grades").status, 404);
+    assert_eq!(accounting.get("/analysis/composition?year=then").status, 400);
+    assert!(!owner.get("/customers/C-01/trade").text().contains("/propose/payment.recorded"), "not theirs to enter");
+    assert!(owner.get("/analysis/composition?by=product").text().contains("潜力产品"));
+}

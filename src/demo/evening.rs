@@ -38,7 +38,7 @@ impl Years<'_> {
                 self.withdraw(person, &mut batch);
                 if let Some(client) = self.client_of(*keeper) {
                     self.learn(client, &mut batch);
-                    let kind = if self.dice.percent(35) { Dimension::Business } else { Dimension::Credit };
+                    let kind = if self.dice.percent(50) { Dimension::Business } else { Dimension::Credit };
                     if let Some(proposal) =
                         self.owe(|owed| &mut owed.grades).then(|| self.grading(client, kind)).flatten()
                     {

@@ -105,7 +105,7 @@ impl<'a> Composition<'a> {
             }
             Node::Row(row)
         });
-        (rows.collect(), Node::Row(self.total.cells(by, &self.total)))
+        (rows.collect(), Node::Row(self.total.sums(by)))
     }
 
     /// what sells above the average, earns more of its price than all do, or grew faster than all did.
@@ -124,12 +124,15 @@ impl<'a> Composition<'a> {
 
 impl Figures<'_> {
     fn cells(&self, by: By, total: &Self) -> Vec<(&'static str, Node)> {
-        let mut cells = vec![
-            ("customers", Node::plain(self.customers.len())),
-            ("sales", Node::plain(self.traded.amount)),
-            ("share_bp", Node::plain(json!(share(self.traded.amount, total.traded.amount)))),
-            ("last_share_bp", Node::plain(json!(share(self.last, total.last)))),
-        ];
+        let mut cells = self.sums(by);
+        cells.push(("share_bp", Node::plain(json!(share(self.traded.amount, total.traded.amount)))));
+        cells.push(("last_share_bp", Node::plain(json!(share(self.last, total.last)))));
+        cells
+    }
+
+    fn sums(&self, by: By) -> Vec<(&'static str, Node)> {
+        let mut cells =
+            vec![("customers", Node::plain(self.customers.len())), ("sales", Node::plain(self.traded.amount))];
         if by == By::Credit {
             cells.push(("credit_limit", Node::plain(self.limit)));
         }

@@ -152,7 +152,7 @@ pub fn owed(customer: &CustomerId, name: Node, quarter: &str, due_on: Date, toda
         ("customer_id", Node::plain(customer.as_str())),
         ("customer", name),
         ("quarter", cell(json!(quarter))),
-        ("due_on", cell(json!(due_on))),
+        ("review_due", cell(json!(due_on))),
         ("days_late", cell(json!(today.days_after(due_on).max(0)))),
     ];
     Node::About(customer.clone(), Box::new(Node::Row(row)))

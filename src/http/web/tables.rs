@@ -16,10 +16,10 @@ use crate::http::api::Named;
 use crate::http::api::views::filters;
 use crate::http::error::Problem;
 use crate::http::web::layout::{self, items, shown, text};
-use crate::http::web::visitor::{Frame, Visitor, encode};
+use crate::http::web::visitor::{Frame, Visitor, encode, wall};
 use crate::http::web::words;
 use crate::ledger::{Answered, Asked, ViewError};
-use crate::projection::composition::By;
+use crate::projection::composition::{By, UNGRADED};
 use crate::projection::{self, View};
 
 /// The tables of the company there are pages of.
@@ -27,6 +27,10 @@ const COMPANY: [&str; 6] = ["composition", "grading", "stats", "grades", "terms"
 
 /// The tables of a customer.
 const CUSTOMER: [&str; 3] = ["payments", "terms", "credit_reviews"];
+
+/// What is added up below a table, in this order.
+const SUMS: [&str; 8] =
+    ["customer_count", "customers", "sales", "average_per_customer", "credit_limit", "paid", "outstanding", "prepaid"];
 
 type Parts = BTreeMap<String, String>;
 
@@ -53,7 +57,7 @@ pub(crate) async fn of_company(
             a href={ "/analysis/" (key) } aria-current=[(key == view.key).then_some("page")] { (words::view(frame.language, key)) }
         } }
         (narrowing(frame, view, &base, &answered, &parts))
-        (rows(frame, &door, view, &answered))
+        (rows(frame, &door, view, &[], &answered))
         (layout::next(frame, &base, &query, answered.next.as_deref()))
         (layout::standing(frame, &answered))
     };
@@ -78,7 +82,7 @@ pub(crate) async fn of_customer(
         } }
         (proposing(frame, &door, &visitor, &id, view))
         (waiting(frame, &door, &base, &answered))
-        (rows(frame, &door, view, &answered))
+        (rows(frame, &door, view, &["customer_id", "customer"], &answered))
         (layout::next(frame, &base, &[("view", view.key)], answered.next.as_deref()))
         (layout::standing(frame, &answered))
     };
@@ -127,36 +131,39 @@ fn narrowing(frame: &Frame, view: &View, base: &str, answered: &Answered, parts:
 }
 
 /// The rows with what stands above and below them.
-fn rows(frame: &Frame, door: &Door, view: &'static View, answered: &Answered) -> Markup {
+fn rows(frame: &Frame, door: &Door, view: &'static View, left_out: &[&str], answered: &Answered) -> Markup {
     let body = &answered.body;
     let rows = items(body, "items");
     let (owed, unsettled) = (items(body, "owed"), items(body, "unsettled"));
     let total = body.get("total").and_then(Value::as_object);
     let hidden = body.pointer("/hidden/customers");
     html! {
-        @if !owed.is_empty() { section { h2 { (frame.say("owed-reviews")) } (plain(frame, door, owed)) } }
+        @if !owed.is_empty() {
+            section { h2 { (frame.say("owed-reviews")) } (plain(frame, door, owed, left_out)) }
+            h2 { (words::view(frame.language, view.key)) }
+        }
         @if rows.is_empty() { p { (frame.say("none-recorded")) } }
-        @else { (layout::table(frame, view, &[], rows, |row, name| cell(frame, door, row, name))) }
+        @else { (layout::table(frame, view, left_out, rows, |row, name| cell(frame, door, row, name))) }
         @if let Some(hidden) = hidden {
             @let count = hidden.as_str().map_or_else(|| hidden.to_string(), str::to_owned);
             p.hint { (frame.say_with("hidden-customers", &[("count", &count)])) }
         }
         @if let Some(total) = total { section { h2 { (frame.say("total")) }
-            dl.facts { @for (name, value) in total {
+            dl.facts { @for (name, value) in SUMS.iter().filter_map(|name| Some((*name, total.get(*name)?))) {
                 div { dt { (words::label(frame.language, name)) } dd { (shown(frame, door, name, value)) } }
             } }
         } }
-        @if !unsettled.is_empty() { section { h2 { (frame.say("unsettled")) } (plain(frame, door, unsettled)) } }
+        @if !unsettled.is_empty() { section { h2 { (frame.say("unsettled")) } (plain(frame, door, unsettled, left_out)) } }
     }
 }
 
 /// Rows that no view declares the columns of.
-fn plain(frame: &Frame, door: &Door, rows: &[Value]) -> Markup {
+fn plain(frame: &Frame, door: &Door, rows: &[Value], left_out: &[&str]) -> Markup {
     let names = [
         "customer_id",
         "customer",
         "quarter",
-        "due_on",
+        "review_due",
         "days_late",
         "sale_id",
         "sold_on",
@@ -165,7 +172,8 @@ fn plain(frame: &Frame, door: &Door, rows: &[Value]) -> Markup {
         "days",
         "source_event",
     ];
-    let names: Vec<&str> = names.into_iter().filter(|name| rows.iter().any(|row| row.get(*name).is_some())).collect();
+    let told = |name: &&str| !left_out.contains(name) && rows.iter().any(|row| row.get(*name).is_some());
+    let names: Vec<&str> = names.into_iter().filter(told).collect();
     let label = |name: &str| words::label(frame.language, name).into_owned();
     html! {
         div.wide tabindex="0" { table.stack {
@@ -179,13 +187,19 @@ fn plain(frame: &Frame, door: &Door, rows: &[Value]) -> Markup {
 
 fn cell(frame: &Frame, door: &Door, row: &Value, name: &str) -> Markup {
     let value = row.get(name).unwrap_or(&Value::Null);
-    let word = |text: &str| words::label(frame.language, text).into_owned();
     match (name, value) {
         ("customer_id", Value::String(id)) => html! { a href={ "/customers/" (encode(id)) } { (id) } },
         ("source_event" | "business_event", value) => layout::entry(Some(value)),
-        ("class" | "follow_up", Value::String(text)) if text != MASK => html! { (word(text)) },
+        ("since" | "business_since", Value::String(at)) if at != MASK => html! { (wall(door, at)) },
+        ("class", Value::String(text)) if text == UNGRADED => html! { (frame.say("ungraded")) },
+        ("class", Value::String(text)) if text != MASK => html! { (text) },
+        ("follow_up", Value::String(text)) if text != MASK => {
+            html! { (words::say(frame.language, &format!("follow-up-{text}"))) }
+        }
         ("product_class", Value::Array(classes)) => html! {
-            ul.plain { @for class in classes { li { (word(class.as_str().unwrap_or_default())) } } }
+            ul.plain { @for class in classes.iter().filter_map(Value::as_str) {
+                li { (words::say(frame.language, &format!("product-{class}"))) }
+            } }
         },
         _ => {
             let kinds = ["payment.recorded", "trade_terms.set", "credit_review.recorded"];

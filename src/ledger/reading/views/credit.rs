@@ -126,6 +126,7 @@ impl Shared {
                 if subject.customer.as_ref().is_none_or(|only| only == id)
                     && after.is_none()
                     && let Some((due, day)) = review_due(&then.world, id, at)
+                    && due.0 < today.quarter()
                     && quarter.is_none_or(|quarter| due.0 == *quarter)
                 {
                     owed.push(credit::owed(id, name(id), &due.0, day, today));
