@@ -6,11 +6,13 @@ mod corrections; // mistakes put right: refused, shown both ways, and as if neve
 mod crash; // kills, cuts, flips and thieves of the disk
 mod erasure; // a person erased: keys gone, nothing readable, everything still proven
 mod grades; // grades by business and by credit, terms, reviews, payments, and what they add up to
+mod loans; // archive files lent, renewed, overdue, recalled, given back
 mod northwind; // real input, imported by its mapping
 mod once; // ids and names that may be used only once, and who wins
 mod pages; // the pages as a browser gets them: signing in, forms, refusals
 mod people; // key persons: sealed, masked, opened, and by consent alone
 mod policy; // the access matrix and the append rights, cell by cell
+mod rights; // access beyond one's own: asked for, decided, used, over; refusals that add up
 mod scenarios; // the acceptance scenarios through the API
 mod schemas; // every stored shape has a frozen example that reads back as itself
 mod spine; // propose, admit, prove, read, recover

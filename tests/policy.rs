@@ -70,7 +70,7 @@ reward.granted : planning_manager marketing department_head general_manager depu
 violation.recorded : compliance department_head production_monitor ka_department
 access.requested : *
 access.decided : department_head accounting?unit_head compliance deputy_gm?substitute general_manager?substitute
-access.revoked : department_head?decider accounting?decider compliance
+access.revoked : department_head?decider accounting?decider deputy_gm?decider general_manager?decider compliance
 archive.borrowed archive.returned : archivist
 consent.recorded : salesperson?own sales_manager?region customer_manager?own compliance
 personal_data.erased legal_hold.placed legal_hold.lifted : compliance

@@ -85,6 +85,8 @@ facts! {
     ABOUT_BENEFIT 49 "about_benefit" "Says that it is about the benefit of a suggestion."
     ABOUT_NEW_CUSTOMER 50 "about_new_customer" "Says that it is about a new-customer application."
     ABOUT_CORRECTIONS 51 "about_corrections" "Says that it is about corrections and voidings."
+    // The reader's place in a grant or loan.
+    REQUESTER 52 "requester" "Says that the reader asked for the grant, or holds the loan, in question."
 }
 
 impl Facts {

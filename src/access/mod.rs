@@ -13,6 +13,7 @@
 //! | [`principal`] | who asks, from where, and why |
 //! | [`matter`] | what is asked for: the columns of the access matrix |
 //! | [`relation`] | what is the case between the two, found on a snapshot |
+//! | [`opening`] | what grants and loans open at a moment |
 //! | [`facts`] | the words for it |
 //! | [`decide`] | may they, by what right, and if not, by which rule |
 //! | [`redactor`] | what of a view is shown |
@@ -20,6 +21,7 @@
 pub mod decide;
 pub mod facts;
 pub mod matter;
+pub mod opening;
 pub mod principal;
 pub mod redactor;
 pub mod relation;

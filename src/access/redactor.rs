@@ -9,14 +9,17 @@ use serde_json::{Map, Value};
 use crate::access::decide::{Action, Authority, Decision, Policies, Resource};
 use crate::access::facts::Facts;
 use crate::access::matter::Matter;
-use crate::access::principal::Principal;
+use crate::access::opening::Opening;
+use crate::access::principal::{Principal, Purpose as Stated};
 use crate::access::relation;
+use crate::clock::Timestamp;
 use crate::domain::World;
 use crate::domain::class::Class;
 use crate::domain::employee::{Held, Member};
 use crate::domain::person::Purpose;
 use crate::domain::privacy::Scope;
-use crate::ids::{CustomerId, EmployeeId};
+use crate::ids::{CustomerId, EmployeeId, SubjectId};
+use crate::projection::grant::Line;
 use crate::projection::{Cell, Node, Personal, SealedAt};
 
 /// What stands where a value may not be seen.
@@ -50,14 +53,25 @@ pub struct Sight<'a> {
     held: &'a Held,
     action: Action,
     extra: Facts,
-    subject: Facts,
+    purpose: Option<&'a Stated>,
+    now: Timestamp,
+    /// What is looked at.
+    object: Object,
     decided: [Option<Decision>; Matter::ALL.len()],
-    remembered: BTreeMap<String, Facts>,
+    remembered: BTreeMap<CustomerId, Object>,
     /// Opens a seal.
     open: &'a dyn Fn(&str, &SealedAt) -> Opened,
     reveal: bool,
     /// What was found out on the way: for the entry of the reading.
     pub seen: Seen,
+}
+
+/// What is looked at: its facts, and what grants and loans open of it.
+#[derive(Clone, Debug, Default)]
+struct Object {
+    customer: Option<CustomerId>,
+    facts: Facts,
+    opening: Opening,
 }
 
 /// What an answer showed and by what right.
@@ -69,8 +83,12 @@ pub struct Seen {
     pub masked: BTreeSet<String>,
     /// The deciding policies.
     pub policies: BTreeSet<String>,
-    /// The narrowest right.
+    /// The widest right that was needed, where it was no grant or loan.
     pub authority: Option<Authority>,
+    /// The customers shown by a grant or loan, with which.
+    pub opened_by: BTreeMap<CustomerId, (Authority, SubjectId)>,
+    /// When the first grant or loan looked at closes: by then it must be entered.
+    pub closes: Option<Timestamp>,
     /// The customers of whom more than the list was shown, in order.
     pub customers: Vec<CustomerId>,
     /// Opened values with the seals they stand for, as JSON pointers into the answer.
@@ -93,6 +111,10 @@ pub struct Reader<'a> {
     pub action: Action,
     /// Facts of the request: purpose, bulk.
     pub extra: Facts,
+    /// The purpose itself, which may name a person.
+    pub purpose: Option<&'a Stated>,
+    /// When.
+    pub now: Timestamp,
 }
 
 impl<'a> Sight<'a> {
@@ -106,7 +128,12 @@ impl<'a> Sight<'a> {
             held: reader.held,
             action: reader.action,
             extra: reader.extra,
-            subject: relation::facts(reader.world, reader.principal, reader.member, reader.held, None),
+            purpose: reader.purpose,
+            now: reader.now,
+            object: Object {
+                facts: relation::facts(reader.world, reader.principal, reader.member, reader.held, None),
+                ..Object::default()
+            },
             decided: Default::default(),
             remembered: BTreeMap::new(),
             open,
@@ -117,8 +144,20 @@ impl<'a> Sight<'a> {
 
     /// Looks at a customer from here on.
     pub fn turn_to(&mut self, customer: Option<&CustomerId>) {
-        self.subject = relation::facts(self.world, self.principal, self.member, self.held, customer);
+        self.object = self.look_at(customer);
         self.decided = Default::default();
+    }
+
+    fn look_at(&mut self, customer: Option<&CustomerId>) -> Object {
+        let facts = relation::facts(self.world, self.principal, self.member, self.held, customer);
+        let opening = match customer {
+            Some(customer) => Opening::of(self.world, &self.principal.employee, customer, self.now),
+            None => Opening::default(),
+        };
+        if let Some(ends) = opening.ends() {
+            self.seen.closes = Some(self.seen.closes.map_or(ends, |earlier| earlier.min(ends)));
+        }
+        Object { customer: customer.cloned(), facts, opening }
     }
 
     /// Decides whether a matter may be read, on whatever is looked at.
@@ -127,12 +166,29 @@ impl<'a> Sight<'a> {
         if let Some(Some(decision)) = self.decided.get(place) {
             return decision.clone();
         }
-        let facts = self.subject.with(self.extra);
-        let decision = self.policies.decide(self.held.role, self.action, Resource::Matter(matter), facts);
+        let decision = self.may_of(matter, Facts::NONE);
         if let Some(slot) = self.decided.get_mut(place) {
             *slot = Some(decision.clone());
         }
         decision
+    }
+
+    /// Decides whether a part of a matter may be read, of which `more` is the case.
+    pub fn may_of(&self, matter: Matter, more: Facts) -> Decision {
+        let opened = self.object.opening.facts(matter, self.action);
+        let facts = self.object.facts.with(self.extra).with(opened).with(more);
+        self.policies.decide(self.held.role, self.action, Resource::Matter(matter), facts)
+    }
+
+    /// Returns who looks.
+    pub fn reader(&self) -> &EmployeeId {
+        &self.principal.employee
+    }
+
+    /// Finds the facts of a grant or loan: what it is about, whose it is, and the reader's place in it.
+    pub fn facts_of_request(&self, line: &Line) -> Facts {
+        let facts = line.facts().with(self.facts_of_staff(&line.holder));
+        facts.with(relation::facts_of_request(self.world, self.principal, self.member, line, self.now))
     }
 
     /// Tells whether the reader is this person.
@@ -142,7 +198,7 @@ impl<'a> Sight<'a> {
 
     /// Tells whether whole entries may leave: whoever may take ledger proofs out (auditor and compliance).
     pub fn may_take_proofs(&mut self) -> bool {
-        let facts = self.subject.with(self.extra);
+        let facts = self.object.facts.with(self.extra);
         self.policies.decide(self.held.role, Action::Export, Resource::Matter(Matter::Proofs), facts).allowed
     }
 
@@ -194,17 +250,15 @@ impl<'a> Sight<'a> {
                 self.node(&Node::List(rows.clone()), pointer, name)
             }
             Node::About(customer, inner) => {
-                let before = (self.subject, std::mem::take(&mut self.decided));
-                let key = customer.as_str();
-                let facts = match self.remembered.get(key) {
-                    Some(facts) => *facts,
+                let object = match self.remembered.get(customer) {
+                    Some(object) => object.clone(),
                     None => {
-                        let facts = relation::facts(self.world, self.principal, self.member, self.held, Some(customer));
-                        self.remembered.insert(key.to_owned(), facts);
-                        facts
+                        let object = self.look_at(Some(customer));
+                        self.remembered.insert(customer.clone(), object.clone());
+                        object
                     }
                 };
-                self.subject = facts;
+                let before = (std::mem::replace(&mut self.object, object), std::mem::take(&mut self.decided));
                 let classes = std::mem::take(&mut self.seen.classes);
                 let value = self.node(inner, pointer, name);
                 if self.seen.classes.iter().any(|class| *class != Class::C0)
@@ -213,7 +267,7 @@ impl<'a> Sight<'a> {
                     self.seen.customers.push(customer.clone());
                 }
                 self.seen.classes.extend(classes);
-                (self.subject, self.decided) = before;
+                (self.object, self.decided) = before;
                 value
             }
             Node::AboutStaff(employee, inner) => {
@@ -224,11 +278,12 @@ impl<'a> Sight<'a> {
         }
     }
 
+    /// Looks at a part of what is looked at, of which more is the case.
     fn concerning(&mut self, more: Facts, inner: &Node, pointer: &mut String, name: &str) -> Value {
-        let before = (self.subject, std::mem::take(&mut self.decided));
-        self.subject = self.subject.with(more);
+        let before = (self.object.facts, std::mem::take(&mut self.decided));
+        self.object.facts = self.object.facts.with(more);
         let value = self.node(inner, pointer, name);
-        (self.subject, self.decided) = before;
+        (self.object.facts, self.decided) = before;
         value
     }
 
@@ -244,13 +299,14 @@ impl<'a> Sight<'a> {
             return cell.value.clone();
         }
         let mut masked = false;
+        let named = cell.person.as_ref().is_some_and(|own| self.names(&own.id));
         for matter in needed(cell) {
-            let decision = self.may(matter);
+            let decision = if named { self.may_of(matter, Facts::NAMED_PERSON) } else { self.may(matter) };
             if !decision.allowed {
                 return self.mask(name);
             }
             masked |= decision.masked;
-            self.note(&decision);
+            self.note(matter, &decision);
         }
         if let Some(words) = cell.person.as_ref().and_then(|own| self.withheld(own, cell.class)) {
             return words.into();
@@ -273,6 +329,13 @@ impl<'a> Sight<'a> {
         }
     }
 
+    /// Tells whether the purpose names a person, by the person's id.
+    fn names(&self, person: &SubjectId) -> bool {
+        let note = self.purpose.and_then(|purpose| purpose.note.as_deref()).unwrap_or_default();
+        let apart = |c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c));
+        note.split(apart).any(|word| word.trim_end_matches('.') == person.as_str())
+    }
+
     /// What stands in place of a person's own value that may not be used any more, whatever moment is asked about.
     fn withheld(&self, own: &Personal, class: Class) -> Option<&'static str> {
         let privacy = &self.world.privacy;
@@ -293,16 +356,20 @@ impl<'a> Sight<'a> {
         Value::String(MASK.to_owned())
     }
 
-    fn note(&mut self, decision: &Decision) {
+    fn note(&mut self, matter: Matter, decision: &Decision) {
         for policy in decision.policies.iter() {
             if !self.seen.policies.contains(policy) {
                 self.seen.policies.insert(policy.clone());
             }
         }
-        if let Some(authority) = decision.authority {
-            // The widest right that was needed says by what right the whole was read.
-            self.seen.authority = Some(self.seen.authority.map_or(authority, |widest| widest.max(authority)));
+        let Some(authority) = decision.authority else { return };
+        if let (Some(source), Some(customer)) = (self.object.opening.source(matter, authority), &self.object.customer) {
+            // What was opened for a time is what an auditor asks for first.
+            self.seen.opened_by.entry(customer.clone()).or_insert_with(|| (authority, source.clone()));
+            return;
         }
+        // The widest right that was needed says by what right the whole was read.
+        self.seen.authority = Some(self.seen.authority.map_or(authority, |widest| widest.max(authority)));
     }
 }
 

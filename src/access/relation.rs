@@ -1,12 +1,17 @@
 //! What is the case between somebody and what they ask for, found on a snapshot of the world.
 
+use crate::access::decide::Action;
 use crate::access::facts::Facts;
+use crate::access::matter::Matter;
+use crate::access::opening::matters_lent;
 use crate::access::principal::Principal;
 use crate::clock::{Date, Timestamp};
 use crate::domain::audit::Place;
 use crate::domain::employee::{Held, Member, Status};
-use crate::domain::{Actor, Event, World, approval, contact, customer, grade};
+use crate::domain::role::Role;
+use crate::domain::{About, Actor, Event, World, anomaly, approval, contact, customer, grade, grant, loan};
 use crate::ids::{CustomerId, EmployeeId};
+use crate::projection::grant::Line;
 
 /// The facts between a holder of a role and a customer, or nobody in particular.
 ///
@@ -30,7 +35,14 @@ pub fn facts(
 }
 
 /// The facts of a proposal beyond those of its customer.
-pub fn facts_of_event(world: &World, principal: &Principal, held: &Held, event: &Event, at: Timestamp) -> Facts {
+pub fn facts_of_event(
+    world: &World,
+    principal: &Principal,
+    held: &Held,
+    event: &Event,
+    about: &About,
+    at: Timestamp,
+) -> Facts {
     match event {
         Event::Customer(customer::Event::Registered(registered)) => in_region(world, held, &registered.region.0),
         Event::Customer(customer::Event::IndividualRegistered(registered)) => {
@@ -83,6 +95,35 @@ pub fn facts_of_event(world: &World, principal: &Principal, held: &Held, event: 
         }
         // Who entered what is to be corrected only who looked it up knows: see `facts_of_record`.
         Event::Record(_) => Facts::NONE,
+        Event::Grant(grant::Event::Requested(_)) => Facts::NONE,
+        Event::Grant(grant::Event::Decided(decided)) => {
+            let Some((_, grant)) = grant::of(world, &about.subject) else { return Facts::NONE };
+            let actor = actor(principal, held);
+            let mut seats = decided.classes.iter().filter_map(|class| grant::seat(world, grant, *class, &actor, at));
+            Facts::NONE
+                .with_if(grant.holder == principal.employee, Facts::SELF)
+                .with_if(seats.any(|(_, moved_up)| moved_up), Facts::SUBSTITUTE)
+        }
+        Event::Grant(grant::Event::Revoked(_)) => {
+            let decided =
+                |(_, grant): (_, &grant::Grant)| grant.steps.iter().any(|step| step.decider == principal.employee);
+            Facts::NONE.with_if(grant::of(world, &about.subject).is_some_and(decided), Facts::DECIDER)
+        }
+        Event::Loan(loan::Event::Borrowed(borrowed)) => {
+            Facts::NONE.with_if(borrowed.borrower == principal.employee, Facts::SELF)
+        }
+        Event::Loan(loan::Event::Returned(_)) => {
+            let own = |(_, loan): (_, &loan::Loan)| loan.borrower == principal.employee;
+            Facts::NONE.with_if(loan::of(world, &about.subject).is_some_and(own), Facts::SELF)
+        }
+        Event::Anomaly(anomaly::Event::Reported(_)) => Facts::NONE,
+        Event::Anomaly(anomaly::Event::Resolved(_)) => {
+            let Some((_, anomaly)) = anomaly::of(world, &about.subject) else { return Facts::NONE };
+            Facts::NONE
+                .with_if(anomaly.reported_to.contains(&principal.employee), Facts::ADDRESSEE)
+                .with_if(anomaly.involves(&principal.employee), Facts::SUBMITTED)
+                .with_if(anomaly.moved_up(world, at) == Some(held.role), Facts::SUBSTITUTE)
+        }
         // Requests come about by proposing what needs approval; the module says so.
         Event::Approval(approval::Event::Requested(_)) => Facts::SUBJECT_WRITER,
         Event::Ledger(_)
@@ -118,9 +159,98 @@ pub fn facts_of_type(kind: &str) -> Facts {
         "approval.given" | "approval.declined" => Facts::STEP_HOLDER | Facts::SUBMITTED,
         "approval.requested" => Facts::SUBJECT_WRITER,
         "record.corrected" | "record.voided" => Facts::SUBMITTED | Facts::SUPERIOR,
+        "access.decided" => Facts::SELF | Facts::SUBSTITUTE,
+        "access.revoked" => Facts::DECIDER,
+        "archive.borrowed" | "archive.returned" => Facts::SELF,
+        "anomaly.resolved" => Facts::ADDRESSEE | Facts::SUBMITTED | Facts::SUBSTITUTE,
         kind if kind.starts_with("employee.") => Facts::SELF | Facts::REGION,
         _ => Facts::NONE,
     }
+}
+
+/// What must be permitted besides entering an event: something that it lets somebody do.
+#[derive(Clone, Debug)]
+pub struct Consequence {
+    /// What.
+    pub action: Action,
+    /// With which matter.
+    pub matter: Matter,
+    /// As what, and with which facts; one of them must be permitted.
+    pub any: Vec<(Role, Facts)>,
+    /// The rule a denial cites where the policies say only that nothing permits it.
+    pub rule: &'static str,
+}
+
+/// Says what else must be permitted for an event to be entered: to open each class granted, to hold the file that is lent.
+pub fn consequences(
+    world: &World,
+    principal: &Principal,
+    member: &Member,
+    held: &Held,
+    event: &Event,
+    about: &About,
+    at: Timestamp,
+) -> Vec<Consequence> {
+    match event {
+        Event::Grant(grant::Event::Decided(decided)) => {
+            let Some((_, grant)) = grant::of(world, &about.subject) else { return Vec::new() };
+            let actor = actor(principal, held);
+            let opened = decided.classes.iter().map(|class| {
+                let moved_up = grant::seat(world, grant, *class, &actor, at).is_some_and(|(_, moved_up)| moved_up);
+                let own = Facts::NONE
+                    .with_if(grant.holder == principal.employee, Facts::SELF)
+                    .with_if(moved_up, Facts::SUBSTITUTE);
+                let of = |customer| (held.role, facts(world, principal, member, held, Some(customer)).with(own));
+                Consequence {
+                    action: Action::GrantAccess,
+                    matter: class.class().matter(),
+                    any: grant.customers.iter().map(of).collect(),
+                    rule: "R-055",
+                }
+            });
+            opened.collect()
+        }
+        Event::Loan(loan::Event::Borrowed(borrowed)) => {
+            // Who is not on the staff is refused as a reference to nobody.
+            let Some(borrower) = world.employee.members.get(&borrowed.borrower) else { return Vec::new() };
+            let reader = Principal::new(borrowed.borrower.clone());
+            let of = |held: &Held| (held.role, facts(world, &reader, borrower, held, Some(&borrowed.customer_id)));
+            let any: Vec<_> = borrower.roles_on(world.date(at)).map(of).collect();
+            let sections: Vec<&str> = borrowed.sections.iter().map(|section| section.0.as_str()).collect();
+            let lent = matters_lent(&sections).filter(|matter| BORROWED.contains(matter));
+            lent.map(|matter| Consequence { action: Action::Borrow, matter, any: any.clone(), rule: "R-053" }).collect()
+        }
+        Event::Grant(_)
+        | Event::Loan(_)
+        | Event::Anomaly(_)
+        | Event::Ledger(_)
+        | Event::Policy(_)
+        | Event::Organization(_)
+        | Event::Employee(_)
+        | Event::Approval(_)
+        | Event::Customer(_)
+        | Event::Contact(_)
+        | Event::Grade(_)
+        | Event::Sale(_)
+        | Event::Person(_)
+        | Event::Privacy(_)
+        | Event::Audit(_) => Vec::new(),
+    }
+}
+
+/// The matters an archive file holds.
+const BORROWED: [Matter; 7] = [
+    Matter::Basic,
+    Matter::PersonIdentity,
+    Matter::PersonPrivate,
+    Matter::Commercial,
+    Matter::Credit,
+    Matter::Strategy,
+    Matter::ContactLog,
+];
+
+fn actor(principal: &Principal, held: &Held) -> Actor {
+    Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() }
 }
 
 /// Says of a customer what a proposal of this type would say of it: the facts that hold, and those that cannot.
@@ -152,6 +282,24 @@ pub fn facts_of_staff(world: &World, principal: &Principal, held: &Held, staff: 
     let region =
         world.employee.members.get(staff).is_some_and(|member| world.organization.within(&member.unit, &held.unit));
     Facts::NONE.with_if(principal.employee == *staff, Facts::SELF).with_if(region, Facts::REGION)
+}
+
+/// The facts of somebody's place in a grant or loan: whether they asked for it, decided on it, or are to decide.
+pub fn facts_of_request(world: &World, principal: &Principal, member: &Member, line: &Line, at: Timestamp) -> Facts {
+    let decides = grant::of(world, &line.stream).is_some_and(|(_, grant)| {
+        grant.holder != principal.employee
+            && at < grant.until
+            && roles(principal, member, world.date(at)).any(|held| {
+                let actor = actor(principal, held);
+                let taken = |class| grant.steps.iter().any(|s| s.class == class && s.decider == principal.employee);
+                let vacant = |class: &&grant::Opened| grant.vacant(world, **class).next().is_some() && !taken(**class);
+                grant.classes.iter().filter(vacant).any(|class| grant::seat(world, grant, *class, &actor, at).is_some())
+            })
+    });
+    Facts::NONE
+        .with_if(line.holder == principal.employee, Facts::REQUESTER)
+        .with_if(line.deciders.contains(&principal.employee), Facts::DECIDER)
+        .with_if(decides, Facts::STEP_HOLDER)
 }
 
 /// The roles somebody may act under now: the one asked for, or all held, in the order of the roles.

@@ -1,13 +1,17 @@
 //! What auditors live on: readings granted and denied, and commands refused.
 
+use std::time::Duration;
+
+use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Timestamp;
 use crate::domain::catalog::{Count, Referent, Str, Text, choices, events, refusals};
 use crate::domain::class::Class;
 use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Admission, Context, Fact, World};
 use crate::entry::Hash;
-use crate::ids::{StreamName, SubjectId};
+use crate::ids::{EmployeeId, StreamName, SubjectId};
 
 choices! {
     /// How an archive was read.
@@ -153,9 +157,28 @@ impl RefusalCode {
     }
 }
 
-/// Nothing: readings decide nothing yet.
+/// The readings refused of late, by reader.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct State {}
+pub struct State {
+    /// When each was refused; fewer than opened the last anomaly.
+    pub refused: OrdMap<EmployeeId, Vector<Timestamp>>,
+}
+
+/// Tells whether this refusal of a reading, at that moment, is one too many.
+pub fn alarms(world: &World, reader: &EmployeeId, denied: &Denied, at: Timestamp) -> bool {
+    let before = world.audit.refused.get(reader).into_iter().flatten().filter(|before| at.since(**before) <= COUNTED);
+    counts(denied) && before.count() + 1 >= REFUSALS
+}
+
+/// Who is only asked what for has not reached for what is another's.
+fn counts(denied: &Denied) -> bool {
+    denied.rule.0 != "R-059"
+}
+
+/// So many refusals open an anomaly.
+const REFUSALS: usize = 3;
+/// Within so long.
+const COUNTED: Duration = Duration::from_secs(86_400);
 
 refusals! {
     /// Readings and refusals come about by reading and proposing.
@@ -174,10 +197,19 @@ pub(super) fn admit(_: &World, _: &Context<'_>, _: Event) -> Result<Vec<Admissio
     Err(Refusal::NotByHand.into())
 }
 
-/// Keeps nothing.
-pub(super) fn evolve(_: &mut State, _: &Fact<'_>, event: &Event) {
+/// Counts refused readings, from the start again where they have opened an anomaly.
+pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
     match event {
-        Event::Accessed(_) | Event::Denied(_) | Event::CommandRefused(_) => {}
+        Event::Accessed(_) | Event::CommandRefused(_) => {}
+        Event::Denied(denied) => {
+            let Some(reader) = fact.actor.employee().filter(|_| counts(denied)) else { return };
+            let refused = state.refused.entry(reader.clone()).or_default();
+            refused.retain(|before| fact.at.since(*before) <= COUNTED);
+            refused.push_back(fact.at);
+            if refused.len() >= REFUSALS {
+                state.refused.remove(reader);
+            }
+        }
     }
 }
 

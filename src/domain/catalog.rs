@@ -67,6 +67,9 @@ impl fmt::Display for Subject {
             Referent::Unit => "north",
             Referent::Person => "P-00042",
             Referent::Sale => "S-00042",
+            Referent::Grant => "G-00042",
+            Referent::Loan => "L-00042",
+            Referent::Anomaly => "A-00042",
             Referent::Record | Referent::Elsewhere(_) => "id",
         };
         formatter.write_str(&self.named(id))
@@ -174,6 +177,12 @@ pub enum Referent {
     Person,
     /// A recorded sale.
     Sale,
+    /// A request for access, or the grant it became.
+    Grant,
+    /// A loan of an archive file.
+    Loan,
+    /// An open anomaly.
+    Anomaly,
     /// Any entry, by its id.
     Record,
     /// Something no module keeps yet: nothing of the kind exists.
@@ -189,6 +198,9 @@ impl Referent {
             Self::Unit => "unit",
             Self::Person => "person",
             Self::Sale => "sale",
+            Self::Grant => "grant",
+            Self::Loan => "loan",
+            Self::Anomaly => "anomaly",
             Self::Record => "entry",
             Self::Elsewhere(name) => name,
         }
@@ -219,6 +231,9 @@ impl fmt::Display for Thing {
             "complaint" => "投诉",
             "service" => "服务单",
             "contact" => "联系记录",
+            "grant" => "查阅授权",
+            "loan" => "借阅",
+            "anomaly" => "异常",
             "entry" => "账本条目",
             "proposal" => "评定",
             name => name,

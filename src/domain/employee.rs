@@ -107,6 +107,8 @@ pub struct Member {
     pub roles: Vec<Held>,
     /// Moves with every change, so that decisions taken before can tell.
     pub revision: u64,
+    /// The index of the entry that last changed the status: what was opened under another one is over.
+    pub status_since: u64,
 }
 
 impl Member {
@@ -304,6 +306,7 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
                 status: Status::Active,
                 roles: Vec::new(),
                 revision: state.revised + 1,
+                status_since: fact.index,
             });
         }
         Event::RolesChanged(changed) => {
@@ -322,6 +325,7 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
             let Some(member) = state.members.get_mut(&id) else { return };
             member.revision += 1;
             member.status = changed.status;
+            member.status_since = fact.index;
             if let Some(unit) = &changed.new_unit {
                 member.unit = unit.clone();
             }

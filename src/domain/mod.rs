@@ -248,6 +248,9 @@ modules! {
     person Person;
     privacy Privacy;
     record Record;
+    grant Grant;
+    loan Loan;
+    anomaly Anomaly;
     audit Audit;
 }
 
@@ -569,6 +572,9 @@ impl World {
             Referent::Employee => Some(id.parse().is_ok_and(|id: EmployeeId| self.employee.members.contains_key(&id))),
             Referent::Unit => Some(id.parse().is_ok_and(|id: UnitId| self.organization.units.contains_key(&id))),
             Referent::Person => Some(id.parse().is_ok_and(|id: SubjectId| self.person.people.contains_key(&id))),
+            Referent::Grant => Some(id.parse().is_ok_and(|id: SubjectId| self.grant.open.contains_key(&id))),
+            Referent::Loan => Some(id.parse().is_ok_and(|id: SubjectId| self.loan.out.contains_key(&id))),
+            Referent::Anomaly => Some(id.parse().is_ok_and(|id: SubjectId| self.anomaly.open.contains_key(&id))),
             Referent::Sale | Referent::Record => None,
             Referent::Elsewhere(_) => Some(false),
         }

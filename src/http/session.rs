@@ -105,6 +105,8 @@ struct Open {
     place: Place,
     /// Of the password it was opened with.
     mark: [u8; 32],
+    /// Since when the employee has had the status it was opened under.
+    status: u64,
     opened: Duration,
     used: Duration,
 }
@@ -147,6 +149,7 @@ impl Sessions {
             checked.await.map_err(|_| Problem::Failed)?
         };
         let mark = door.accounts.password_mark(&employee, clock.now());
+        let status = status_since(door, &employee).unwrap_or_default();
         let Some(mark) = mark.filter(|_| right && works(door, &employee)) else {
             self.note_failure(employee, clock.elapsed());
             return Err(Problem::WrongPassword);
@@ -155,7 +158,7 @@ impl Sessions {
         let mut session = Session { secret: [0; 32] };
         door.ledger.source().fill(&mut session.secret);
         let now = clock.elapsed();
-        self.insert(session.name(), Open { employee, place, mark, opened: now, used: now });
+        self.insert(session.name(), Open { employee, place, mark, status, opened: now, used: now });
         Ok(set_cookie(&BASE64_URL_SAFE_NO_PAD.encode(session.secret), SESSION_LONGEST, headers))
     }
 
@@ -172,7 +175,8 @@ impl Sessions {
         let mut open = lock(&self.open);
         let found = open.get_mut(&name)?;
         let mark = door.accounts.password_mark(&found.employee, clock.now());
-        if found.ended(now) || mark != Some(found.mark) {
+        let status = status_since(door, &found.employee);
+        if found.ended(now) || mark != Some(found.mark) || status != Some(found.status) {
             open.remove(&name);
             return None;
         }
@@ -253,6 +257,10 @@ fn thousandths(weight: &str) -> u32 {
 
 fn works(door: &Door, employee: &EmployeeId) -> bool {
     door.ledger.state().world.employee.members.get(employee).is_some_and(Member::works)
+}
+
+fn status_since(door: &Door, employee: &EmployeeId) -> Option<u64> {
+    door.ledger.state().world.employee.members.get(employee).map(|member| member.status_since)
 }
 
 fn bearer(value: &HeaderValue) -> Option<&str> {
@@ -451,6 +459,7 @@ mod tests {
             employee: "E-101".parse().unwrap(),
             place: Place::Office,
             mark: [0; 32],
+            status: 0,
             opened: Duration::ZERO,
             used,
         };

@@ -7,15 +7,15 @@ use crate::access::facts::Facts;
 use crate::access::matter::Matter;
 use crate::access::principal::Principal;
 use crate::access::redactor::Opened;
-use crate::access::relation;
+use crate::access::relation::{self, Consequence};
 use crate::clock::Timestamp;
 use crate::domain::catalog::{self, EventType, Kind, Referent};
 use crate::domain::class::Class;
 use crate::domain::history::Part;
 use crate::domain::role::Role;
 use crate::domain::{
-    self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, customer, person, privacy,
-    record, sale,
+    self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, customer, loan, person,
+    privacy, record, sale,
 };
 use crate::entry::{Entry, Hash};
 use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
@@ -64,6 +64,10 @@ pub(super) struct Basis {
     pub(super) persons: (u64, u64),
     /// Of a part of the world, where what happened in it was judged.
     pub(super) part: Option<(Part, u64)>,
+    /// Of the asker's grants and loans.
+    pub(super) openings: [Option<u64>; 2],
+    /// When a grant or loan that was looked at closes.
+    pub(super) until: Option<Timestamp>,
 }
 
 impl Basis {
@@ -77,7 +81,14 @@ impl Basis {
             names: None,
             persons: Self::persons(world),
             part: None,
+            openings: employee.map_or([None; 2], |id| Self::openings(world, id)),
+            until: None,
         }
+    }
+
+    /// Ends with the first of the grants and loans it rests on.
+    pub(super) fn until(self, until: Option<Timestamp>) -> Self {
+        Self { until, ..self }
     }
 
     /// Adds the counter of the names of the customer's people, if the event gives somebody a name.
@@ -87,10 +98,12 @@ impl Basis {
         self
     }
 
-    /// Tells whether the counters are still the same.
-    pub(super) fn holds(&self, state: &State) -> bool {
+    /// Tells whether the counters are still the same, and no grant or loan has closed.
+    pub(super) fn holds(&self, state: &State, at: Timestamp) -> bool {
         let world = &state.world;
         self.part_holds(state)
+            && self.until.is_none_or(|until| at < until)
+            && self.member.iter().all(|(id, _)| self.openings == Self::openings(world, id))
             && self.organization == world.organization.revision
             && self.access == world.policy.access
             && self.persons == Self::persons(world)
@@ -110,6 +123,11 @@ impl Basis {
 
     fn persons(world: &World) -> (u64, u64) {
         (world.privacy.revision, world.person.taken_back)
+    }
+
+    fn openings(world: &World, employee: &EmployeeId) -> [Option<u64>; 2] {
+        let grants = world.grant.holders.get(employee).map(|holder| holder.changed);
+        [grants, world.loan.borrowers.get(employee).map(|borrower| borrower.changed)]
     }
 
     fn people(world: &World, customer: &CustomerId) -> u64 {
@@ -368,7 +386,7 @@ impl Shared {
         }
         let now = self.clock.now();
         for held in relation::roles(principal, member, world.date(now)) {
-            let mut own = relation::facts_of_event(world, principal, held, event, now);
+            let mut own = relation::facts_of_event(world, principal, held, event, about, now);
             if let Event::Employee(_) = event
                 && let Some(subject) = about.subject.id().and_then(|id| id.parse().ok())
             {
@@ -380,16 +398,37 @@ impl Shared {
             debug_assert!(relation::facts_of_type(event.name()).contains(own), "{} carries {own:?}", event.name());
             let facts = relation::facts(world, principal, member, held, about.customer.as_ref()).with(own);
             let decision = self.policies.decide(held.role, Action::Append, Resource::Event(event.name()), facts);
-            if decision.allowed {
-                let actor =
-                    Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() };
-                return (Some(actor), String::new());
-            }
             if let Some(rule) = decision.rule {
                 denied = rule.to_string();
+                continue;
+            }
+            let consequences = relation::consequences(world, principal, member, held, event, about, now);
+            match consequences.iter().find_map(|consequence| self.forbidden(consequence)) {
+                Some(rule) => denied = rule,
+                None => {
+                    let actor =
+                        Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() };
+                    return (Some(actor), String::new());
+                }
             }
         }
         (None, denied)
+    }
+
+    /// Returns the rule that forbids what an event would let somebody do, if one does.
+    fn forbidden(&self, consequence: &Consequence) -> Option<String> {
+        let Consequence { action, matter, any, rule } = consequence;
+        let mut denied = (*rule).to_owned();
+        for (role, facts) in any {
+            let decision = self.policies.decide(*role, *action, Resource::Matter(*matter), *facts);
+            match decision.rule {
+                None => return None,
+                // That nothing permits it says less than the rule of what was asked for.
+                Some(found) if matches!(&*found, "R-050" | "R-052") => {}
+                Some(found) => denied = found.to_string(),
+            }
+        }
+        Some(denied)
     }
 
     /// The actor a refusal is entered for when no role permits: the first role held.
@@ -518,7 +557,7 @@ impl Shared {
 
     fn fetch(&self, state: &State, event: &Event, about: &About, fetched: &mut Fetched) -> Result<(), Stop> {
         match event {
-            Event::Customer(customer::Event::Verified(_)) => {
+            Event::Customer(customer::Event::Verified(_)) | Event::Loan(loan::Event::Borrowed(_)) => {
                 let head = about.customer.as_ref().and_then(|id| state.heads.get(&id.stream()));
                 fetched.archive = head.map(|head| (state.size.saturating_sub(1), head.hash));
             }
@@ -621,7 +660,8 @@ impl Shared {
             }
         }
         let gated = approval::gated(event.name()).then(|| approval::approved_id(id));
-        wanted.extend(following(event, id).or(gated).map(|id| (term("id", id.as_str()), common::Refusal::IdTaken)));
+        let following = following(event, id).chain(gated);
+        wanted.extend(following.map(|id| (term("id", id.as_str()), common::Refusal::IdTaken)));
         let mut checked_to = u64::MAX;
         for (term, refusal) in &wanted {
             let (found, checked) = self.recent.look_up(self.shelf.store(), *term).map_err(|_| SubmitError::Store)?;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::domain::history::{Lived, Part, Refold, is_companys};
-use crate::domain::{About, Actor, Event, Fact, World, record};
+use crate::domain::{About, Actor, Event, Fact, World, anomaly, grant, loan, record};
 use crate::entry::{Canonical, EncodeError, Entry, Hash, Link};
 use crate::ids::{EntryId, StreamName};
 use crate::ledger::claims::{Fingerprint, Spread};
@@ -192,6 +192,17 @@ impl State {
             actor,
             subject: &entry.subject,
         };
+        // Nothing follows in the streams of grants that the world lets go of because their time is over.
+        if let Event::Grant(grant::Event::Requested(_)) = event {
+            let over: Vec<Fingerprint> =
+                grant::over(&self.world, entry.time).map(|id| stream_fingerprint(grant::stream(id).as_str())).collect();
+            for fingerprint in over {
+                self.heads.0.remove(&fingerprint);
+            }
+        }
+        if let Event::Loan(loan::Event::Borrowed(loan::Borrowed { renews: Some(renewed), .. })) = event {
+            self.heads.0.remove(&stream_fingerprint(loan::stream(renewed).as_str()));
+        }
         self.world.apply(&fact, event);
         if let Some(refold) = refold {
             self.world.refold(refold);
@@ -213,7 +224,8 @@ impl State {
         self.last_at = entry.time;
     }
 
-    /// A sale and a payment are one entry; an approval ends with its decision. Neither is appended to again, but for what is put right.
+    /// A sale and a payment are one entry; approvals, grants, loans and anomalies end. None of them is appended to again, but for what
+    /// is put right.
     pub(crate) fn ended(&self, stream: &StreamName) -> bool {
         match stream.kind() {
             "sale" | "payment" => true,
@@ -221,6 +233,9 @@ impl State {
                 let request: Option<crate::ids::SubjectId> = stream.id().and_then(|id| id.parse().ok());
                 !request.is_some_and(|request| self.world.approval.waiting.contains_key(&request))
             }
+            "grant" => grant::of(&self.world, stream).is_none(),
+            "loan" => loan::of(&self.world, stream).is_none(),
+            "anomaly" => anomaly::of(&self.world, stream).is_none(),
             _ => false,
         }
     }

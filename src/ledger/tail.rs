@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::history::{Part, is_companys};
-use crate::domain::{Event, approval, contact, grade, payment, record, sale};
+use crate::domain::{Event, anomaly, approval, contact, grade, grant, loan, payment, record, sale};
 use crate::entry::Entry;
 use crate::ids::{self, EntryId, SubjectId};
 use crate::ledger::claims::{self, Fingerprint, term};
@@ -161,7 +161,13 @@ fn terms(entry: &Entry, streams: impl Iterator<Item = Term>) -> Vec<Term> {
             terms.extend(entry.subject.id().map(|customer| family_term(&format!("trade_terms/{customer}"))));
         }
         kind if kind.starts_with("approval.") => terms.push(family_term("approval")),
+        "access.requested" | "access.decided" | "access.revoked" | "archive.borrowed" | "archive.returned" => {
+            terms.push(family_term("grants"));
+        }
+        kind if kind.starts_with("anomaly.") => terms.push(family_term("anomaly")),
+        "archive.access_denied" => terms.push(family_term("refused")),
         "command.refused" => {
+            terms.push(family_term("refused"));
             let data: serde_json::Value = serde_json::from_str(&entry.data).unwrap_or_default();
             let text = |field: &str| data.get(field).and_then(serde_json::Value::as_str).unwrap_or_default();
             // A refused attempt shows in the trace of the grade it was about, though it never moves its stream.
@@ -221,7 +227,10 @@ fn claims_of_entry(entry: &Entry) -> Vec<Term> {
         | "contact.recorded"
         | "credit_grade.proposed"
         | "business_grade.proposed"
-        | "approval.requested" => match Event::decode(&entry.kind, &entry.data) {
+        | "approval.requested"
+        | "access.requested"
+        | "archive.borrowed"
+        | "anomaly.reported" => match Event::decode(&entry.kind, &entry.data) {
             Some(Ok(event)) => claims_of(&event, &entry.id),
             Some(Err(_)) | None => vec![term("id", entry.id.as_str())],
         },
@@ -252,17 +261,27 @@ pub(crate) fn begun(event: &Event) -> Option<(&'static str, &'static str, Option
         Event::Grade(grade::Event::Proposed(_, proposed)) => {
             Some(("proposal_id", "proposal", proposed.proposal_id.as_ref()))
         }
+        Event::Grant(grant::Event::Requested(requested)) => Some(("grant_id", "grant", requested.grant_id.as_ref())),
+        Event::Loan(loan::Event::Borrowed(borrowed)) => Some(("loan_id", "loan", borrowed.loan_id.as_ref())),
+        Event::Anomaly(anomaly::Event::Reported(reported)) => {
+            Some(("anomaly_id", "anomaly", reported.anomaly_id.as_ref()))
+        }
         Event::Approval(approval::Event::Requested(_)) => Some(("request_id", "request", None)),
         event if approval::gated(event.name()) => Some(("request_id", "request", None)),
         _ => None,
     }
 }
 
-/// The id under which something will be entered that follows from an event entered under `id`, if anything may.
-pub(crate) fn following(event: &Event, id: &EntryId) -> Option<EntryId> {
-    match event {
-        Event::Grade(grade::Event::Proposed(..)) => Some(grade::lapse_id(id)),
-        Event::Approval(approval::Event::Requested(_)) => Some(approval::approved_id(id)),
-        _ => None,
-    }
+/// The ids under which something will be entered that follows from an event entered under `id`, as far as anything may.
+pub(crate) fn following(event: &Event, id: &EntryId) -> impl Iterator<Item = EntryId> {
+    let ids = match event {
+        Event::Grade(grade::Event::Proposed(..)) => [Some(grade::lapse_id(id)), None],
+        Event::Approval(approval::Event::Requested(_)) => [Some(approval::approved_id(id)), None],
+        Event::Grant(grant::Event::Requested(_)) => [Some(grant::end_id(id)), None],
+        Event::Loan(loan::Event::Borrowed(_)) => {
+            [loan::How::Expired, loan::How::Recalled].map(|how| Some(loan::end_id(id, how)))
+        }
+        _ => [None, None],
+    };
+    ids.into_iter().flatten()
 }

@@ -10,9 +10,12 @@ use tokio::sync::oneshot;
 use crate::clock::Timestamp;
 use crate::domain::audit::{self, RefusalCode};
 use crate::domain::catalog::Str;
-use crate::domain::{self, About, Actor, Admission, Context, Event, Fetched, Refusal, common, grade, policy, record};
+use crate::domain::{
+    self, About, Actor, Admission, Context, Event, Fetched, Refusal, anomaly, common, employee, grade, grant, loan,
+    policy, record,
+};
 use crate::entry::{EncodeError, Hash};
-use crate::ids::{EntryId, StreamName};
+use crate::ids::{self, EmployeeId, EntryId, StreamName};
 use crate::journal::{Encoder, Journal};
 use crate::ledger::Shared;
 use crate::ledger::door::{Basis, Prepared, receipt};
@@ -266,7 +269,8 @@ impl Writer {
 
     fn propose_all(&mut self, proposals: &[Prepared], open: &mut Open) -> Answer {
         let mut receipts = Vec::with_capacity(proposals.len());
-        if !proposals.iter().all(|proposal| proposal.basis.holds(&self.state)) {
+        let at = self.now();
+        if !proposals.iter().all(|proposal| proposal.basis.holds(&self.state, at)) {
             return Answer::Moved;
         }
         let mut used: HashSet<Term> = HashSet::new();
@@ -342,6 +346,9 @@ impl Writer {
                 }
             }
         }
+        if let Event::Employee(employee::Event::StatusChanged(_)) = proposal.event {
+            receipts.extend(self.end_rights(Some(&proposal.id), open));
+        }
         if let Event::Ledger(domain::ledger::Event::ClockAccepted(_)) = proposal.event {
             self.leapt = false;
             self.accepted = true;
@@ -390,7 +397,8 @@ impl Writer {
         if self.leapt {
             return Answer::Refused(0, common::Refusal::ClockLeapt.into());
         }
-        if !reading.basis.holds(&self.state) || self.state.world.date(self.now()) != reading.day {
+        let now = self.now();
+        if !reading.basis.holds(&self.state, now) || self.state.world.date(now) != reading.day {
             return Answer::Moved;
         }
         let before = (reading.accesses.len() > 1).then(|| self.mark(open));
@@ -398,6 +406,10 @@ impl Writer {
         for access in &reading.accesses {
             let Some(reader) = access.actor.employee() else { return Answer::Moved };
             let at = self.now();
+            let alarms = match &access.event {
+                audit::Event::Denied(denied) => audit::alarms(&self.state.world, reader, denied, at),
+                audit::Event::Accessed(_) | audit::Event::CommandRefused(_) => false,
+            };
             let draft = Draft {
                 event: Event::Audit(access.event.clone()),
                 about: About::subject(reader.acts()),
@@ -416,8 +428,12 @@ impl Writer {
             };
             match self.make(draft) {
                 Ok(made) => {
+                    let cause = made.entry.id.clone();
                     receipts.push(receipt(made.index, &made.entry, made.hash));
                     open.push(made);
+                    if alarms {
+                        self.report(reader, &cause, open);
+                    }
                 }
                 Err(_) => {
                     if let Some(before) = before {
@@ -428,6 +444,36 @@ impl Writer {
             }
         }
         Answer::Entered(receipts)
+    }
+
+    /// Reports a reader who was refused again and again.
+    fn report(&mut self, reader: &EmployeeId, cause: &EntryId, open: &mut Open) {
+        // Nobody can have taken an id derived from one that was made a moment ago.
+        let id = ids::derived(cause, "anomaly");
+        let subject = ids::issued(&id);
+        let reported = anomaly::of_refusals(&self.state.world, reader, self.now());
+        let event = anomaly::Event::Reported(anomaly::Reported { anomaly_id: Some(subject.clone()), ..reported });
+        let about = About::subject(anomaly::stream(&subject));
+        if let Err(Halt::Refused(refusal)) = self.enter_system(event.into(), about, &id, Some(cause), open) {
+            tracing::warn!(refusal = refusal.words().0, "refused readings were not reported");
+        }
+    }
+
+    /// Enters what ends by itself: grants and loans of those who leave, and loans whose time is over.
+    fn end_rights(&mut self, cause: Option<&EntryId>, open: &mut Open) -> Vec<Receipt> {
+        let world = &self.state.world;
+        let grants = grant::due(world).into_iter().map(|(id, event, about)| (id, Event::from(event), about));
+        let loans = loan::due(world, self.now()).into_iter().map(|(id, event, about)| (id, event.into(), about));
+        let due: Vec<(EntryId, Event, About)> = grants.chain(loans).collect();
+        let mut receipts = Vec::with_capacity(due.len());
+        for (id, event, about) in due {
+            match self.enter_system(event, about, &id, cause, open) {
+                Ok(receipt) => receipts.push(receipt),
+                Err(Halt::Refused(refusal)) => tracing::warn!(refusal = refusal.words().0, "a right did not end"),
+                Err(Halt::Moved) => {}
+            }
+        }
+        receipts
     }
 
     /// Enters a refusal, where refusals of its code are entered.
@@ -473,7 +519,7 @@ impl Writer {
                 Ok(about) => about,
                 Err(refusal) => return Answer::Refused(at, refusal),
             };
-            match self.enter_system(event, about, &id, open) {
+            match self.enter_system(event, about, &id, None, open) {
                 Ok(receipt) => receipts.push(receipt),
                 Err(Halt::Refused(refusal)) => return Answer::Refused(at, refusal),
                 Err(Halt::Moved) => return Answer::Moved,
@@ -482,7 +528,14 @@ impl Writer {
         Answer::Entered(receipts)
     }
 
-    fn enter_system(&mut self, event: Event, about: About, id: &EntryId, open: &mut Open) -> Result<Receipt, Halt> {
+    fn enter_system(
+        &mut self,
+        event: Event,
+        about: About,
+        id: &EntryId,
+        causation: Option<&EntryId>,
+        open: &mut Open,
+    ) -> Result<Receipt, Halt> {
         let at = self.now();
         let fetched = Fetched::default();
         let actor = Actor::System;
@@ -508,7 +561,7 @@ impl Writer {
                 at,
                 occurred_at: at,
                 late_reason: None,
-                causation: None,
+                causation: causation.cloned(),
                 correlation: None,
                 salt: self.shared.source.salt(),
                 policy_version: policy::version(&self.state.world, None, at),
@@ -534,10 +587,11 @@ impl Writer {
             let Some(cause) = cause else { continue };
             let id = grade::lapse_id(&cause);
             // A refusal here means that somebody decided in time after all.
-            if let Err(Halt::Refused(refusal)) = self.enter_system(event.into(), about, &id, open) {
+            if let Err(Halt::Refused(refusal)) = self.enter_system(event.into(), about, &id, None, open) {
                 tracing::info!(refusal = refusal.words().0, "a proposal did not lapse");
             }
         }
+        self.end_rights(None, open);
         self.note_checkpoint(now, open);
     }
 
@@ -555,7 +609,7 @@ impl Writer {
             let id = self.shared.source.entry_id(now);
             let event: domain::ledger::Event = event.into();
             let about = About::subject(StreamName::single("ledger"));
-            if let Err(Halt::Refused(refusal)) = self.enter_system(event.into(), about, &id, open) {
+            if let Err(Halt::Refused(refusal)) = self.enter_system(event.into(), about, &id, None, open) {
                 tracing::warn!(refusal = refusal.words().0, "a checkpoint was not noted");
             }
         }

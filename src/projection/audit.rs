@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::access::matter::Matter;
 use crate::domain::class::Class;
 use crate::domain::history::{Amendments, Form, Lived};
-use crate::domain::{Event, audit, catalog};
+use crate::domain::{self, Event, audit, catalog};
 use crate::projection::{self, Node, Read, record};
 
 /// A reading, granted or denied, as a row of the view; `None` for entries of another kind.
@@ -56,6 +56,36 @@ pub fn reading(read: &Read<'_>, of: Option<&str>) -> Option<Node> {
         ("reader_role", cell(json!(read.entry.actorrole))),
         ("reader_unit", cell(json!(read.entry.actorunit))),
         ("hash", Node::plain(json!(read.hash()))),
+    ];
+    row.extend(cells.into_iter().map(|(name, value)| (name, cell(value))));
+    Some(Node::Row(row))
+}
+
+/// A refused command or reading as a row of the view; `None` for entries of another kind.
+pub fn refusal(read: &Read<'_>) -> Option<Node> {
+    let Event::Audit(event) = read.event else { return None };
+    let cells = match event {
+        audit::Event::Accessed(_) => return None,
+        audit::Event::Denied(denied) => vec![
+            ("command", json!(denied.view)),
+            ("target", json!(denied.targets.iter().map(|target| target.0.as_str()).collect::<Vec<_>>().join(", "))),
+            ("code", json!(domain::Code::E_FORBIDDEN)),
+            ("rule", json!(denied.rule)),
+            ("place", json!(denied.place)),
+        ],
+        audit::Event::CommandRefused(refused) => vec![
+            ("command", json!(refused.command)),
+            ("target", json!(refused.target)),
+            ("code", json!(refused.code)),
+            ("rule", json!(refused.rule)),
+        ],
+    };
+    let cell = |value: Value| Node::within(Matter::AccessLog, Class::C8, value);
+    let mut row = vec![
+        ("index", Node::plain(read.index)),
+        ("at", cell(json!(read.entry.time))),
+        ("who", cell(json!(read.entry.actor))),
+        ("role", cell(json!(read.entry.actorrole))),
     ];
     row.extend(cells.into_iter().map(|(name, value)| (name, cell(value))));
     Some(Node::Row(row))

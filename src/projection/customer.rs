@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::access::facts::Facts;
 use crate::access::matter::Matter;
 use crate::clock::{Date, Timestamp};
 use crate::domain::catalog::{self, Field};
@@ -143,6 +144,9 @@ impl Archive {
             | Event::Privacy(_)
             | Event::Record(_)
             | Event::Approval(_)
+            | Event::Grant(_)
+            | Event::Loan(_)
+            | Event::Anomaly(_)
             | Event::Audit(_) => {}
         }
     }
@@ -431,7 +435,7 @@ impl Trade {
     }
 
     fn row(&self) -> Vec<(&'static str, Node)> {
-        let cell = |value: Value| Node::of(Class::C2, value);
+        let cell = |value: Value| Node::Concerning(Facts::ABOUT_SALES, Box::new(Node::of(Class::C2, value)));
         vec![
             ("products_bought", cell(json!(self.products))),
             ("first_purchase_on", cell(json!(self.first_on))),

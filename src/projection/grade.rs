@@ -125,6 +125,9 @@ impl Trace {
             | Event::Person(_)
             | Event::Privacy(_)
             | Event::Record(_)
+            | Event::Grant(_)
+            | Event::Loan(_)
+            | Event::Anomaly(_)
             | Event::Contact(_)
             | Event::Sale(_)
             | Event::Payment(_) => {}

@@ -18,11 +18,13 @@ use crate::domain::{Event, approval};
 use crate::entry::{Entry, Hash};
 use crate::ids::{CustomerId, EmployeeId, EntryId, SubjectId};
 
+pub mod anomaly;
 pub mod audit;
 pub mod composition;
 pub mod credit;
 pub mod customer;
 pub mod grade;
+pub mod grant;
 pub mod payment;
 pub mod person;
 pub mod policy;
@@ -260,6 +262,52 @@ pub const VIEWS: &[View] = &[
             "classes" "密级" "Classes", "masked" "遮蔽字段" "Masked", "mode" "方式" "Mode", "authority" "依据" "Authority",
             "policies" "决定性策略" "Policies", "purpose" "用途" "Purpose", "place" "地点" "Place", "as_of" "数据截至" "As of",
             "content_hash" "内容哈希" "Content hash", "denied_rule" "被拒规则" "Denied by", "index" "账本序号" "Index",
+        },
+    },
+    View {
+        key: "grants",
+        number: "V-85",
+        zh: "授权与借阅登记",
+        en: "Grants and loans",
+        scope: Scope::Company,
+        // Whoever has a part in a grant or loan sees that one: row by row it is decided.
+        base: Matter::Proofs,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "no" "编号" "No.", "kind" "类别" "Kind", "who" "申请人/借阅人" "Who", "at" "时间" "At", "customers" "客户" "Customers",
+            "scope" "范围" "Scope", "modes" "方式" "Ways", "purpose" "用途" "Purpose", "from" "起" "From", "until" "止" "Until",
+            "status" "状态" "Status", "decisions" "审批" "Decisions", "waiting_for" "待审批" "Waiting for", "lent_by" "借出人" "Lent by",
+            "renews" "续借自" "Renews", "revoked" "撤销" "Revoked", "returned" "归还" "Returned", "overdue" "逾期" "Overdue",
+            "index" "账本序号" "Index",
+        },
+    },
+    View {
+        key: "refusals",
+        number: "V-86",
+        zh: "被拒操作",
+        en: "Refused commands and reads",
+        scope: Scope::Company,
+        base: Matter::AccessLog,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "at" "时间" "At", "who" "人员" "Who", "role" "角色" "Role", "command" "操作" "Command", "target" "目标" "Target",
+            "code" "错误码" "Code", "rule" "规则" "Rule", "place" "地点" "Place", "index" "账本序号" "Index",
+        },
+    },
+    View {
+        key: "anomalies",
+        number: "V-37",
+        zh: "异常与风险报告表",
+        en: "Anomalies and risk warnings",
+        scope: Scope::Company,
+        // Whoever one is reported to sees that one: row by row it is decided.
+        base: Matter::Proofs,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "no" "编号" "No.", "at" "时间" "At", "kind" "类别" "Kind", "customer" "客户" "Customer", "employee" "涉及员工" "Employee",
+            "facts" "异常状况" "Facts", "measure" "建议措施" "Measure", "reporter" "上报人" "Reporter",
+            "reported_to" "上报对象" "Reported to", "outcome" "处理" "Outcome", "action" "处理情况" "Action",
+            "resolved_by" "处理人" "Resolved by", "open_days" "历时" "Days open", "index" "账本序号" "Index",
         },
     },
     View {
@@ -581,6 +629,8 @@ pub fn matter_of(kind: &str) -> Option<Matter> {
         "sale" | "payment" => Some(Matter::Commercial),
         "employee" | "approval" => Some(Matter::Staff),
         "archive" if kind != "archive.verified" => Some(Matter::AccessLog),
+        "access" => Some(Matter::AccessLog),
+        "anomaly" => Some(Matter::Strategy),
         "command" => Some(Matter::AccessLog),
         "ledger" | "clock" | "access_policy" | "policy" | "org_unit" => Some(Matter::Proofs),
         _ => None,

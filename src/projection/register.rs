@@ -115,6 +115,9 @@ impl Register {
             | Event::Policy(_)
             | Event::Organization(_)
             | Event::Approval(_)
+            | Event::Grant(_)
+            | Event::Loan(_)
+            | Event::Anomaly(_)
             | Event::Audit(_) => {}
         }
     }

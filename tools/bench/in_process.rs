@@ -384,7 +384,7 @@ fn authorize(world: &World, policies: &Policies, proposed: &Proposed, now: Times
     let member = world.employee.members.get(&principal.employee).context("nobody proposes")?;
     for held in relation::roles(principal, member, world.date(now)) {
         let facts = relation::facts(world, principal, member, held, about.customer.as_ref())
-            .with(relation::facts_of_event(world, principal, held, event, now));
+            .with(relation::facts_of_event(world, principal, held, event, &about, now));
         if policies.decide(held.role, Action::Append, Resource::Event(event.name()), facts).allowed {
             return Ok(Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() });
         }

@@ -34,7 +34,7 @@ pub(crate) fn page(frame: &Frame, status: StatusCode, title: &str, body: &Markup
                 header.top {
                     nav aria-label=(frame.say("site")) {
                         a.brand href="/" { (frame.say("site")) }
-                        @if frame.signed_in.is_some() { a href="/" { (frame.say("customers")) } a href="/analysis" { (frame.say("analysis")) } a href="/propose" { (frame.say("record")) } }
+                        @if frame.signed_in.is_some() { a href="/" { (frame.say("customers")) } a href="/analysis" { (frame.say("analysis")) } a href="/propose" { (frame.say("record")) } a href="/access" { (frame.say("access")) } }
                     }
                     div.tools {
                         @if let Some(who) = &frame.signed_in {
@@ -261,6 +261,12 @@ pub(crate) fn corrections(frame: &Frame, door: &Door, line: &Value) -> Markup {
             section { h3 { (frame.say("as-corrected")) } (payload(frame, door, text(line, "type"), now)) }
         }
     }
+}
+
+/// Shows a value as a field of the event type it comes from declares it, whatever it is.
+pub(crate) fn of_kind(frame: &Frame, door: &Door, kind: &str, name: &str, value: &Value) -> Markup {
+    let field = catalog::find(kind).and_then(|kind| kind.field(name));
+    shown_as(frame, door, "", field.map(|field| &field.kind), value)
 }
 
 /// Shows a value of a closed list as the event type it comes from calls it.

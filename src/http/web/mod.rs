@@ -20,6 +20,7 @@ use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::web::visitor::{Frame, Visitor};
 
+mod access;
 mod archive;
 mod correct;
 mod corrections;
@@ -47,6 +48,7 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/customers/{id}/trade", get(tables::of_customer))
         .route("/customers/{id}/reads", get(reads::page))
         .route("/customers/{id}/timeline", get(reads::timeline))
+        .route("/access", get(access::page))
         .route("/privacy", get(privacy::page))
         .route("/analysis", get(tables::first))
         .route("/analysis/{view}", get(tables::of_company))

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::access::decide::{Action, Resource};
 use crate::access::facts::Facts;
+use crate::access::opening::Opening;
 use crate::access::principal::{Principal, Purpose};
 use crate::access::redactor::{Reader, Sight};
 use crate::access::relation;
@@ -21,6 +22,7 @@ use crate::domain::class::Class;
 use crate::domain::employee::{Held, Member};
 use crate::domain::role::Role;
 use crate::domain::{Actor, Refusal, World};
+use crate::ids::CustomerId;
 use crate::ledger::door::Basis;
 use crate::ledger::proof::ProofError;
 use crate::ledger::reading::record::Recorded;
@@ -250,7 +252,9 @@ impl Ledger {
             member,
             held,
             action: action(asked.mode),
-            extra: request_facts(asked),
+            extra: request_facts(&state.world, asked),
+            purpose: asked.purpose.as_ref(),
+            now,
         };
         let same = Sameness::of(state, &reader, asked, subject, now);
         let kept = same.as_ref().and_then(|same| shared.shown.get(same));
@@ -273,7 +277,7 @@ impl Ledger {
             let actor = Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() };
             let read = Recorded { principal, actor: &actor, asked, subject, targets, seen, position, body, text };
             let (accesses, customers) = shared.accesses(&read);
-            let basis = Basis::of(&state.world, Some(&principal.employee), &customers);
+            let basis = Basis::of(&state.world, Some(&principal.employee), &customers).until(seen.closes);
             (accesses, basis, state.world.date(now))
         });
         let masked = seen.masked.iter().cloned().collect();
@@ -332,9 +336,15 @@ impl Shared {
             _ => asked.view.base,
         };
         let mut denied = "R-050".to_owned();
-        for held in relation::roles(principal, member, world.date(self.clock.now())) {
-            let mut facts =
-                relation::facts(world, principal, member, held, subject.customer.as_ref()).with(request_facts(asked));
+        let now = self.clock.now();
+        let opened = match &subject.customer {
+            Some(customer) => Opening::of(world, &principal.employee, customer, now).facts(base, action(asked.mode)),
+            None => Facts::NONE,
+        };
+        for held in relation::roles(principal, member, world.date(now)) {
+            let mut facts = relation::facts(world, principal, member, held, subject.customer.as_ref())
+                .with(request_facts(world, asked))
+                .with(opened);
             if let Some(staff) = &subject.staff {
                 facts = facts.with(relation::facts_of_staff(world, principal, held, staff));
             }
@@ -358,11 +368,20 @@ fn action(mode: Mode) -> Action {
     }
 }
 
-fn request_facts(asked: &Asked) -> Facts {
-    let bulk =
+fn request_facts(world: &World, asked: &Asked) -> Facts {
+    // Who asks for one customer by its very id searches no others.
+    let one = || {
+        asked
+            .filters
+            .get("q")
+            .and_then(|id| id.parse().ok())
+            .is_some_and(|id: CustomerId| asked.view.key == "list" && world.customer.customers.contains_key(&id))
+    };
+    let many =
         matches!(asked.view.scope, Scope::Company) || (asked.view.scope == Scope::Customers && asked.subject.is_none());
     Facts::NONE
         .with_if(asked.purpose.is_some(), Facts::PURPOSE)
-        .with_if(bulk, Facts::BULK)
+        .with_if(many && !one(), Facts::BULK)
+        .with_if(asked.view.key == "staff", Facts::ABOUT_ROLES)
         .with_if(asked.view.key == "corrections", Facts::ABOUT_CORRECTIONS)
 }

@@ -14,7 +14,7 @@ use crate::domain::catalog::{Int, Str, Text};
 use crate::domain::employee::Member;
 use crate::domain::{Actor, World, common};
 use crate::entry::Hash;
-use crate::ids::CustomerId;
+use crate::ids::{CustomerId, SubjectId};
 use crate::ledger::door::{Basis, salted};
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::{Answered, Asked, ViewError};
@@ -55,11 +55,18 @@ impl Shared {
         }
         let text = hashed.as_deref().unwrap_or(text);
         let query: Vec<String> = asked.filters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let groups: Vec<&[CustomerId]> =
-            if customers.is_empty() { vec![&[]] } else { customers.chunks(CUSTOMERS_PER_ENTRY).collect() };
+        // What was shown of a customer by a grant or loan is an entry of its own, which names it.
+        let (opened, others): (Vec<&CustomerId>, Vec<&CustomerId>) =
+            customers.iter().partition(|customer| seen.opened_by.contains_key(*customer));
+        let mut groups: Vec<(Option<&(Authority, SubjectId)>, &[&CustomerId])> =
+            opened.chunks(1).map(|group| (group.first().and_then(|one| seen.opened_by.get(*one)), group)).collect();
+        groups.extend(others.chunks(CUSTOMERS_PER_ENTRY).map(|group| (None, group)));
+        if groups.is_empty() {
+            groups.push((None, &[]));
+        }
         let accesses = groups
             .into_iter()
-            .map(|group| {
+            .map(|(by, group)| {
                 let salt = self.source.salt();
                 let shown: Vec<String> =
                     if group.is_empty() { targets.to_vec() } else { group.iter().map(ToString::to_string).collect() };
@@ -69,8 +76,8 @@ impl Shared {
                     classes: seen.classes.iter().filter_map(|class| Shown::of(*class)).collect(),
                     masked: seen.masked.iter().take(64).map(|name| Str(cut(name, 60))).collect(),
                     mode: asked.mode,
-                    authority: authority(seen.authority),
-                    authority_ref: None,
+                    authority: authority(by.map(|(authority, _)| *authority).or(seen.authority)),
+                    authority_ref: by.map(|(_, id)| id.clone()),
                     policies: seen.policies.iter().take(64).map(|policy| Str(cut(policy, 60))).collect(),
                     policy_set: Hash(self.policies.full_hash()),
                     // Filters may hold words of customers; their hash under the salt tells the same to who knows them.
@@ -84,7 +91,7 @@ impl Shared {
                 Access {
                     event: accessed.into(),
                     actor: actor.clone(),
-                    reads: group.iter().map(CustomerId::reads).collect(),
+                    reads: group.iter().map(|customer| customer.reads()).collect(),
                     salt,
                 }
             })

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 
 use crate::access::facts::Facts;
+use crate::access::opening::Opening;
 use crate::access::redactor::{Reader, Seen};
 use crate::access::relation;
 use crate::clock::{Date, Timestamp};
@@ -77,6 +78,10 @@ impl Sameness {
             || asked.as_of != AsOf::Latest
             || asked.mode != Mode::View
         {
+            return None;
+        }
+        // What grants and loans open changes with the time: such answers are made anew.
+        if !Opening::of(reader.world, &reader.principal.employee, customer, now).is_empty() {
             return None;
         }
         let facts = relation::facts(reader.world, reader.principal, reader.member, reader.held, Some(customer));

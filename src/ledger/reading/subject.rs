@@ -100,12 +100,17 @@ impl Shared {
                 subject.customer = projection::customer_of(&entry);
                 subject.matter = Some(Matter::Commercial);
             }
-            ("approval", Some(_)) => {
+            ("grant" | "loan" | "anomaly" | "approval", Some(_)) => {
                 let first = self.first_of(stream)?.ok_or(ViewError::NotFound)?;
                 let entry = self.entry(first)?.ok_or(ViewError::Store)?;
                 subject.since = Some(first);
                 subject.customer = projection::customer_of(&entry);
-                subject.matter = Some(Matter::Staff);
+                subject.staff = entry.actor.parse().ok().filter(|_| stream.kind() == "grant");
+                subject.matter = Some(match stream.kind() {
+                    "anomaly" => Matter::Strategy,
+                    "approval" => Matter::Staff,
+                    _ => Matter::AccessLog,
+                });
             }
             ("policy" | "org" | "ledger" | "access_policy", _) => subject.matter = Some(Matter::Proofs),
             _ => return Err(ViewError::NotFound),

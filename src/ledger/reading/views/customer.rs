@@ -71,6 +71,9 @@ impl Shared {
         let world = &then.world;
         let filter = |name: &str| asked.filters.get(name).map(|text| text.to_lowercase());
         let (owner, region, query, wanted) = (filter("owner"), filter("region"), filter("q"), filter("status"));
+        // Who gives an id asks for that customer and no other.
+        let one = asked.filters.get("q").and_then(|id| id.parse().ok());
+        let one = one.filter(|id: &CustomerId| world.customer.customers.contains_key(id));
         let narrowed = owner.is_some() || region.is_some() || wanted.is_some();
         let latest = asked.as_of == AsOf::Latest;
         let day = world.date(at);
@@ -84,7 +87,8 @@ impl Shared {
                     continue;
                 }
                 let status = customer::status(world, id, day, at);
-                let matches = owner.as_ref().is_none_or(|owner| listed.owner.to_lowercase() == *owner)
+                let matches = one.as_ref().is_none_or(|one| one == id)
+                    && owner.as_ref().is_none_or(|owner| listed.owner.to_lowercase() == *owner)
                     && region.as_ref().is_none_or(|region| listed.region.to_lowercase() == *region)
                     && wanted.as_ref().is_none_or(|wanted| status.is_some_and(|status| status.as_str() == wanted))
                     && query.as_ref().is_none_or(|query| {

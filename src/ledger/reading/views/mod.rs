@@ -1,8 +1,9 @@
 //! What is shown for each view, before it is redacted.
 
+use crate::access::decide::Decision;
 use crate::access::redactor::Sight;
 use crate::clock::Timestamp;
-use crate::domain::Refusal;
+use crate::domain::{Refusal, common};
 use crate::ledger::Ledger;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::{AsOf, Asked, ViewError};
@@ -10,11 +11,13 @@ use crate::ledger::state::State;
 use crate::projection::Node;
 use crate::projection::person::People;
 
+mod anomaly;
 mod composition;
 mod credit;
 mod customer;
 mod evidence;
 mod grade;
+mod grant;
 mod payment;
 mod person;
 mod privacy;
@@ -68,6 +71,9 @@ impl Ledger {
             ("payments", Some(id)) => shared.payments(state, end, at, id, subject),
             ("grade_audit", _) => shared.trace(end, asked, subject),
             ("sod", _) => shared.separation(end, asked),
+            ("grants", _) => shared.grants_and_loans(state, end, at, asked, sight),
+            ("anomalies", _) => shared.anomalies(end, at, asked, sight),
+            ("refusals", _) => shared.refusals(end, asked),
             ("access_log", _) => shared.access_log(end, asked, subject),
             ("corrections", _) => shared.corrections(end, asked, subject),
             ("timeline", _) => shared.timeline(end, asked, subject),
@@ -83,6 +89,19 @@ impl Ledger {
 fn year_of(asked: &Asked) -> Result<Option<i32>, ViewError> {
     let year = asked.filters.get("year").map(|year| year.parse::<i32>());
     year.transpose().map_err(|_| ViewError::Refused(Refusal::field("/year", "must be a year", "须为年份")))
+}
+
+/// Refuses a list of which nothing is shown for want of a purpose: who asks learns that, and not that there is nothing.
+fn check_asked(rows: &[(u64, Node)], wanting: Option<String>) -> Result<(), ViewError> {
+    match wanting.filter(|_| rows.is_empty()) {
+        Some(rule) => Err(ViewError::Denied(common::Refusal::Forbidden { rule }.into())),
+        None => Ok(()),
+    }
+}
+
+/// The rule that asks for a purpose, where that is all that keeps a row from being shown.
+fn wants_purpose(decision: &Decision) -> Option<String> {
+    decision.rule.as_deref().filter(|rule| matches!(*rule, "R-059" | "R-063")).map(str::to_owned)
 }
 
 /// A cursor that is an index.

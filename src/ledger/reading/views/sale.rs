@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::access::facts::Facts;
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
 use crate::domain::class::Class;
@@ -26,7 +27,7 @@ impl Shared {
         let mut visible: BTreeMap<CustomerId, bool> = BTreeMap::new();
         for id in state.world.customer.customers.keys() {
             sight.turn_to(Some(id));
-            visible.insert(id.clone(), sight.may(Matter::Commercial).allowed);
+            visible.insert(id.clone(), sight.may_of(Matter::Commercial, Facts::ABOUT_SALES).allowed);
         }
         sight.turn_to(None);
         let (rows, total) = self.with_register(end, asked.as_of == AsOf::Latest, |register| {

@@ -7,7 +7,7 @@ use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::record::Corrected;
 use crate::ledger::reading::views::{Built, index_after};
 use crate::ledger::reading::{Asked, ViewError};
-use crate::ledger::tail::stream_term;
+use crate::ledger::tail::{family_term, stream_term};
 use crate::projection::{Node, Read, audit, policy};
 use crate::store::Direction;
 
@@ -33,6 +33,35 @@ impl Shared {
         };
         let of = subject.customer.as_ref().map(CustomerId::as_str);
         self.page(&stream, end, asked, subject, &mut |read| Ok(audit::reading(read, of)))
+    }
+
+    /// Commands and readings that were refused, newest first.
+    pub(super) fn refusals(&self, end: u64, asked: &Asked) -> Result<Built, ViewError> {
+        let who = asked.filters.get("who");
+        let mut before = index_after(asked)?.unwrap_or(end).min(end);
+        let mut rows: Vec<(u64, Node)> = Vec::new();
+        let mut next = None;
+        'pages: loop {
+            let found = self.shelf.postings(family_term("refused"), 0, before, Direction::Descending, 256)?;
+            let Some(last) = found.last().copied() else { break };
+            for index in found {
+                let mut shown = None;
+                self.read_at(index, &mut |read| {
+                    if who.is_none_or(|who| *who == read.entry.actor) {
+                        shown = audit::refusal(read);
+                    }
+                })?;
+                let Some(row) = shown else { continue };
+                if rows.len() >= asked.limit {
+                    next = rows.last().map(|(index, _)| index.to_string());
+                    break 'pages;
+                }
+                rows.push((index, row));
+            }
+            before = last;
+        }
+        let items = rows.into_iter().map(|(_, row)| row).collect();
+        Ok(Built { node: Node::Row(vec![("items", Node::List(items))]), next, targets: Vec::new() })
     }
 
     /// The versions of the policy and their reviews.

@@ -1,0 +1,59 @@
+//! What is shown of anomalies: to those they are reported to, and to whoever may see strategy.
+
+use crate::access::facts::Facts;
+use crate::access::matter::Matter;
+use crate::access::redactor::Sight;
+use crate::clock::Timestamp;
+use crate::ledger::Shared;
+use crate::ledger::reading::views::{Built, check_asked, index_after, wants_purpose};
+use crate::ledger::reading::{Asked, ViewError};
+use crate::ledger::tail::family_term;
+use crate::projection::Node;
+use crate::projection::anomaly::Anomalies;
+use crate::store::Direction;
+
+impl Shared {
+    /// Anomalies, the newest first.
+    pub(super) fn anomalies(
+        &self,
+        end: u64,
+        at: Timestamp,
+        asked: &Asked,
+        sight: &mut Sight<'_>,
+    ) -> Result<Built, ViewError> {
+        let mut anomalies = Anomalies::default();
+        for index in self.shelf.postings(family_term("anomaly"), 0, end, Direction::Ascending, usize::MAX)? {
+            self.read_at(index, &mut |read| anomalies.fold(read))?;
+        }
+        let before = index_after(asked)?.unwrap_or(end);
+        let only_open = asked.filters.get("open").is_some_and(|open| open == "true");
+        let mut rows: Vec<(u64, Node)> = Vec::new();
+        let (mut next, mut wanting) = (None, None);
+        for (index, line) in anomalies.lines.range(..before).rev() {
+            let facts = Facts::NONE.with_if(line.addressed_to(sight.reader()), Facts::ADDRESSEE);
+            if only_open && !line.open() || asked.filters.get("kind").is_some_and(|kind| kind != line.kind()) {
+                continue;
+            }
+            sight.turn_to(line.customer());
+            let decision = sight.may_of(Matter::Strategy, facts);
+            if !decision.allowed {
+                wanting = wanting.or_else(|| wants_purpose(&decision));
+                continue;
+            }
+            if rows.len() >= asked.limit {
+                next = rows.last().map(|(index, _)| index.to_string());
+                break;
+            }
+            let row = Node::Concerning(facts, Box::new(line.row(*index, at)));
+            let row = match line.customer() {
+                Some(customer) => Node::About(customer.clone(), Box::new(row)),
+                None => row,
+            };
+            rows.push((*index, row));
+        }
+        sight.turn_to(None);
+        check_asked(&rows, wanting)?;
+        let items = rows.into_iter().map(|(_, row)| row).collect();
+        Ok(Built { node: Node::Row(vec![("items", Node::List(items))]), next, targets: Vec::new() })
+    }
+}
