@@ -71,7 +71,8 @@ fn sc_10_a_file_is_lent_to_a_supervisor_for_a_few_days_and_read_by_that_right() 
     assert_eq!(rows["items"][0]["content_hash"].as_str().unwrap().len(), 64, "{rows}");
     assert_eq!((&rows["items"][0]["status"], &rows["items"][0]["overdue"]), (&json!("lent"), &json!(false)));
     // Given back, it opens nothing any more.
-    assert_eq!(served.refuse("E-201", &returned("L-1", "returned")), refusal(403, "E_FORBIDDEN", "R-050"));
+    assert_eq!(served.refuse("E-201", &returned("L-1", "returned")), refusal(403, "E_SOD", "R-025"));
+    assert_eq!(served.refuse("E-301", &returned("L-1", "returned")), refusal(403, "E_FORBIDDEN", "R-050"));
     assert_eq!(served.refuse("E-501", &returned("L-1", "expired")), refusal(403, "E_FORBIDDEN", "R-023"));
     served.admit("E-501", &returned("L-1", "lost"));
     assert_eq!(status(&served, "E-201", "archive"), 403);

@@ -17,4 +17,5 @@ mod scenarios; // the acceptance scenarios through the API
 mod schemas; // every stored shape has a frozen example that reads back as itself
 mod spine; // propose, admit, prove, read, recover
 mod support;
+mod surfaces; // every role on every surface finds what it may see and nothing else, and proposes every event it may
 mod tidy; // the map, the first sentences, the rules

@@ -9,7 +9,7 @@ use crate::support::http::{Answer, Client, Served};
 use crate::support::{STAFF, principal};
 
 /// A browser that keeps cookies.
-struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     served: &'a Served,
     cookies: BTreeMap<String, String>,
     language: &'static str,
@@ -22,7 +22,7 @@ impl<'a> Browser<'a> {
         Self { served, cookies: BTreeMap::new(), language, purpose: Some("sales_work") }
     }
 
-    fn signed_in(served: &'a Served, who: &str, language: &'static str) -> Self {
+    pub(crate) fn signed_in(served: &'a Served, who: &str, language: &'static str) -> Self {
         let password = served.password(who);
         let mut browser = Self::new(served, language);
         let page = browser.get("/sign-in").text();
@@ -32,7 +32,7 @@ impl<'a> Browser<'a> {
         browser
     }
 
-    fn send(&mut self, method: &str, path: &str, more: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) fn send(&mut self, method: &str, path: &str, more: &[(&str, &str)], body: &str) -> Answer {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let cookies = cookies.join("; ");
         let mut headers = vec![
@@ -52,11 +52,11 @@ impl<'a> Browser<'a> {
         answer
     }
 
-    fn get(&mut self, path: &str) -> Answer {
+    pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.send("GET", path, &[], "")
     }
 
-    fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
         let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
         self.send("POST", path, &[("Content-Type", "application/x-www-form-urlencoded")], &body.join("&"))
@@ -64,7 +64,7 @@ impl<'a> Browser<'a> {
 }
 
 /// The value of a hidden field of a page.
-fn hidden(page: &str, name: &str) -> String {
+pub(crate) fn hidden(page: &str, name: &str) -> String {
     let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("no field {name}"));
     rest.split('"').next().unwrap().to_owned()
 }

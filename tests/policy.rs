@@ -304,6 +304,25 @@ fn expected(rights: &[Right], role: Role, action: Action, matter: Matter, facts:
     (allowed, allowed && !unmasked)
 }
 
+/// Says what the second table permits a role to read, and whether it sees persons unmasked; a purpose is given, in the office.
+pub(crate) fn readable(role: Role, column: Matter, facts: Facts) -> (bool, bool) {
+    static SECOND: LazyLock<BTreeMap<(Role, Matter), Vec<Right>>> = LazyLock::new(matrix);
+    let (allowed, masked) = expected(&SECOND[&(role, column)], role, Action::Read, column, facts);
+    (allowed, allowed && !masked)
+}
+
+/// Says whether the second table lets a role append an event when these facts hold; `None` if it does not know the type.
+pub(crate) fn appendable(role: Role, event_type: &str, facts: Facts) -> Option<bool> {
+    let rows = EVENTS.lines().filter_map(|line| line.split_once(" : "));
+    let mut rows = rows.filter(|(events, _)| events.split_whitespace().any(|listed| listed == event_type)).peekable();
+    rows.peek()?;
+    let listed = rows.flat_map(|(_, grants)| grants.split_whitespace().map(grant)).any(|(to, with, without)| {
+        (to == "*" || to == role.key()) && facts.contains(with) && facts.intersection(without).is_empty()
+    });
+    let auditor = role == Role::Auditor && !matches!(event_type, "ledger.verified" | "access.requested");
+    Some(listed && !auditor)
+}
+
 #[test]
 fn every_cell_of_the_matrix_is_as_typed_a_second_time() {
     let matrix = matrix();

@@ -15,7 +15,7 @@ use crate::ids::{CustomerId, EmployeeId, SubjectId};
 pub struct Opening {
     lent: Matters,
     granted: [Matters; 3],
-    by: Vec<(Matters, Authority, SubjectId)>,
+    by: Vec<([Matters; 3], Authority, SubjectId)>,
     ends: Option<Timestamp>,
 }
 
@@ -26,15 +26,13 @@ impl Opening {
         let grants = world.grant.holders.get(reader).into_iter().flat_map(|holder| &holder.grants);
         for id in grants {
             let Some(grant) = world.grant.open.get(id).filter(|grant| grant.lives(at)) else { continue };
-            let mut opened = Matters::default();
-            for (class, (way, granted)) in
+            let mut opened = [Matters::default(); 3];
+            for (class, (way, place)) in
                 Opened::ALL.into_iter().flat_map(|class| WAYS.into_iter().zip(0..).map(move |way| (class, way)))
             {
                 if grant.opens(world, class, customer, way, at) {
-                    let matters = matters_granted(class);
-                    opened.add(matters);
-                    if let Some(granted) = opening.granted.get_mut(granted) {
-                        granted.add(matters);
+                    for granted in [opening.granted.get_mut(place), opened.get_mut(place)].into_iter().flatten() {
+                        granted.add(matters_granted(class));
                     }
                 }
             }
@@ -48,13 +46,13 @@ impl Opening {
             let mut opened = Matters::default();
             opened.add(&matters_lent(&sections).collect::<Vec<_>>());
             opening.lent.0 |= opened.0;
-            opening.note(opened, Authority::Loan, id, loan.ends(world));
+            opening.note([opened, Matters::default(), Matters::default()], Authority::Loan, id, loan.ends(world));
         }
         opening
     }
 
-    fn note(&mut self, opened: Matters, authority: Authority, id: &SubjectId, ends: Timestamp) {
-        if opened != Matters::default() {
+    fn note(&mut self, opened: [Matters; 3], authority: Authority, id: &SubjectId, ends: Timestamp) {
+        if opened != [Matters::default(); 3] {
             self.by.push((opened, authority, id.clone()));
             self.ends = Some(self.ends.map_or(ends, |earlier| earlier.min(ends)));
         }
@@ -75,22 +73,32 @@ impl Opening {
         if self.is_empty() {
             return Facts::NONE;
         }
-        let [view, print, export] = self.granted;
-        let copied = match action {
-            Action::Print => print.has(matter),
-            Action::Export => export.has(matter),
-            Action::Read | Action::Append | Action::Approve | Action::Borrow | Action::GrantAccess => false,
-        };
+        let [view, ..] = self.granted;
+        let copied = action != Action::Read
+            && place(action).and_then(|place| self.granted.get(place)).is_some_and(|copied| copied.has(matter));
         Facts::NONE
             .with_if(self.lent.has(matter), Facts::LOAN)
             .with_if(view.has(matter), Facts::GRANT)
             .with_if(copied, Facts::EXPORT_GRANT)
     }
 
-    /// Returns the grant or loan that opens a matter by that right.
-    pub fn source(&self, matter: Matter, authority: Authority) -> Option<&SubjectId> {
-        let opens = |(matters, by, _): &&(Matters, Authority, SubjectId)| *by == authority && matters.has(matter);
+    /// Returns the grant or loan that opens a matter by that right, for what is to be done with it.
+    pub fn source(&self, matter: Matter, authority: Authority, action: Action) -> Option<&SubjectId> {
+        let place = place(action)?;
+        let opens = |(matters, by, _): &&([Matters; 3], Authority, SubjectId)| {
+            *by == authority && matters.get(place).is_some_and(|matters| matters.has(matter))
+        };
         self.by.iter().find(opens).map(|(_, _, id)| id)
+    }
+}
+
+/// The place of a way of reading among [`WAYS`]; what is no reading has none.
+fn place(action: Action) -> Option<usize> {
+    match action {
+        Action::Read => Some(0),
+        Action::Print => Some(1),
+        Action::Export => Some(2),
+        Action::Append | Action::Approve | Action::Borrow | Action::GrantAccess => None,
     }
 }
 

@@ -191,6 +191,16 @@ impl<'a> Sight<'a> {
         facts.with(relation::facts_of_request(self.world, self.principal, self.member, line, self.now))
     }
 
+    /// Notes by which grant or loan the whole is open, where it is by one: an answer may show nothing and was read all the same.
+    pub fn open_by(&mut self, matter: Matter) {
+        let authority = self.may(matter).authority;
+        let source = authority
+            .and_then(|authority| self.object.opening.source(matter, authority, self.action).map(|id| (authority, id)));
+        if let (Some((authority, id)), Some(customer)) = (source, &self.object.customer) {
+            self.seen.opened_by.entry(customer.clone()).or_insert_with(|| (authority, id.clone()));
+        }
+    }
+
     /// Tells whether the reader is this person.
     pub fn is(&self, employee: &str) -> bool {
         self.principal.employee.as_str() == employee
@@ -312,7 +322,8 @@ impl<'a> Sight<'a> {
             return words.into();
         }
         let personal = matches!(cell.class, Class::C4 | Class::C5);
-        if personal && (masked || !self.reveal) {
+        // Of our own staff what is sealed is personal: it is shown at once to whoever may see it unmasked.
+        if personal && !self.reveal || masked && (personal || cell.sealed.is_some()) {
             return self.mask(name);
         }
         self.seen.classes.insert(cell.class);
@@ -363,7 +374,9 @@ impl<'a> Sight<'a> {
             }
         }
         let Some(authority) = decision.authority else { return };
-        if let (Some(source), Some(customer)) = (self.object.opening.source(matter, authority), &self.object.customer) {
+        if let (Some(source), Some(customer)) =
+            (self.object.opening.source(matter, authority, self.action), &self.object.customer)
+        {
             // What was opened for a time is what an auditor asks for first.
             self.seen.opened_by.entry(customer.clone()).or_insert_with(|| (authority, source.clone()));
             return;

@@ -30,6 +30,7 @@ mod evening;
 mod morning;
 mod people;
 mod trade;
+mod rights;
 mod words;
 mod years;
 

@@ -282,6 +282,7 @@ impl<'a> Years<'a> {
         if at.is_multiple_of(2) {
             self.read(at / 2).await?;
         }
+        self.ask_and_lend(day, at, days).await?;
         self.clock.advance_to(midnight.plus(minutes(990)));
         self.record(day, at, budget).await?;
         self.collect(day, budget / 10).await?;
@@ -323,7 +324,7 @@ impl<'a> Years<'a> {
         }
     }
 
-    async fn look(&self, who: &str, view: &str, subject: String, purpose: &str) -> Result<(), BuildError> {
+    pub(super) async fn look(&self, who: &str, view: &str, subject: String, purpose: &str) -> Result<(), BuildError> {
         let (Some(view), Ok(employee)) = (projection::view(view), who.parse::<EmployeeId>()) else { return Ok(()) };
         let asked = Asked { subject: Some(subject), purpose: Purpose::parse(purpose).ok(), ..Asked::new(view) };
         match self.ledger.view(&Principal::new(employee), &asked).await {

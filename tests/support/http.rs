@@ -1,7 +1,9 @@
 //! A served ledger and a client that speaks just enough HTTP/1.1.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use dossier::accounts::Accounts;
@@ -112,6 +114,7 @@ pub(crate) struct Served {
     pub(crate) test: TestLedger,
     address: SocketAddr,
     accounts: Accounts,
+    tokens: Mutex<BTreeMap<String, String>>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -136,14 +139,14 @@ impl Served {
             });
         });
         let address = address.recv().unwrap();
-        Self { test, address, accounts, stop: Some(stop), thread: Some(thread) }
+        Self { test, address, accounts, tokens: Mutex::default(), stop: Some(stop), thread: Some(thread) }
     }
 
-    /// A new token of an employee.
+    /// The token of an employee, issued when it is first asked for.
     pub(crate) fn token(&self, who: &str) -> String {
-        let source = SeededSource::new(who);
-        let token = self.accounts.issue_token(&who.parse().unwrap(), &source, "test", None);
-        token.unwrap()
+        let mut tokens = self.tokens.lock().unwrap();
+        let issue = || self.accounts.issue_token(&who.parse().unwrap(), &SeededSource::new(who), "test", None).unwrap();
+        tokens.entry(who.to_owned()).or_insert_with(issue).clone()
     }
 
     /// Gives an employee a password to sign in with.

@@ -307,6 +307,7 @@ impl Ledger {
         let open = |seal: &str, at: &projection::SealedAt| shared.open_seal(seal, &at.id, &at.kind, &at.pointer);
         let mut sight = Sight::new(reader, &open, asked.reveal);
         sight.turn_to(subject.customer.as_ref());
+        sight.open_by(subject.matter.unwrap_or(asked.view.base));
         let Built { node, next, targets } = self.build(state, end, now, asked, subject, &mut sight)?;
         let node = match &subject.customer {
             Some(customer) => Node::About(customer.clone(), Box::new(node)),
@@ -347,6 +348,10 @@ impl Shared {
                 .with(opened);
             if let Some(staff) = &subject.staff {
                 facts = facts.with(relation::facts_of_staff(world, principal, held, staff));
+            }
+            // The list opens to who may see any of it; whether a customer is on it is decided row by row.
+            if asked.view.key == "list" {
+                facts = facts.with(Facts::REGION);
             }
             let decision = self.policies.decide(held.role, action(asked.mode), Resource::Matter(base), facts);
             if decision.allowed {

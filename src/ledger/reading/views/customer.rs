@@ -98,10 +98,11 @@ impl Shared {
                 if !matches {
                     continue;
                 }
-                // Whom a filter finds tells what it looked at: it may only look at what would be shown.
-                if narrowed {
-                    sight.turn_to(Some(id));
+                sight.turn_to(Some(id));
+                if !sight.may(Class::C0.matter()).allowed {
+                    continue;
                 }
+                // Whom a filter finds tells what it looked at: it may only look at what would be shown.
                 if narrowed && !sight.may(Class::C1.matter()).allowed {
                     continue;
                 }
