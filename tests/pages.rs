@@ -463,7 +463,7 @@ fn one_is_offered_what_the_policies_let_one_propose_and_never_what_the_system_en
     assert!(!of("E-401", Some(&id)).contains(&"credit_grade.approved"), "and no head");
     assert!(of("E-802", None).contains(&"credit_grade.approved"), "a step may move up");
     assert!(!of("E-802", None).contains(&"policy.adopted"), "but no draft does");
-    assert_eq!(of("E-901", None), ["ledger.verified"]);
+    assert_eq!(of("E-901", None), ["ledger.verified", "access.requested"]);
     assert_eq!(of("E-999", None), [""; 0], "nobody of ours");
     for (who, ..) in STAFF {
         let system = ["approval.requested", "access_policy.adopted", "archive.accessed", "ledger.initialized"];

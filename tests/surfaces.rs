@@ -227,8 +227,7 @@ fn nobody_infers_by_a_filter_what_they_may_not_see() {
         let who = id(role);
         let rows = |path: &str| {
             let answer = served.get(&who, path);
-            let items = if answer.status == 200 { answer.json()["items"].as_array().map_or(0, Vec::len) } else { 0 };
-            items
+            if answer.status == 200 { answer.json()["items"].as_array().map_or(0, Vec::len) } else { 0 }
         };
         let (basic, _) = readable(role, Matter::Basic, Facts::REGION | Facts::PURPOSE);
         let (list, _) = readable(role, Matter::List, Facts::REGION | Facts::PURPOSE);
@@ -410,7 +409,7 @@ fn attempts(test: &TestLedger, customer: &str, round: usize, role: Role) -> Vec<
                 None,
                 json!({ "proposal_id": "CG-1", "step": 1, "verdict": "endorse", "opinion": "x" }),
             ),
-            no,
+            Facts::SUBSTITUTE,
         ),
         (
             proposal(

@@ -240,3 +240,47 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::Code;
+    use crate::domain::testing::{Given, Proposed, event, given, staff_status};
+
+    fn reported(to: &[&str]) -> Proposed {
+        let data = json!({ "anomaly_id": "A-1", "kind": "credit", "facts": "two instalments are late", "reported_to": to });
+        event("anomaly.reported", data)
+    }
+
+    fn resolved() -> Proposed {
+        event("anomaly.resolved", json!({ "outcome": "solved", "action": "paid" })).about("anomaly/A-1")
+    }
+
+    fn one() -> Given {
+        given([("E-401", reported(&["E-801"]))])
+    }
+
+    #[test]
+    fn a_report_goes_to_somebody_else_who_works_here() {
+        let given = given([]);
+        given.when("E-401", reported(&[])).then_refused(Code::E_SCHEMA, "R-111");
+        given.when("E-401", reported(&["E-401"])).then_refused(Code::E_SOD, "R-025");
+        given.when("E-401", reported(&["E-801"]).with("employee_id", "E-801")).then_refused(Code::E_SOD, "R-025");
+        given.when("E-401", reported(&["E-801"]).with("kind", "access")).then_refused(Code::E_FORBIDDEN, "R-060");
+        let suspended = given.and("E-001", staff_status("E-801", "suspended"));
+        suspended.when("E-401", reported(&["E-801"])).then_refused(Code::E_RULE, "R-111");
+    }
+
+    #[test]
+    fn the_addressee_resolves_it_and_else_it_moves_up() {
+        one().when("E-401", resolved()).then_refused(Code::E_FORBIDDEN, "R-111");
+        one().when("E-802", resolved()).then_refused(Code::E_FORBIDDEN, "R-111");
+        let done = one().and("E-801", resolved());
+        done.when("E-801", resolved()).then_refused(Code::E_STATE, "R-111");
+        let gone = one().and("E-001", staff_status("E-801", "suspended"));
+        gone.when("E-902", resolved()).then_refused(Code::E_FORBIDDEN, "R-111");
+        gone.when("E-802", resolved()).then(["anomaly.resolved"]);
+    }
+}

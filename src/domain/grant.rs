@@ -561,3 +561,92 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         Event::Revoked(_) => state.end(&id, fact.index),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::Code;
+    use crate::domain::testing::{Given, Proposed, customer, customer_id, event, given, role_given};
+
+    fn asked(classes: &[&str]) -> Proposed {
+        event(
+            "access.requested",
+            json!({
+                "grant_id": "G-1", "customers": ["C-01"], "classes": classes, "modes": ["view"], "from": "2026-03-02T10:00:00+08:00",
+                "until": "2026-03-12T10:00:00+08:00", "purpose": "bid of June",
+            }),
+        )
+    }
+
+    fn decided(classes: &[&str], decision: &str) -> Proposed {
+        event("access.decided", json!({ "classes": classes, "decision": decision, "reason": "tests" })).about("grant/G-1")
+    }
+
+    fn waiting(classes: &[&str]) -> Given {
+        given([("E-101", customer("C-01", "Heyuan")), ("E-102", asked(classes))])
+    }
+
+    fn opens(given: &Given, class: Opened) -> bool {
+        let grant = given.world.grant.open.values().next();
+        grant.is_some_and(|grant| grant.opens(&given.world, class, &customer_id("C-01"), Way::View, given.at))
+    }
+
+    #[test]
+    fn a_class_is_open_when_all_who_decide_it_have_granted_it() {
+        let half = waiting(&["C1", "C5"]).and("E-201/department_head", decided(&["C1", "C5"], "granted"));
+        assert!(opens(&half, Opened::C1) && !opens(&half, Opened::C5));
+        let whole = half.clone().and("E-902", decided(&["C5"], "granted"));
+        assert!(opens(&whole, Opened::C5));
+        let refused = half.and("E-902", decided(&["C5"], "refused"));
+        assert!(!opens(&refused, Opened::C5) && opens(&refused, Opened::C1));
+        // Open to the last instant of its period, and not at the next.
+        assert!(opens(&whole.clone().at("2026-03-12T09:59:59.999999+08:00"), Opened::C1));
+        assert!(!opens(&whole.at("2026-03-12T10:00:00+08:00"), Opened::C1));
+    }
+
+    #[test]
+    fn a_decision_says_which_seat_it_fills_and_nobody_fills_two() {
+        let given = waiting(&["C1", "C5"]);
+        let data = given.when("E-201/department_head", decided(&["C5"], "granted")).data();
+        assert_eq!(data["places"], json!([{ "class": "C5", "seat": "department_head" }]));
+        let given = given.and("system", role_given("E-902", "department_head", "north"));
+        let given = given.and("E-902/department_head", decided(&["C5"], "granted"));
+        given.when("E-902/compliance", decided(&["C5"], "granted")).then_refused(Code::E_SOD, "R-025");
+        given.when("E-201/department_head", decided(&["C5"], "granted")).then_refused(Code::E_FORBIDDEN, "R-055");
+        given.when("E-201/sales_manager", decided(&["C1"], "granted")).then_refused(Code::E_FORBIDDEN, "R-055");
+    }
+
+    #[test]
+    fn a_request_refused_in_every_class_or_revoked_has_ended() {
+        let given = waiting(&["C1", "C3"]).and("E-201/department_head", decided(&["C1"], "refused"));
+        let ended = given.and("E-402", decided(&["C3"], "refused"));
+        assert!(ended.world.grant.open.is_empty() && ended.world.grant.holders.is_empty());
+        ended.when("E-402", decided(&["C3"], "granted")).then_refused(Code::E_STATE, "SM-10");
+        let revoked = event("access.revoked", json!({ "reason": "tests" })).about("grant/G-1");
+        let given = waiting(&["C1"]).and("E-902", revoked.clone());
+        given.when("E-902", revoked).then_refused(Code::E_STATE, "SM-10");
+    }
+
+    #[test]
+    fn what_is_over_is_let_go_of_when_the_next_request_comes() {
+        let given = waiting(&["C1"]).at("2026-03-12T10:00:00+08:00");
+        let next = asked(&["C1"])
+            .with("grant_id", "G-2")
+            .with("from", "2026-03-12T10:00:00+08:00")
+            .with("until", "2026-03-13T10:00:00+08:00");
+        let given = given.and("E-103", next);
+        assert_eq!(given.world.grant.open.keys().map(SubjectId::as_str).collect::<Vec<_>>(), ["G-2"]);
+        assert_eq!(given.world.grant.holders.len(), 1);
+    }
+
+    #[test]
+    fn a_grant_ends_with_the_next_of_its_decisions() {
+        let shorter = decided(&["C1"], "granted").with("until", "2026-03-05T10:00:00+08:00");
+        let given = waiting(&["C1", "C3"]).and("E-201/department_head", shorter);
+        let grant = given.world.grant.open.values().next().unwrap();
+        assert_eq!(grant.ends(given.at), "2026-03-05T10:00:00+08:00".parse().unwrap());
+        assert_eq!(grant.ends("2026-03-06T10:00:00+08:00".parse().unwrap()), grant.until);
+    }
+}

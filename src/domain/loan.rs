@@ -289,3 +289,67 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::Code;
+    use crate::domain::testing::{Given, Proposed, customer, event, given, staff_status};
+
+    fn lent(until: &str) -> Proposed {
+        event(
+            "archive.borrowed",
+            json!({
+                "loan_id": "L-1", "customer_id": "C-01", "borrower": "E-302", "sections": ["basic"], "purpose": "a bid",
+                "until": until, "declaration": true,
+            }),
+        )
+    }
+
+    fn one() -> Given {
+        given([("E-101", customer("C-01", "Heyuan"))])
+    }
+
+    #[test]
+    fn a_file_is_lent_for_as_many_days_as_the_policy_says() {
+        for (until, rule) in [("2026-03-01", Some("R-053")), ("2026-03-02", None), ("2026-03-09", None), ("2026-03-10", Some("R-053"))] {
+            let when = one().when("E-501", lent(until));
+            match rule {
+                Some(rule) => drop(when.then_refused(Code::E_RULE, rule)),
+                None => drop(when.then(["archive.borrowed"])),
+            }
+        }
+        let refused = one().when("E-501", lent("2026-03-05").with("declaration", false));
+        refused.then_refused(Code::E_RULE, "R-054");
+        one().when("E-501", lent("2026-03-05").with("borrower", "E-501")).then_refused(Code::E_SOD, "R-025");
+        one().when("E-501", lent("2026-03-05").with("sections", json!([]))).then_refused(Code::E_SCHEMA, "R-053");
+    }
+
+    #[test]
+    fn a_loan_lives_to_the_end_of_its_last_day_and_what_follows_is_due_once() {
+        let given = one().and("E-501", lent("2026-03-04"));
+        let lives = |at: &str| {
+            let at = at.parse().unwrap();
+            (given.world.loan.out.values().all(|loan| loan.lives(&given.world, at)), due(&given.world, at).len())
+        };
+        assert_eq!(lives("2026-03-04T23:59:59.999999+08:00"), (true, 0));
+        assert_eq!(lives("2026-03-05T00:00:00+08:00"), (false, 1));
+        let over = given.clone().at("2026-03-05T00:00:00+08:00");
+        let expired = event("archive.returned", json!({ "how": "expired" })).about("loan/L-1");
+        over.when("E-501", expired.clone()).then_refused(Code::E_FORBIDDEN, "R-023");
+        let over = over.and("system", expired);
+        assert_eq!((due(&over.world, over.at).len(), over.world.loan.out.len()), (0, 1));
+        over.when("E-501", lent("2026-03-06").with("loan_id", "L-2")).then_refused(Code::E_RULE, "R-053");
+        let back = over.and("E-501", event("archive.returned", json!({ "how": "returned" })).about("loan/L-1"));
+        assert!(back.world.loan.out.is_empty() && back.world.loan.borrowers.is_empty());
+    }
+
+    #[test]
+    fn the_loans_of_who_gives_notice_are_due_to_be_recalled() {
+        let given = one().and("E-501", lent("2026-03-05")).and("E-001", staff_status("E-302", "on_notice"));
+        let ends = due(&given.world, given.at);
+        assert!(matches!(&ends[..], [(_, Event::Returned(Returned { how: How::Recalled, .. }), _)]));
+    }
+}

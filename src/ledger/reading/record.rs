@@ -34,6 +34,9 @@ pub(super) struct Recorded<'a> {
     pub(super) text: &'a str,
 }
 
+/// The customers one access entry names, and the grant or loan that opened them, if one did.
+type Group<'a> = (Option<&'a (Authority, SubjectId)>, &'a [&'a CustomerId]);
+
 impl Shared {
     /// The access entries of an answer, at most 64 customers each, and the customers the decision rests on.
     pub(super) fn accesses(&self, read: &Recorded<'_>) -> (Vec<Access>, Vec<CustomerId>) {
@@ -58,7 +61,7 @@ impl Shared {
         // What was shown of a customer by a grant or loan is an entry of its own, which names it.
         let (opened, others): (Vec<&CustomerId>, Vec<&CustomerId>) =
             customers.iter().partition(|customer| seen.opened_by.contains_key(*customer));
-        let mut groups: Vec<(Option<&(Authority, SubjectId)>, &[&CustomerId])> =
+        let mut groups: Vec<Group<'_>> =
             opened.chunks(1).map(|group| (group.first().and_then(|one| seen.opened_by.get(*one)), group)).collect();
         groups.extend(others.chunks(CUSTOMERS_PER_ENTRY).map(|group| (None, group)));
         if groups.is_empty() {
