@@ -220,21 +220,7 @@ pub fn consequences(
             let lent = matters_lent(&sections).filter(|matter| BORROWED.contains(matter));
             lent.map(|matter| Consequence { action: Action::Borrow, matter, any: any.clone(), rule: "R-053" }).collect()
         }
-        Event::Grant(_)
-        | Event::Loan(_)
-        | Event::Anomaly(_)
-        | Event::Ledger(_)
-        | Event::Policy(_)
-        | Event::Organization(_)
-        | Event::Employee(_)
-        | Event::Approval(_)
-        | Event::Customer(_)
-        | Event::Contact(_)
-        | Event::Grade(_)
-        | Event::Sale(_)
-        | Event::Person(_)
-        | Event::Privacy(_)
-        | Event::Audit(_) => Vec::new(),
+        _ => Vec::new(),
     }
 }
 

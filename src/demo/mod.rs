@@ -29,8 +29,8 @@ mod dice;
 mod evening;
 mod morning;
 mod people;
-mod trade;
 mod rights;
+mod trade;
 mod words;
 mod years;
 

@@ -245,7 +245,6 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
 mod tests {
     use serde_json::json;
 
-    use super::*;
     use crate::domain::Code;
     use crate::domain::testing::{Given, Proposed, event, given, staff_status};
 

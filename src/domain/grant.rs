@@ -614,7 +614,7 @@ mod tests {
         let given = given.and("system", role_given("E-902", "department_head", "north"));
         let given = given.and("E-902/department_head", decided(&["C5"], "granted"));
         given.when("E-902/compliance", decided(&["C5"], "granted")).then_refused(Code::E_SOD, "R-025");
-        given.when("E-201/department_head", decided(&["C5"], "granted")).then_refused(Code::E_FORBIDDEN, "R-055");
+        given.when("E-201/department_head", decided(&["C5"], "granted")).then_refused(Code::E_STATE, "SM-10");
         given.when("E-201/sales_manager", decided(&["C1"], "granted")).then_refused(Code::E_FORBIDDEN, "R-055");
     }
 

@@ -47,13 +47,22 @@ enum What {
 impl Grants {
     /// Folds one entry; they come in order.
     pub fn fold(&mut self, read: &Read<'_>) {
-        match read.event {
-            Event::Grant(grant::Event::Requested(asked)) => {
+        if let Event::Grant(event) = read.event {
+            self.fold_grant(read, event);
+        }
+        if let Event::Loan(event) = read.event {
+            self.fold_loan(read, event);
+        }
+    }
+
+    fn fold_grant(&mut self, read: &Read<'_>, event: &grant::Event) {
+        match event {
+            grant::Event::Requested(asked) => {
                 let Ok(holder) = read.entry.actor.parse() else { return };
                 let what = What::Grant { asked: asked.clone(), decided: Vec::new() };
                 self.begin(read, holder, asked.customers.clone(), &asked.purpose.0, what);
             }
-            Event::Grant(grant::Event::Decided(decision)) => {
+            grant::Event::Decided(decision) => {
                 let Ok(decider) = read.entry.actor.parse::<EmployeeId>() else { return };
                 let Some(line) = self.line(read) else { return };
                 line.deciders.push(decider.clone());
@@ -61,11 +70,16 @@ impl Grants {
                     decided.push((decision.clone(), decider, read.entry.time));
                 }
             }
-            Event::Grant(grant::Event::Revoked(revoked)) => {
+            grant::Event::Revoked(revoked) => {
                 let Some(line) = self.line(read) else { return };
                 line.ended = Some(("revoked", Some(revoked.reason.0.clone())));
             }
-            Event::Loan(loan::Event::Borrowed(lent)) => {
+        }
+    }
+
+    fn fold_loan(&mut self, read: &Read<'_>, event: &loan::Event) {
+        match event {
+            loan::Event::Borrowed(lent) => {
                 if let Some(renewed) = lent.renews.as_ref().map(|id| loan::stream(id).to_string())
                     && let Some(line) = self.begun.get(&renewed).and_then(|index| self.lines.get_mut(index))
                 {
@@ -74,23 +88,10 @@ impl Grants {
                 let what = What::Loan { lent: lent.clone(), by: read.entry.actor.clone() };
                 self.begin(read, lent.borrower.clone(), vec![lent.customer_id.clone()], &lent.purpose.0, what);
             }
-            Event::Loan(loan::Event::Returned(returned)) => {
+            loan::Event::Returned(returned) => {
                 let Some(line) = self.line(read) else { return };
                 line.ended = Some((returned.how.as_str(), returned.condition.as_ref().map(|text| text.0.clone())));
             }
-            Event::Ledger(_)
-            | Event::Policy(_)
-            | Event::Organization(_)
-            | Event::Employee(_)
-            | Event::Approval(_)
-            | Event::Customer(_)
-            | Event::Contact(_)
-            | Event::Grade(_)
-            | Event::Sale(_)
-            | Event::Person(_)
-            | Event::Privacy(_)
-            | Event::Anomaly(_)
-            | Event::Audit(_) => {}
         }
     }
 
