@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::domain::catalog::{Referent, Text, choices, events, refusals};
 use crate::domain::employee::Member;
 use crate::domain::role::Role;
+use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Actor, Admission, Context, Fact, World};
 use crate::ids::{self, CustomerId, EmployeeId, StreamName, SubjectId};
 
@@ -50,7 +51,7 @@ events! {
         reported_to: Vec<EmployeeId>, C6, "上报对象", "Reported to";
     }
     /// Somebody it was reported to has dealt with it.
-    Resolved "anomaly.resolved" "异常处理" "Anomaly resolved" on "anomaly" Anomaly {
+    Resolved "anomaly.resolved" "异常处理" "Anomaly resolved" on "anomaly" Anomaly is decision {
         /// What became of it.
         outcome: Outcome, C6, "结果", "Outcome";
         /// What was done.
@@ -236,6 +237,15 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
             });
         }
         Event::Resolved(_) => {
+            state.open.remove(&id);
+        }
+    }
+}
+
+/// Lets go of the anomalies that these entries reported.
+pub(super) fn forget(state: &mut State, _: &Part, live: &[Live]) {
+    for live in live.iter().filter(|live| live.subject.kind() == "anomaly") {
+        if let Some(Ok(id)) = live.subject.id().map(str::parse::<SubjectId>) {
             state.open.remove(&id);
         }
     }

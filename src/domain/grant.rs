@@ -7,6 +7,7 @@ use crate::clock::{Date, Timestamp};
 use crate::domain::catalog::{Referent, Text, choices, events, objects, refusals};
 use crate::domain::class::Class;
 use crate::domain::role::Role;
+use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Actor, Admission, Context, Fact, World, common, policy};
 use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId, UnitId};
 
@@ -561,6 +562,9 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         Event::Revoked(_) => state.end(&id, fact.index),
     }
 }
+
+/// Lets go of nothing: nothing of it can be corrected.
+pub(super) fn forget(_: &mut State, _: &Part, _: &[Live]) {}
 
 #[cfg(test)]
 mod tests {

@@ -38,7 +38,7 @@ impl Part {
 /// folds anew.
 pub fn is_companys(kind: &str) -> bool {
     let family = kind.split('.').next().unwrap_or_default();
-    !matches!(family, "archive" | "command" | "ledger" | "clock" | "approval" | "access_policy")
+    !matches!(family, "access" | "archive" | "command" | "ledger" | "clock" | "approval" | "access_policy")
 }
 
 /// An entry as it was entered.

@@ -186,7 +186,7 @@ fn relive(
 fn readmit(then: &World, now: &World, live: &Live, fetched: &Fetched, stays: Option<&Part>) -> Result<(), Refusal> {
     let waiting;
     let (event, subject) = match &live.event {
-        Event::Audit(_) | Event::Record(_) | Event::Ledger(_) => return Ok(()),
+        Event::Audit(_) | Event::Record(_) | Event::Ledger(_) | Event::Grant(_) | Event::Loan(_) => return Ok(()),
         Event::Approval(approval::Event::Requested(requested)) => {
             // What waits for somebody's approval must still be possible when it is given.
             let Some(held) = now.approval.waiting.get(&requested.request_id) else { return Ok(()) };
@@ -205,7 +205,8 @@ fn readmit(then: &World, now: &World, live: &Live, fetched: &Fetched, stays: Opt
         | Event::Sale(_)
         | Event::Payment(_)
         | Event::Person(_)
-        | Event::Privacy(_) => (&live.event, &live.subject),
+        | Event::Privacy(_)
+        | Event::Anomaly(_) => (&live.event, &live.subject),
     };
     let Some(kind) = catalog::find(event.name()) else { return Ok(()) };
     let mut data = event.data().unwrap_or_default();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{Date, Timestamp};
 use crate::domain::catalog::{Referent, Str, Text, choices, events, refusals};
 use crate::domain::employee::Status;
+use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Actor, Admission, Context, Fact, World, common, policy};
 use crate::entry::Hash;
 use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
@@ -289,6 +290,9 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         }
     }
 }
+
+/// Lets go of nothing: nothing of it can be corrected.
+pub(super) fn forget(_: &mut State, _: &Part, _: &[Live]) {}
 
 #[cfg(test)]
 mod tests {

@@ -79,9 +79,9 @@ refusals! {
     /// Decisions are superseded.
     Decision { kind: String } => E_RULE "R-005" at "/target_event",
         "\"{kind}\" is a decision: it is superseded by another decision", "“{kind}”属于决定，只能以新的决定取代";
-    /// What the ledger says of itself stands.
+    /// What the ledger says of itself and of access stands: somebody has read by it.
     Ledgers { kind: String } => E_RULE "R-005" at "/target_event",
-        "\"{kind}\" is the ledger's own record of itself or of a reading", "“{kind}”是账本自身或查阅的记录，不得更正或作废";
+        "\"{kind}\" is the ledger's own record of itself or of access", "“{kind}”是账本自身或查阅的记录，不得更正或作废";
     /// Nobody made this mistake.
     Systems => E_RULE "R-005" at "/target_event",
         "the system entered this by itself", "该事件由系统自动记入，不得更正或作废";
@@ -217,7 +217,7 @@ pub fn check_type(kind: &EventType, actor: &Actor) -> Result<(), Refusal> {
 /// # Errors
 /// It is a decision, the ledger's own, or entered by the system alone.
 pub fn check_kind(kind: &EventType) -> Result<(), Refusal> {
-    if matches!(kind.module, "ledger" | "audit") || kind.name == "access_policy.adopted" {
+    if matches!(kind.module, "ledger" | "audit" | "grant" | "loan") || kind.name == "access_policy.adopted" {
         return Err(Refusal::Ledgers { kind: kind.name.into() });
     }
     if kind.decision {
