@@ -370,6 +370,7 @@ mod tests {
         });
         let checked = |period: &str| json!({ "kind": "quarterly", "period": period, "result": "confirmed" });
         let staff = json!({ "employee_id": "E-150", "name": "s1.name", "unit": "north", "joined_on": "2026-03-01" });
+        let anomaly = |id: &str| json!({ "anomaly_id": id, "kind": "credit", "facts": "two instalments are late", "reported_to": ["E-801"] });
         let reviewed = |year: i64| json!({ "year": year, "outcome": "unchanged", "findings": "as it was" });
         let review = |quarter: &str| {
             json!({
@@ -419,6 +420,8 @@ mod tests {
             ("E-101", of("person/P-1", "relationship.assessed", assessed)),
             ("E-902", of("person/P-1", "legal_hold.placed", json!({ "hold_id": "H-1", "matter": "a dispute" }))),
             ("E-902", of("person/P-1", "legal_hold.lifted", json!({ "hold_id": "H-1", "reason": "settled" }))),
+            ("E-401", event("anomaly.reported", anomaly("AN-1"))),
+            ("E-401", event("anomaly.reported", anomaly("AN-2")).with("customer_id", "C-01")),
             ("E-601", event("policy.reviewed", reviewed(2025))),
             ("E-601", event("policy.reviewed", reviewed(2026))),
             ("E-001", unit("west", Some("hq"), None, &["west"])),
@@ -479,6 +482,9 @@ mod tests {
             "relationship.assessed" => vec![("/decision_power_percent", json!(40))],
             "legal_hold.placed" => vec![("/matter", json!("another dispute"))],
             "legal_hold.lifted" => vec![("/reason", json!("settled out of court"))],
+            "anomaly.reported" => {
+                vec![("/facts", json!("three instalments are late")), ("/reported_to", json!(["E-801", "E-001"]))]
+            }
             "policy.reviewed" => vec![("/year", json!(2024)), ("/findings", json!("still as it was"))],
             "org_unit.defined" => vec![("/territory", json!(["west end"])), ("/name", json!("The West"))],
             "employee.registered" => vec![("/unit", json!("south")), ("/superior", json!("E-101"))],
@@ -553,6 +559,7 @@ mod tests {
                 },
                 "employee": { "members": members, "revised": world.employee.revised },
                 "approval": debug(&world.approval),
+                "anomaly": debug(&world.anomaly),
                 "ledger": debug(&world.ledger),
             })
             .serialize(to)
