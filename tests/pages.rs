@@ -630,3 +630,65 @@ fn grades_of_both_kinds_trade_and_analysis_have_their_pages() {
     assert!(!owner.get("/customers/C-01/trade").text().contains("/propose/payment.recorded"), "not theirs to enter");
     assert!(owner.get("/analysis/composition?by=product").text().contains("潜力产品"));
 }
+
+#[test]
+fn an_entry_is_put_right_in_a_form_that_shows_what_it_says_now() {
+    let served = Served::new();
+    customer(&served);
+    let entry = served.test.ledger.state().size - 1;
+    let path = format!("/entries/{entry}/correct");
+    let mut owner = Browser::signed_in(&served, "E-101", "en");
+    let shown = owner.get(&format!("/entries/{entry}")).text();
+    assert!(shown.contains(&format!("href=\"{path}\"")), "{shown}");
+    let page = owner.get(&path).text();
+    assert!(page.contains("as the contract says</textarea>") && page.contains("value=\"new\""), "{page}");
+    let (token, id) = (hidden(&page, "token"), hidden(&page, "id"));
+    let form = |why: &'static str, basis: &'static str, action: &'static str, named: &'static str| {
+        vec![
+            ("token", token.clone()),
+            ("id", id.clone()),
+            ("named", named.to_owned()),
+            ("why", why.to_owned()),
+            ("dimension", "time".to_owned()),
+            ("value", "new".to_owned()),
+            ("basis", basis.to_owned()),
+            ("action", action.to_owned()),
+        ]
+    };
+    let mut post = |fields: Vec<(&'static str, String)>| {
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        owner.post(&path, &fields)
+    };
+    let why = "the basis was another contract";
+    let short = post(form("typo", "as the second contract says", "correct", "0"));
+    assert_eq!(short.status, 400);
+    let text = short.text();
+    assert!(text.contains("id=\"why-refused\"") && text.contains("as the second contract says</textarea>"), "{text}");
+    let long = Box::leak("x".repeat(4001).into_boxed_str());
+    let refused = post(form(why, long, "correct", "0"));
+    assert!(refused.status == 400 && refused.text().contains("id=\"basis-refused\""), "{}", refused.text());
+    assert_eq!(post(form(why, "as the contract says", "correct", "0")).status, 400, "nothing is changed");
+    assert_eq!(post(form(why, "as the second contract says", "correct", "0")).status, 303);
+    assert_eq!(
+        post(form(why, "as the third contract says", "correct", "0")).status,
+        409,
+        "somebody has put it right since"
+    );
+    let shown = owner.get(&format!("/entries/{entry}")).text();
+    assert!(shown.contains("as the second contract says") && shown.contains("as the contract says"), "{shown}");
+    let timeline = owner.get("/customers/C-01/timeline").text();
+    assert!(timeline.contains(&format!("href=\"/entries/{entry}\"")) && timeline.contains("Corrected or voided by"));
+    assert!(owner.get(&path).text().contains("as the second contract says</textarea>"));
+    let voided = hidden(&owner.get(&path).text(), "id");
+    let fields = [("token", token.as_str()), ("id", &voided), ("named", "1"), ("why", why), ("action", "void")];
+    assert_eq!(owner.post(&path, &fields).status, 303);
+    assert!(owner.get(&format!("/entries/{entry}")).text().contains("Voided"));
+    let mut keeper = Browser::signed_in(&served, "E-501", "zh-CN");
+    assert!(keeper.get("/").text().contains("href=\"/corrections\""));
+    let table = keeper.get("/corrections").text();
+    assert!(
+        table.contains(why) && table.contains("as the second contract says") && table.contains("更正与作废"),
+        "{table}"
+    );
+    assert_eq!(owner.get("/corrections").status, 403);
+}

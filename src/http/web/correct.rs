@@ -31,8 +31,8 @@ struct Target {
     kind: &'static EventType,
     /// What it says now, as its reader may see it.
     now: Value,
-    /// How many corrections name it: who fills in the form has seen as many.
-    named: usize,
+    /// The ids of the corrections that name it: who fills in the form has seen as many.
+    named: Vec<String>,
 }
 
 /// `GET /entries/{index}/correct`.
@@ -61,17 +61,21 @@ pub(crate) async fn correct(
         visitor.check_sent(&fields)?;
         return Ok(written(&door, &visitor, &target, &fields, None));
     }
+    // Sent twice it is entered once.
+    if visitor.check_sent(&fields).is_ok() && fields.said("id").is_some_and(|id| target.named.contains(&id)) {
+        return Ok(Redirect::to(&format!("/entries/{}", target.index)).into_response());
+    }
     let voids = fields.text("action") == "void";
     let changes = if voids { Vec::new() } else { changes(zone, &target, &fields) };
     let problem = match visitor.check_sent(&fields) {
         Err(problem) => problem,
-        Ok(()) if fields.text("named") != target.named.to_string() => moved(&target, &fields),
+        Ok(()) if fields.text("named") != target.named.len().to_string() => moved(&target, &fields),
         Ok(()) => {
-            let mut data =
-                json!({ "target_event": target.id, "reason": fields.text("why").trim().replace("\r\n", "\n") });
-            if !voids {
-                data["changes"] = Value::Array(changes.clone());
-            }
+            let reason = fields.text("why").trim().replace("\r\n", "\n");
+            let data = match voids {
+                true => json!({ "target_event": target.id, "reason": reason }),
+                false => json!({ "target_event": target.id, "changes": changes, "reason": reason }),
+            };
             let kind = if voids { VOIDED } else { CORRECTED };
             let subject = Some(target.subject.clone());
             let proposal =
@@ -88,7 +92,7 @@ pub(crate) async fn correct(
 /// Somebody else has put the entry right since the form was opened.
 fn moved(target: &Target, fields: &Fields) -> Problem {
     let expected = fields.text("named").parse().unwrap_or(0);
-    let version = u64::try_from(target.named).unwrap_or(0);
+    let version = u64::try_from(target.named.len()).unwrap_or(0);
     let refusal = Refusal::from(common::Refusal::Stale { stream: format!("#{}", target.index), expected, version });
     Problem::Submit { error: SubmitError::Refused { at: 0, refusal }, batch: false }
 }
@@ -104,7 +108,7 @@ async fn target(door: &Door, visitor: &Visitor, index: String) -> Result<Target,
         subject: text(line, "subject").to_owned(),
         kind,
         now: line.get("now").or_else(|| line.get("payload")).cloned().unwrap_or_default(),
-        named: items(line, "corrections").len(),
+        named: items(line, "corrections").iter().map(|one| text(one, "id").to_owned()).collect(),
     })
 }
 
@@ -112,7 +116,7 @@ async fn target(door: &Door, visitor: &Visitor, index: String) -> Result<Target,
 fn prefilled(zone: Zone, target: &Target) -> Fields {
     let mut typed = Fields::default();
     form::typed(zone, target.kind.fields, &target.now, "", &mut typed);
-    typed.0.insert("named".into(), target.named.to_string());
+    typed.0.insert("named".into(), target.named.len().to_string());
     typed
 }
 
