@@ -543,6 +543,8 @@ fn whoever_answers_for_personal_data_finds_what_is_held_and_erased() {
         &json!({ "type": "person.recorded", "data": {
         "person_id": "P-1", "customer_id": "C-01", "name": "Invented Buyer", "mobile": "555 0101" } }),
     );
+    let agreed = json!({ "purpose": "business_contact", "status": "given", "method": "oral" });
+    served.admit("E-101", &json!({ "type": "consent.recorded", "subject": "person/P-1", "data": agreed }));
     let mut officer = Browser::signed_in(&served, "E-902", "zh-CN");
     officer.purpose = None;
     assert!(officer.get("/").text().contains("/privacy?view=personal_data"));
@@ -552,6 +554,10 @@ fn whoever_answers_for_personal_data_finds_what_is_held_and_erased() {
     officer.post("/purpose", &[("token", &token), ("back", "/privacy"), ("purpose", "compliance")]);
     let held = officer.get("/privacy").text();
     assert!(held.contains("个人信息清册") && held.contains("手机") && !held.contains("555 0101"), "{held}");
+    assert!(held.contains("姓名") && !held.contains("客户名称") && !held.contains("已同意"), "{held}");
+    let sent = [("token", hidden(&held, "token")), ("view", "personal_data".into()), ("purpose", "compliance".into())];
+    let opened = post(&mut officer, "/privacy", &sent.into()).text();
+    assert!(opened.contains("业务联系: 已同意") && !opened.contains("555 0101"), "{opened}");
     assert!(officer.get("/privacy?view=erasures").text().contains("个人信息删除证明"));
     assert_eq!(officer.get("/privacy?view=list").status, 404);
     let mut salesperson = Browser::signed_in(&served, "E-101", "en");

@@ -49,7 +49,7 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/customers/{id}/reads", get(reads::page))
         .route("/customers/{id}/timeline", get(reads::timeline))
         .route("/access", get(access::page))
-        .route("/privacy", get(privacy::page))
+        .route("/privacy", get(privacy::page).post(privacy::reveal))
         .route("/analysis", get(tables::first))
         .route("/analysis/{view}", get(tables::of_company))
         .route("/propose", get(propose::list))

@@ -1,5 +1,6 @@
 //! What is held of persons, and what was erased: the pages of whoever answers for personal data.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,12 +10,13 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value;
 
+use crate::domain::catalog;
 use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::web::layout::{self, items, shown, text};
-use crate::http::web::visitor::{Frame, Visitor, encode};
+use crate::http::web::visitor::{Fields, Frame, Visitor, encode};
 use crate::http::web::words;
-use crate::ledger::ViewError;
+use crate::ledger::{Answered, Asked, ViewError};
 use crate::projection::{self, View};
 
 /// The views there are pages of.
@@ -26,36 +28,61 @@ pub(crate) async fn page(
     visitor: Visitor,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<Response, Problem> {
+    let asked = Fields(query);
+    let view = view(&asked)?;
     let frame = &visitor.frame;
-    let typed = |name: &str| query.get(name).map(|value| value.trim()).unwrap_or_default();
-    let key = Some(typed("view")).filter(|key| !key.is_empty()).unwrap_or("personal_data");
-    let view = VIEWS.contains(&key).then(|| projection::view(key)).flatten();
-    let view = view.ok_or(Problem::View(ViewError::NotFound))?;
-    let customer = Some(typed("customer").to_owned()).filter(|customer| !customer.is_empty());
-    let after = Some(typed("after").to_owned()).filter(|after| !after.is_empty());
-    let answered = match visitor.read(&door, view.key, customer, |asked| asked.after = after).await {
-        Ok(answered) => answered,
+    match read(&door, &visitor, view, &asked, false).await {
+        Ok(answered) => Ok(written(frame, &door, view, &asked, &answered)),
         Err(problem) if layout::wants_purpose(&problem) => {
             let body = html! { (tabs(frame, view)) (layout::asking(frame, &problem)) };
-            return Ok(layout::page(frame, problem.status(), &words::view(frame.language, view.key), &body));
+            Ok(layout::page(frame, problem.status(), &words::view(frame.language, view.key), &body))
         }
-        Err(problem) => return Err(problem),
-    };
+        Err(problem) => Err(problem),
+    }
+}
+
+/// `POST /privacy`: the same with what persons agreed to opened, for a purpose.
+pub(crate) async fn reveal(
+    State(door): State<Arc<Door>>,
+    mut visitor: Visitor,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    visitor.check_purpose(&fields)?;
+    let view = view(&fields)?;
+    let answered = read(&door, &visitor, view, &fields, true).await?;
+    Ok(written(&visitor.frame, &door, view, &fields, &answered))
+}
+
+fn view(asked: &Fields) -> Result<&'static View, Problem> {
+    let key = asked.said("view").unwrap_or_else(|| "personal_data".to_owned());
+    let known = VIEWS.contains(&key.as_str()).then(|| projection::view(&key)).flatten();
+    known.ok_or(Problem::View(ViewError::NotFound))
+}
+
+async fn read(door: &Door, visitor: &Visitor, view: &View, fields: &Fields, reveal: bool) -> Result<Answered, Problem> {
+    let after = fields.said("after");
+    let narrow = |asked: &mut Asked| (asked.after, asked.reveal) = (after, reveal);
+    visitor.read(door, view.key, fields.said("customer"), narrow).await
+}
+
+fn written(frame: &Frame, door: &Door, view: &'static View, asked: &Fields, answered: &Answered) -> Response {
     let rows = items(&answered.body, "items");
-    let parts = [("view", view.key), ("customer", typed("customer"))];
+    let parts = [("view", view.key), ("customer", asked.text("customer"))];
+    let page = [("view", view.key), ("customer", asked.text("customer")), ("after", asked.text("after"))];
     let body = html! {
         (tabs(frame, view))
         form.filters action="/privacy" method="get" role="search" {
             input type="hidden" name="view" value=(view.key);
-            div { label for="customer" { (words::label(frame.language, "customer_id")) } input id="customer" name="customer" value=(typed("customer")); }
+            div { label for="customer" { (words::label(frame.language, "customer_id")) } input id="customer" name="customer" value=(asked.text("customer")); }
             button { (frame.say("search")) }
         }
+        @if !answered.masked.is_empty() { (layout::opening(frame, "/privacy", answered.masked.len(), &page)) }
         @if rows.is_empty() { p { (frame.say("none-recorded")) } }
-        @else { (layout::table(frame, view, &[], rows, |row, name| value(frame, &door, row, name))) }
+        @else { (layout::table(frame, view, &[], rows, |row, name| value(frame, door, row, name))) }
         (layout::next(frame, "/privacy", &parts, answered.next.as_deref()))
-        (layout::standing(frame, &answered))
+        (layout::standing(frame, answered))
     };
-    Ok(layout::page(frame, StatusCode::OK, &words::view(frame.language, view.key), &body))
+    layout::page(frame, StatusCode::OK, &words::view(frame.language, view.key), &body)
 }
 
 fn tabs(frame: &Frame, view: &View) -> Markup {
@@ -75,7 +102,7 @@ fn value(frame: &Frame, door: &Door, row: &Value, name: &str) -> Markup {
             html! { a href={ "/customers/" (encode(id)) "/people" } { (id) } }
         }
         "fields" => html! { @for (place, field) in value.as_array().into_iter().flatten().enumerate() {
-            @if place > 0 { ", " } (words::label(frame.language, field.as_str().unwrap_or_default()))
+            @if place > 0 { ", " } (held(frame, field.as_str().unwrap_or_default()))
         } },
         "consents" => html! { ul.plain { @for consent in items(row, name) { li {
             (chosen("consent.recorded", "purpose", consent.get("purpose").unwrap_or(&Value::Null)))
@@ -93,5 +120,14 @@ fn value(frame: &Frame, door: &Door, row: &Value, name: &str) -> Markup {
         "ledger_intact" => chosen("ledger.verified", "result", value),
         "last_used" | "erased_at" | "completed_at" => shown(frame, door, "at", value),
         _ => shown(frame, door, name, value),
+    }
+}
+
+/// Calls a field as the type it was recorded with does: names such as `name` mean other things elsewhere.
+fn held<'a>(frame: &Frame, name: &'a str) -> Cow<'a, str> {
+    let of = |kind: &str| catalog::find(kind).and_then(|kind| kind.field(name));
+    match of("person.recorded").or_else(|| of("person.updated")) {
+        Some(field) => Cow::Borrowed(frame.language.choose((field.en, field.zh))),
+        None => words::label(frame.language, name),
     }
 }
