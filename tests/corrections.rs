@@ -174,24 +174,24 @@ fn who_may_put_right_is_the_first_a_superior_or_the_custodian() {
 fn a_voided_entry_counts_for_nothing_and_a_voided_voiding_brings_it_back() {
     let (test, visit, _) = a_visit();
     let total = || test.view("E-201", "stats", None).unwrap().body["total"]["sales"].clone();
-    let made = test.admit("E-401", sale("S-1", 500_00, "2026-03-02")).remove(0);
-    test.admit("E-401", sale("S-2", 100_00, "2026-03-02"));
-    assert_eq!(total(), 600_00);
-    let corrected = test.admit("E-401", correction(made.id.as_str(), &[("/amount", json!(50_00))])).remove(0);
-    assert_eq!(total(), 150_00);
+    let made = test.admit("E-401", sale("S-1", 50_000, "2026-03-02")).remove(0);
+    test.admit("E-401", sale("S-2", 10_000, "2026-03-02"));
+    assert_eq!(total(), 60_000);
+    let corrected = test.admit("E-401", correction(made.id.as_str(), &[("/amount", json!(5_000))])).remove(0);
+    assert_eq!(total(), 15_000);
     let voided = test.admit("E-401", voiding(made.id.as_str())).remove(0);
-    assert_eq!(total(), 100_00);
+    assert_eq!(total(), 10_000);
     for target in [made.id.as_str(), corrected.id.as_str()] {
         assert_eq!(rule(&test.refuse("E-401", voiding(target))), (Code::E_STATE, "R-005"));
         let again = correction(target, &[("/reason", json!("another reason for it"))]);
         assert_ne!(test.refuse("E-401", again).0, Code::E_FORBIDDEN);
     }
     test.admit("E-401", voiding(voided.id.as_str()));
-    assert_eq!(total(), 150_00, "as corrected before");
-    test.admit("E-401", correction(corrected.id.as_str(), &[("/changes/0/new", json!(5_00))]));
-    assert_eq!(total(), 105_00, "a correction can itself be corrected");
+    assert_eq!(total(), 15_000, "as corrected before");
+    test.admit("E-401", correction(corrected.id.as_str(), &[("/changes/0/new", json!(500))]));
+    assert_eq!(total(), 10_500, "a correction can itself be corrected");
     test.admit("E-401", voiding(corrected.id.as_str()));
-    assert_eq!(total(), 600_00, "and voided: then the earlier value holds again");
+    assert_eq!(total(), 60_000, "and voided: then the earlier value holds again");
     assert_eq!(test.view("E-901", "corrections", Some("C-01")).unwrap().body["items"].as_array().unwrap().len(), 5);
     test.admit("E-101", voiding(&visit));
     assert_eq!(test.view("E-101", "archive", Some("C-01")).unwrap().body["contact_count"], 0);
@@ -264,10 +264,10 @@ fn private_values_of_a_correction_are_sealed_masked_opened_and_need_consent() {
 #[test]
 fn a_ledger_put_right_starts_again_as_it_was_from_its_journal_alone() {
     let (mut test, visit, _) = a_visit();
-    let made = test.admit("E-401", sale("S-1", 500_00, "2026-03-02")).remove(0);
+    let made = test.admit("E-401", sale("S-1", 50_000, "2026-03-02")).remove(0);
     test.admit("E-101", correction(&visit, &[("/summary", json!("They need 50 relays.")), ("/minutes", json!(20))]));
-    test.admit("E-401", correction(made.id.as_str(), &[("/amount", json!(50_00)), ("/sold_on", json!("2026-02-01"))]));
-    let again = test.admit("E-401", correction(made.id.as_str(), &[("/amount", json!(40_00))])).remove(0);
+    test.admit("E-401", correction(made.id.as_str(), &[("/amount", json!(5_000)), ("/sold_on", json!("2026-02-01"))]));
+    let again = test.admit("E-401", correction(made.id.as_str(), &[("/amount", json!(4_000))])).remove(0);
     test.admit("E-401", voiding(again.id.as_str()));
     let opened = test.view("E-901", "timeline", Some("customer/C-01")).unwrap();
     let opened = opened.body["items"].as_array().unwrap().last().unwrap()["id"].as_str().unwrap().to_owned();
@@ -319,11 +319,11 @@ fn every_view_of_a_ledger_put_right_is_that_of_one_in_which_nothing_was_wrong() 
     visit.data["promises"][0]["due"] = json!("2026-03-12");
     visit.data["summary"] = json!("Talked of something else.");
     right.admit("E-101", visit);
-    let sold = wrong.admit("E-401", sale("S-1", 500_00, "2026-03-02")).remove(0);
-    let mut other = sale("S-1", 50_00, "2026-03-01");
+    let sold = wrong.admit("E-401", sale("S-1", 50_000, "2026-03-02")).remove(0);
+    let mut other = sale("S-1", 5_000, "2026-03-01");
     other.data["product"] = json!("Breaker");
     right.admit("E-401", other);
-    let twice = wrong.admit("E-401", sale("S-2", 70_00, "2026-03-02")).remove(0);
+    let twice = wrong.admit("E-401", sale("S-2", 7_000, "2026-03-02")).remove(0);
     filler(&right);
     let changes = json!({ "industry": "steel", "phone": "0531 8000 0002" });
     let update = |changes: Value| {
@@ -343,7 +343,7 @@ fn every_view_of_a_ledger_put_right_is_that_of_one_in_which_nothing_was_wrong() 
         "E-401",
         correction(
             sold.id.as_str(),
-            &[("/amount", json!(50_00)), ("/sold_on", json!("2026-03-01")), ("/product", json!("Breaker"))],
+            &[("/amount", json!(5_000)), ("/sold_on", json!("2026-03-01")), ("/product", json!("Breaker"))],
         ),
     );
     wrong.admit("E-401", voiding(twice.id.as_str()));
