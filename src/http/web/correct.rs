@@ -33,6 +33,8 @@ struct Target {
     now: Value,
     /// The ids of the corrections that name it: who fills in the form has seen as many.
     named: Vec<String>,
+    /// It counts for nothing any more.
+    voided: bool,
 }
 
 /// `GET /entries/{index}/correct`.
@@ -61,14 +63,14 @@ pub(crate) async fn correct(
         visitor.check_sent(&fields)?;
         return Ok(written(&door, &visitor, &target, &fields, None));
     }
-    // Sent twice it is entered once.
-    if visitor.check_sent(&fields).is_ok() && fields.said("id").is_some_and(|id| target.named.contains(&id)) {
-        return Ok(Redirect::to(&format!("/entries/{}", target.index)).into_response());
-    }
     let voids = fields.text("action") == "void";
     let changes = if voids { Vec::new() } else { changes(zone, &target, &fields) };
+    // Sent twice it is entered once; sent again with something else in it, it is not what was entered.
+    let holds = if voids { target.voided } else { changes.is_empty() };
+    let entered = holds && fields.said("id").is_some_and(|id| target.named.contains(&id));
     let problem = match visitor.check_sent(&fields) {
         Err(problem) => problem,
+        Ok(()) if entered => return Ok(Redirect::to(&format!("/entries/{}", target.index)).into_response()),
         Ok(()) if fields.text("named") != target.named.len().to_string() => moved(&target, &fields),
         Ok(()) => {
             let reason = fields.text("why").trim().replace("\r\n", "\n");
@@ -109,6 +111,7 @@ async fn target(door: &Door, visitor: &Visitor, index: String) -> Result<Target,
         kind,
         now: line.get("now").or_else(|| line.get("payload")).cloned().unwrap_or_default(),
         named: items(line, "corrections").iter().map(|one| text(one, "id").to_owned()).collect(),
+        voided: line.get("voided_by").is_some(),
     })
 }
 
