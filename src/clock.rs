@@ -166,18 +166,6 @@ impl Date {
         Self(self.0.checked_add_days(Days::new(days.into())).unwrap_or(NaiveDate::MAX))
     }
 
-    /// Returns the date so many days from Monday to Friday later.
-    pub fn plus_weekdays(self, days: u32) -> Self {
-        let mut day = self;
-        for _ in 0..days {
-            day = day.next();
-            while day.0.weekday().number_from_monday() > 5 && day.0 < NaiveDate::MAX {
-                day = day.next();
-            }
-        }
-        day
-    }
-
     /// Returns how many days after `earlier` this is; negative if it is before.
     pub fn days_after(self, earlier: Self) -> i64 {
         self.0.signed_duration_since(earlier.0).num_days()
@@ -186,6 +174,16 @@ impl Date {
     /// Returns the next day.
     pub fn next(self) -> Self {
         Self(self.0.succ_opt().unwrap_or(NaiveDate::MAX))
+    }
+
+    /// Returns the month, from 1.
+    pub fn month(self) -> u32 {
+        self.0.month()
+    }
+
+    /// Returns the day of the week, Monday being 0.
+    pub fn weekday(self) -> u32 {
+        self.0.weekday().num_days_from_monday()
     }
 
     fn to_bytes(self) -> [u8; 10] {
@@ -261,6 +259,16 @@ impl Zone {
         // Where a clock change swallows midnight the day begins at the first instant after it.
         let local =
             (0..4).find_map(|hour| self.0.from_local_datetime(&(midnight + chrono::Duration::hours(hour))).earliest());
+        local.map_or(Timestamp(0), |at| Timestamp(at.timestamp_micros()))
+    }
+
+    /// Returns the instant at which a clock on the wall shows so many minutes after midnight of `date`.
+    ///
+    /// Of an hour that comes twice it is the first; one that a clock change leaves out has passed when the clock goes on.
+    pub fn at(self, date: Date, minutes: u32) -> Timestamp {
+        let wall = date.0.and_time(chrono::NaiveTime::MIN) + chrono::Duration::minutes(minutes.into());
+        let local =
+            (0..4).find_map(|hour| self.0.from_local_datetime(&(wall + chrono::Duration::hours(hour))).earliest());
         local.map_or(Timestamp(0), |at| Timestamp(at.timestamp_micros()))
     }
 

@@ -8,6 +8,7 @@ mod erasure; // a person erased: keys gone, nothing readable, everything still p
 mod grades; // grades by business and by credit, terms, reviews, payments, and what they add up to
 mod loans; // archive files lent, renewed, overdue, recalled, given back
 mod northwind; // real input, imported by its mapping
+mod obligations; // deadlines: opened, met, late, reported upward, extended; the clock
 mod once; // ids and names that may be used only once, and who wins
 mod pages; // the pages as a browser gets them: signing in, forms, refusals
 mod people; // key persons: sealed, masked, opened, and by consent alone

@@ -547,7 +547,7 @@ fn whoever_answers_for_personal_data_finds_what_is_held_and_erased() {
     served.admit("E-101", &json!({ "type": "consent.recorded", "subject": "person/P-1", "data": agreed }));
     let mut officer = Browser::signed_in(&served, "E-902", "zh-CN");
     officer.purpose = None;
-    assert!(officer.get("/").text().contains("/privacy?view=personal_data"));
+    assert!(officer.get("/customers").text().contains("/privacy?view=personal_data"));
     let asking = officer.get("/privacy");
     assert_eq!(asking.status, 403);
     let token = hidden(&asking.text(), "token");
@@ -561,7 +561,7 @@ fn whoever_answers_for_personal_data_finds_what_is_held_and_erased() {
     assert!(officer.get("/privacy?view=erasures").text().contains("个人信息删除证明"));
     assert_eq!(officer.get("/privacy?view=list").status, 404);
     let mut salesperson = Browser::signed_in(&served, "E-101", "en");
-    assert!(!salesperson.get("/").text().contains("/privacy"));
+    assert!(!salesperson.get("/customers").text().contains("/privacy"));
     assert_eq!(salesperson.get("/privacy").status, 403);
 }
 
@@ -574,7 +574,7 @@ fn grades_of_both_kinds_trade_and_analysis_have_their_pages() {
         "product_category": "Relays", "region": "north", "amount": 120_000_000, "sold_on": "2026-01-05" } });
     served.admit("E-401", &sold);
     let mut owner = Browser::signed_in(&served, "E-101", "zh-CN");
-    let token = hidden(&owner.get("/").text(), "token");
+    let token = hidden(&owner.get("/customers").text(), "token");
     owner.post("/purpose", &[("token", &token), ("back", "/"), ("purpose", "sales_work")]);
     let page = owner.get("/customers/C-01/grades?of=business").text();
     assert!(page.contains("业务等级") && page.contains("name=\"deviation_reason\""), "{page}");
@@ -595,7 +595,7 @@ fn grades_of_both_kinds_trade_and_analysis_have_their_pages() {
     let sent = owner.post(GRADES, &form);
     assert_eq!((sent.status, sent.header("location")), (303, vec!["/customers/C-01/grades?of=business"]));
     let mut decider = Browser::signed_in(&served, "E-301", "en");
-    let token = hidden(&decider.get("/").text(), "token");
+    let token = hidden(&decider.get("/customers").text(), "token");
     decider.post("/purpose", &[("token", &token), ("back", "/"), ("purpose", "management")]);
     let page = decider.get("/customers/C-01/grades?of=business").text();
     assert!(page.contains("value=\"approve\"") && page.contains("value=\"return\""), "{page}");
@@ -612,7 +612,7 @@ fn grades_of_both_kinds_trade_and_analysis_have_their_pages() {
     assert!(decider.get("/customers/C-01").text().contains("of=business"));
     // Every table opens, in both languages, and one that is not there does not.
     let mut accounting = Browser::signed_in(&served, "E-402", "en");
-    let token = hidden(&accounting.get("/").text(), "token");
+    let token = hidden(&accounting.get("/customers").text(), "token");
     accounting.post("/purpose", &[("token", &token), ("back", "/"), ("purpose", "credit_review")]);
     for (path, said) in [
         ("/analysis/composition?by=sales", "100.00 %"),
@@ -697,4 +697,57 @@ fn an_entry_is_put_right_in_a_form_that_shows_what_it_says_now() {
         "{table}"
     );
     assert_eq!(owner.get("/corrections").status, 403);
+}
+
+#[test]
+fn the_home_page_tells_what_is_due_and_what_waits_and_leads_to_the_forms() {
+    let served = Served::new();
+    let evidence = customer(&served);
+    let promise = json!([{ "promise_id": "PR-1", "text": "drawings", "due": "2026-03-04", "responsible": "E-101" }]);
+    let talked = json!({ "type": "contact.recorded", "subject": "contact/C-01", "data": {
+        "direction": "outbound", "channel": "phone", "at": "2026-03-02T09:30:00+08:00", "our_people": ["E-101"],
+        "purpose": "care_bond", "summary": "Talked.", "major": false, "class": "C2", "promises": promise,
+    } });
+    served.admit("E-101", &talked);
+    let grade = json!({ "type": "credit_grade.proposed", "data": {
+        "customer_id": "C-01", "to": "B", "trigger": "initial", "evidence": [evidence], "reason": REASON,
+    } });
+    served.admit("E-101", &grade);
+    let mut salesperson = Browser::signed_in(&served, "E-101", "en");
+    let page = salesperson.get("/").text();
+    assert!(page.contains("Keep a promise") && page.contains("Heyuan Alloy Works"), "{page}");
+    let (_, rest) = page.split_once("/propose/commitment.closed").unwrap();
+    let link = rest.split('"').next().unwrap().replace("&amp;", "&");
+    let form = salesperson.get(&format!("/propose/commitment.closed{link}")).text();
+    assert!(form.contains("value=\"contact/C-01\"") && form.contains("value=\"PR-1\""), "{form}");
+    let mut manager = Browser::signed_in(&served, "E-301", "zh-CN");
+    let page = manager.get("/").text();
+    assert!(page.contains("待我审批") && page.contains("/customers/C-01/grades"), "{page}");
+    // Somebody above gives more time by a form of its own.
+    let mut head = Browser::signed_in(&served, "E-201", "en");
+    let page = head.get("/obligations?employee=E-101").text();
+    let (_, rest) = page.split_once("/propose/obligation.extended?obligation=").unwrap();
+    let obligation = rest.split(['&', '"']).next().unwrap().to_owned();
+    let form = head.get(&format!("/propose/obligation.extended?obligation={obligation}")).text();
+    let (token, id) = (hidden(&form, "token"), hidden(&form, "id"));
+    let fields = [
+        ("token", token.as_str()),
+        ("id", &id),
+        ("obligation", &obligation),
+        ("new_due", "2026-03-09T18:00"),
+        ("reason", "the customer agrees"),
+    ];
+    let sent = head.post("/propose/obligation.extended", &fields);
+    assert_eq!(sent.status, 303, "{}", sent.text());
+    assert!(salesperson.get("/").text().contains("2026-03-09 18:00"));
+    served.test.clock.advance(Duration::from_secs(10 * 86_400));
+    served.test.pass(0);
+    let mut salesperson = Browser::signed_in(&served, "E-101", "en");
+    assert!(salesperson.get("/overdue").text().contains("Overdue"));
+    assert!(salesperson.get("/customers/C-01/promises").text().contains("drawings"));
+    // Who gives no purpose, as an auditor must, is told so and leaves no denial.
+    let size = served.test.ledger.state().size;
+    let mut administrator = Browser::signed_in(&served, "E-002", "en");
+    assert_eq!(administrator.get("/").status, 200);
+    assert!(served.test.ledger.state().size >= size);
 }

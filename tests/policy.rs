@@ -54,6 +54,7 @@ ledger.verified : auditor compliance
 policy.adopted : general_manager department_head marketing market_director deputy_gm?substitute compliance?substitute
 access_policy.adopted : general_manager deputy_gm?substitute compliance?substitute
 policy.reviewed : market_director
+calendar.adopted : hr
 record.corrected record.voided : *?submitted *?superior archivist
 signoff.recorded : *?step_holder deputy_gm?substitute general_manager?substitute compliance?substitute
 approval.requested : *?subject_writer

@@ -180,6 +180,11 @@ impl<'a> Sight<'a> {
         self.policies.decide(self.held.role, self.action, Resource::Matter(matter), facts)
     }
 
+    /// Tells whether a matter may be read of a member of staff.
+    pub fn may_of_staff(&self, employee: &EmployeeId, matter: Matter) -> bool {
+        self.may_of(matter, self.facts_of_staff(employee)).allowed
+    }
+
     /// Returns who looks.
     pub fn reader(&self) -> &EmployeeId {
         &self.principal.employee

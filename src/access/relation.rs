@@ -9,7 +9,7 @@ use crate::clock::{Date, Timestamp};
 use crate::domain::audit::Place;
 use crate::domain::employee::{Held, Member, Status};
 use crate::domain::role::Role;
-use crate::domain::{About, Actor, Event, World, anomaly, approval, contact, customer, grade, grant, loan};
+use crate::domain::{About, Actor, Event, World, anomaly, approval, contact, customer, grade, grant, loan, obligation};
 use crate::ids::{CustomerId, EmployeeId};
 use crate::projection::grant::Line;
 
@@ -126,7 +126,17 @@ pub fn facts_of_event(
         }
         // Requests come about by proposing what needs approval; the module says so.
         Event::Approval(approval::Event::Requested(_)) => Facts::SUBJECT_WRITER,
-        Event::Ledger(_)
+        // Who answers for it hears from the module that somebody above must say so.
+        Event::Obligation(obligation::Event::Extended(extended)) => {
+            let world = obligation::turned(world, at);
+            let Some(open) = world.obligation.open.get(&extended.obligation) else { return Facts::SUPERIOR };
+            let concerned = obligation::stands_above(&world, open, &principal.employee, at)
+                || obligation::responsible(&world, open, at).contains(&principal.employee);
+            Facts::NONE.with_if(concerned, Facts::SUPERIOR)
+        }
+        Event::Obligation(obligation::Event::Breached(_))
+        | Event::Ledger(_)
+        | Event::Calendar(_)
         | Event::Policy(_)
         | Event::Organization(_)
         | Event::Employee(_)
@@ -163,6 +173,7 @@ pub fn facts_of_type(kind: &str) -> Facts {
         "access.revoked" => Facts::DECIDER,
         "archive.borrowed" | "archive.returned" => Facts::SELF,
         "anomaly.resolved" => Facts::ADDRESSEE | Facts::SUBMITTED | Facts::SUBSTITUTE,
+        "obligation.extended" => Facts::SUPERIOR,
         kind if kind.starts_with("employee.") => Facts::SELF | Facts::REGION,
         _ => Facts::NONE,
     }

@@ -218,7 +218,7 @@ fn presets() -> Map<String, Value> {
 fn parameters() -> Map<String, Value> {
     let value = |preset| match preset {
         Preset::Number(number) => Value::from(number),
-        Preset::Text(text) | Preset::Table(text) => Value::from(text),
+        Preset::Text(text) | Preset::Table(text) | Preset::Hours(text) | Preset::Days(text) => Value::from(text),
     };
     PARAMETERS.iter().map(|parameter| (parameter.name.to_owned(), value(parameter.default))).collect()
 }

@@ -53,9 +53,11 @@ impl Years<'_> {
                 for _ in 0..each + more {
                     let Some(client) = self.client_of(*keeper) else { break };
                     let proposal = self.contact(person, client, day);
-                    let alone = proposal.data.get("promises").is_none();
+                    let follows = self.follow_up(person, client, day, &proposal);
+                    let alone = proposal.data.get("promises").is_none() && follows.is_none();
                     cited.push((client, proposal.id.clone(), person.id, alone));
                     batch.push(proposal);
+                    batch.extend(follows);
                 }
                 work.push((person.id, batch));
             }
@@ -152,17 +154,21 @@ impl Years<'_> {
     }
 
     fn close_promises(&mut self, person: &Person, day: Date, batch: &mut Vec<Proposal>) {
-        let (due, open): (Vec<Promise>, Vec<Promise>) = std::mem::take(&mut self.promises)
-            .into_iter()
-            .partition(|promise| promise.responsible == person.id && promise.due <= day);
+        let (due, open): (Vec<Promise>, Vec<Promise>) =
+            std::mem::take(&mut self.promises).into_iter().partition(|promise| {
+                // Who comes back to the desk in some days closes beforehand what is due until then.
+                let closes =
+                    if promise.tarries { promise.due.plus_days(3) <= day } else { promise.due <= day.plus_days(6) };
+                promise.responsible == person.id && closes
+            });
         self.promises = open;
         for promise in due {
             let chinese = self.clients.get(promise.client).is_some_and(|client| client.chinese);
             let mut data = json!({ "promise_id": promise.id, "outcome": "fulfilled" });
             match self.dice.below(100) {
                 // Some are forgotten, and stay open.
-                0..5 => continue,
-                5..10 => set(&mut data, "outcome", Some("released_by_customer".into())),
+                0..1 => continue,
+                1..10 => set(&mut data, "outcome", Some("released_by_customer".into())),
                 10..16 => {
                     let note = if chinese {
                         "货期推迟，已向客户说明"
@@ -277,6 +283,11 @@ impl Years<'_> {
                 set(&mut data, "cause_and_improvement", Some(cause.into()));
             }
         }
+        if inbound && self.dice.percent(15) {
+            set(&mut data, "reply_needed", Some(true.into()));
+        } else if self.dice.percent(2) {
+            set(&mut data, "archive_changes", Some(true.into()));
+        }
         if self.dice.percent(10) {
             let promise = format!("P-{}", self.proposed + 1);
             let due = day.next().plus_months(u32::try_from(self.dice.between(0, 2)).unwrap_or(0));
@@ -286,9 +297,40 @@ impl Years<'_> {
                 "promises",
                 Some(json!([{ "promise_id": promise, "text": text, "due": due, "responsible": person.id }])),
             );
-            self.promises.push(Promise { id: promise, client, responsible: staff_id(person.id), due });
+            let tarries = self.dice.percent(7);
+            self.promises.push(Promise { id: promise, client, responsible: staff_id(person.id), due, tarries });
         }
         self.proposal("contact.recorded", Some(format!("contact/{id}")), data)
+    }
+
+    /// What a contact asks for at once: an answer, or an update of the archive. Now and then it is forgotten.
+    fn follow_up(&mut self, person: &Person, client: usize, day: Date, contact: &Proposal) -> Option<Proposal> {
+        let says = |name: &str| contact.data.get(name).and_then(Value::as_bool) == Some(true);
+        if !(says("reply_needed") || says("archive_changes")) || self.dice.percent(8) {
+            return None;
+        }
+        if says("reply_needed") {
+            let mut answer = self.contact(person, client, day);
+            for (name, value) in [("channel", "phone"), ("direction", "outbound"), ("purpose", "answer")] {
+                set(&mut answer.data, name, Some(value.into()));
+            }
+            set(&mut answer.data, "replies_to", contact.id.as_deref().map(Value::from));
+            for name in ["reply_needed", "archive_changes"] {
+                if let Some(data) = answer.data.as_object_mut() {
+                    data.remove(name);
+                }
+            }
+            return Some(answer);
+        }
+        let (id, chinese) = self.clients.get(client).map(|client| (client.id.clone(), client.chinese))?;
+        let (section, field, english, chinese_words) = one(&mut self.dice, &LEARNED).copied()?;
+        let data = json!({
+            "section": section,
+            "changes": { field: if chinese { chinese_words } else { english } },
+            "learned_at": self.clock.now(),
+            "major": false,
+        });
+        Some(self.proposal("customer.profile_updated", Some(format!("customer/{id}")), data))
     }
 
     /// Proposes a grade, if the customer has something for it to rest on and none is open.

@@ -1,13 +1,15 @@
 //! What leaders, accounting and the archive do in the morning, each on their day of the week.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::clock::{Clock as _, Date};
 use crate::demo::BuildError;
-use crate::demo::company::REGIONS;
+use crate::demo::company::{REGIONS, STAFF, region_of};
 use crate::demo::words::{DOUBTS, OPINIONS, sentence};
 use crate::demo::years::{Fate, Years, hours, leader, set};
+use crate::domain::duty::{Charge, Trigger};
 use crate::domain::grade::{Dimension, Seat};
+use crate::domain::obligation::Open;
 use crate::domain::role::Role;
 use crate::ids::SubjectId;
 use crate::ledger::Proposal;
@@ -15,10 +17,19 @@ use crate::ledger::Proposal;
 impl Years<'_> {
     /// What leaders and the archive do in the morning, each on their day of the week.
     pub(super) async fn decide(&mut self, day: Date, at: usize, days: usize) -> Result<(), BuildError> {
+        if at == 0 {
+            self.check_yearly().await?;
+        }
         if at == days * 2 / 5 {
             self.revise_policy().await?;
         }
-        match self.weekday(day) {
+        if at == days * 4 / 5 {
+            self.check_quarterly_in_the_west().await?;
+        }
+        self.review_policy(day).await?;
+        self.check_due_archives().await?;
+        self.give_more_time().await?;
+        match day.weekday() {
             0 => {
                 self.check_archives(day).await?;
                 self.reassign(at).await?;
@@ -39,17 +50,34 @@ impl Years<'_> {
         Ok(())
     }
 
-    /// The general manager drafts, deputy and compliance officer consent.
     async fn revise_policy(&mut self) -> Result<(), BuildError> {
+        let parameters = json!({ "p.visit.max_minutes": 45, "p.dormant.months": 9 });
+        let reason = "年度修订：延长拜访时长与停止交易期限 Yearly revision: longer visits, later dormancy";
+        self.adopt("HQ", json!({}), parameters, reason).await
+    }
+
+    /// So many archives are not checked every quarter by two people.
+    async fn check_yearly(&mut self) -> Result<(), BuildError> {
+        let reason = "建档阶段按年核定 Archives are checked yearly while they are being built up";
+        self.adopt("HQ", json!({ "verify": "verify.annual" }), json!({}), reason).await
+    }
+
+    async fn check_quarterly_in_the_west(&mut self) -> Result<(), BuildError> {
+        let reason = "西部试行季度核定 The west tries checks every quarter";
+        self.adopt("S-WEST", json!({ "verify": "verify.quarterly" }), json!({}), reason).await
+    }
+
+    /// The general manager drafts, deputy and compliance officer consent.
+    async fn adopt(&mut self, unit: &str, presets: Value, parameters: Value, reason: &str) -> Result<(), BuildError> {
         let draft = self.proposal(
             "policy.adopted",
             None,
             json!({
-                "unit": "HQ",
-                "presets": {},
-                "parameters": { "p.visit.max_minutes": 45, "p.dormant.months": 9 },
+                "unit": unit,
+                "presets": presets,
+                "parameters": parameters,
                 "effective_at": self.clock.now().plus(hours(24 * 7)),
-                "reason": "年度修订：延长拜访时长与停止交易期限 Yearly revision: longer visits, later dormancy",
+                "reason": reason,
             }),
         );
         let (deputy, compliance) = (self.consent(&draft), self.consent(&draft));
@@ -58,6 +86,73 @@ impl Years<'_> {
         self.enter("E-802", vec![deputy]).await?;
         self.pause(900);
         self.enter("E-902", vec![compliance]).await
+    }
+
+    /// The market director reviews the policy in December, in odd years only after the new year.
+    async fn review_policy(&mut self, day: Date) -> Result<(), BuildError> {
+        let year = if day.month() == 1 { day.year() - 1 } else { day.year() };
+        let wanted = if year % 2 == 0 { day.month() == 12 } else { day.month() == 1 };
+        let open = self.open_duties(58).iter().any(|(_, open)| open.object == year.to_string());
+        if !wanted || !open || day.weekday() != 3 {
+            return Ok(());
+        }
+        let findings = "制度符合现状，暂不修订 The rules fit; nothing is to change";
+        let data = json!({ "year": year, "outcome": "unchanged", "findings": findings });
+        let proposal = self.proposal("policy.reviewed", None, data);
+        self.enter("E-601", vec![proposal]).await
+    }
+
+    /// The archivist works off the checks of the quarter; a few archives cannot be found.
+    async fn check_due_archives(&mut self) -> Result<(), BuildError> {
+        let due: Vec<(String, String)> = self
+            .open_duties(4)
+            .into_iter()
+            .filter_map(|(id, open)| match open.trigger {
+                Trigger::Period(period) if !id.as_str().ends_with(['0', '1']) || open.level > 2 => {
+                    Some((open.object, period))
+                }
+                Trigger::Period(_) | Trigger::Entry(_) => None,
+            })
+            .collect();
+        let today = due.len().div_ceil(6);
+        let mut proposals = Vec::new();
+        for (customer, period) in due.into_iter().take(today) {
+            let data = json!({ "kind": "quarterly", "period": period, "result": "confirmed" });
+            proposals.push(self.proposal("archive.verified", Some(format!("customer/{customer}")), data));
+        }
+        self.enter("E-502", proposals).await
+    }
+
+    /// A sales manager gives more time for a promise that will not be kept in time.
+    async fn give_more_time(&mut self) -> Result<(), BuildError> {
+        let now = self.clock.now();
+        let soon = now.plus(hours(40));
+        let next = self.open_duties(13).into_iter().find_map(|(id, open)| {
+            let due = open.due().filter(|due| *due > now && *due < soon && open.extensions == 0)?;
+            match open.charges.first() {
+                Some(Charge::Person(person)) => Some((id, due, person.clone())),
+                _ => None,
+            }
+        });
+        let Some((id, due, person)) = next.filter(|_| self.dice.percent(40)) else { return Ok(()) };
+        let Some(region) = STAFF.iter().find(|one| one.id == person.as_str()).and_then(|one| region_of(one.unit))
+        else {
+            return Ok(());
+        };
+        let data = json!({
+            "obligation": id,
+            "new_due": due.plus(hours(24 * 7)),
+            "reason": "客户同意推迟 The customer agrees to wait",
+        });
+        let proposal = self.proposal("obligation.extended", None, data);
+        self.enter(leader(Role::SalesManager, region), vec![proposal]).await
+    }
+
+    /// What is open of a duty, by id.
+    fn open_duties(&self, number: u8) -> Vec<(SubjectId, Open)> {
+        let state = self.ledger.state();
+        let open = &state.world.obligation.open;
+        open.iter().filter(|(_, open)| open.duty == number).map(|(id, open)| (id.clone(), open.clone())).collect()
     }
 
     async fn check_archives(&mut self, day: Date) -> Result<(), BuildError> {

@@ -8,11 +8,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::access::principal::{Principal, Purpose};
-use crate::clock::{Date, ManualClock, Timestamp, Zone};
+use crate::clock::{Clock as _, Date, ManualClock, Timestamp, Zone};
 use crate::demo::company::{self, Person, REGIONS, STAFF, UNITS, region_of};
 use crate::demo::dice::Dice;
 use crate::demo::trade::Bills;
 use crate::demo::{BuildError, Plan};
+use crate::domain::calendar;
 use crate::domain::role::Role;
 use crate::ids::{self, EmployeeId, EntryId, SubjectId};
 use crate::ledger::{Asked, Ledger, Proposal, SubmitError, ViewError};
@@ -72,6 +73,8 @@ pub(super) struct Promise {
     pub(super) client: usize,
     pub(super) responsible: &'static str,
     pub(super) due: Date,
+    /// It is kept some days after it is due.
+    pub(super) tarries: bool,
 }
 
 /// What will become of a grade proposal, unless somebody decides otherwise.
@@ -204,12 +207,12 @@ impl<'a> Years<'a> {
         self.proposal("org_unit.defined", None, data)
     }
 
-    /// Every day from Monday to Friday that was over by `now`.
+    /// Every working day that was over by `now`.
     fn working_days(&self, first: Date, now: Timestamp) -> Vec<Date> {
         let mut days = Vec::new();
         let mut day = first.next();
         while self.zone.start_of(day).plus(hours(20)) <= now {
-            if self.weekday(day) < 5 {
+            if self.works(day) {
                 days.push(day);
             }
             day = day.next();
@@ -217,11 +220,10 @@ impl<'a> Years<'a> {
         days
     }
 
-    /// The day of the week, Monday being 0.
-    pub(super) fn weekday(&self, day: Date) -> u8 {
-        let noon = self.zone.start_of(day).plus(hours(12));
-        // The first of January 1970 was a Thursday.
-        u8::try_from((noon.micros().div_euclid(86_400_000_000) + 3).rem_euclid(7)).unwrap_or(0)
+    /// Tells whether a day is worked; of a year whose notice is not known, from Monday to Friday.
+    fn works(&self, day: Date) -> bool {
+        let state = self.ledger.state();
+        calendar::worktime(&state.world, None, self.clock.now()).works(day).unwrap_or_else(|_| day.weekday() < 5)
     }
 
     /// Decides who the customers will be, who keeps them, and when their archives are opened.

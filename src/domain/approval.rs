@@ -133,7 +133,10 @@ refusals! {
 
 /// The types that wait for approval when a person proposes them.
 pub fn gated(kind: &str) -> bool {
-    matches!(kind, "policy.adopted" | "employee.roles_changed" | "personal_data.erased" | "trade_terms.set")
+    matches!(
+        kind,
+        "policy.adopted" | "calendar.adopted" | "employee.roles_changed" | "personal_data.erased" | "trade_terms.set"
+    )
 }
 
 /// Returns the id an approved proposal is entered under, from the id it was proposed with.
@@ -395,8 +398,8 @@ mod tests {
     }
 
     #[test]
-    fn exactly_four_types_wait() {
+    fn these_types_wait_and_no_others() {
         let gated: Vec<&str> = domain::catalog::types().iter().map(|kind| kind.name).filter(|name| gated(name)).collect();
-        assert_eq!(gated, ["policy.adopted", "employee.roles_changed", "trade_terms.set", "personal_data.erased"]);
+        assert_eq!(gated, ["policy.adopted", "employee.roles_changed", "trade_terms.set", "personal_data.erased", "calendar.adopted"]);
     }
 }

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Date, Timestamp};
 use crate::domain::catalog::{Int, Kind, Referent, Shape, Str, Text, choices, events, objects, refusals};
+use crate::domain::duty::{Charge, Due, Duty, Sink};
 use crate::domain::person::PersonId;
 use crate::domain::role::Role;
 use crate::domain::history::{Live, Part};
-use crate::domain::{self, About, Actor, Admission, Context, Fact, World};
+use crate::domain::{self, About, Actor, Admission, Context, Fact, World, customer, policy};
 use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
 
 choices! {
@@ -277,6 +278,59 @@ fn check_closing(world: &World, context: &Context<'_>, closed: &CommitmentClosed
         return Err(Refusal::NoteMissing);
     }
     Ok(())
+}
+
+/// A promise is due on its day.
+pub(super) const PROMISE: Duty =
+    Duty { number: 13, rule: "R-075", zh: "兑现承诺", en: "Keep a promise", met_by: "commitment.closed" };
+
+/// A customer's question is answered within a working day.
+pub(super) const ANSWER: Duty =
+    Duty { number: 15, rule: "R-077", zh: "答复客户", en: "Answer the customer", met_by: "contact.recorded" };
+
+/// The duties of this module.
+pub(super) const DUTIES: &[&Duty] = &[&PROMISE, &ANSWER];
+
+/// Contacts open duties by what was promised, asked and learned in them; they close by being kept and answered.
+pub(super) fn oblige(world: &World, fact: &Fact<'_>, event: &Event, sink: &mut Sink) {
+    match event {
+        Event::Recorded(recorded) => {
+            if let Some(answered) = &recorded.replies_to {
+                sink.close(&ANSWER, answered.as_str());
+            }
+            let update = recorded.archive_changes == Some(true);
+            let question = recorded.direction == Direction::Inbound && recorded.reply_needed == Some(true);
+            if recorded.promises.is_none() && !update && !question {
+                return;
+            }
+            let Some(customer) = fact.customer() else { return };
+            for promise in recorded.promises.iter().flatten() {
+                let charge = Charge::Person(promise.responsible.clone());
+                sink.open(&PROMISE, kept(&customer, &promise.promise_id), &customer, charge, Due::EndOf(promise.due));
+            }
+            if update {
+                let days = policy::parameter(world, fact.actor.unit(), fact.at, "p.archive.update_days");
+                let due = Due::WorkingDays(u32::try_from(days).unwrap_or(0));
+                sink.open(&customer::UPDATE, customer.as_str(), &customer, Charge::Owner(customer.clone()), due);
+            }
+            if let Some(handler) = fact.actor.employee().or(recorded.our_people.first()).filter(|_| question) {
+                sink.open(&ANSWER, fact.id.as_str(), &customer, Charge::Person(handler.clone()), Due::WorkingDays(1));
+            }
+        }
+        Event::CommitmentClosed(closed) => {
+            let Some(customer) = fact.customer() else { return };
+            let object = kept(&customer, &closed.promise_id);
+            match closed.outcome {
+                Outcome::Fulfilled => sink.close(&PROMISE, object),
+                Outcome::ReleasedByCustomer | Outcome::NotFulfilled => sink.release(&PROMISE, object),
+            }
+        }
+    }
+}
+
+/// What a promise is known by: promises of different customers may have one id.
+pub fn kept(customer: &CustomerId, promise: &SubjectId) -> String {
+    format!("{customer}/{promise}")
 }
 
 /// Takes over the promises made and lets go of those closed.

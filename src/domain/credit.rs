@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{Date, Timestamp};
 use crate::domain::approval::{self, Step};
 use crate::domain::catalog::{Int, Money, Quarter, Referent, Str, Subject, Text, choices, events, refusals};
+use crate::domain::duty::{Charge, Due, Duty, Opening, Sink, Turn};
 use crate::domain::grade::{self, Dimension};
 use crate::domain::role::Role;
 use crate::domain::history::{Live, Part};
@@ -77,11 +78,13 @@ pub type BasisPoints = Int<0, 10_000>;
 /// The subject of a review, as its proposer names it.
 const REVIEWED: Subject = Subject { stream: "grade", of: Referent::Customer, part: Some("credit") };
 
-/// The quarters reviewed.
+/// The quarters reviewed, and the limits set.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
     /// By customer, counted from the year 0; four a year at most.
     reviewed: OrdMap<CustomerId, Vec<u16>>,
+    /// The credit limit last set for a customer, in fen.
+    limits: OrdMap<CustomerId, i64>,
 }
 
 refusals! {
@@ -250,7 +253,63 @@ fn approvers(
     Ok(vec![Step::Person((*head).clone())])
 }
 
-/// Takes over which quarters were reviewed.
+/// The credit of every key customer is reviewed for every quarter.
+pub(super) const REVIEW: Duty =
+    Duty { number: 23, rule: "R-108", zh: "季度信用评定", en: "Review the credit for the quarter", met_by: "credit_review.recorded" };
+
+/// Terms above what a fallen grade allows are set anew.
+pub(super) const RESET: Duty =
+    Duty { number: 24, rule: "R-109", zh: "降级后重设交易条件", en: "Set the terms anew after the grade fell", met_by: "trade_terms.set" };
+
+/// The duties of this module.
+pub(super) const DUTIES: &[&Duty] = &[&REVIEW, &RESET];
+
+/// Working days in which terms are set anew.
+const RESET_DAYS: u32 = 10;
+
+/// Reviews and terms fulfil their duties.
+pub(super) fn oblige(_: &World, fact: &Fact<'_>, event: &Event, sink: &mut Sink) {
+    let Some(customer) = fact.customer() else { return };
+    match event {
+        Event::Reviewed(reviewed) => sink.close(&REVIEW, of_quarter(&customer, &reviewed.quarter.0)),
+        Event::TermsSet(_) => sink.close(&RESET, customer.as_str()),
+    }
+}
+
+/// A grade that takes effect may allow less than was set.
+pub(super) fn oblige_by_grade(world: &World, fact: &Fact<'_>, event: &grade::Event, sink: &mut Sink) {
+    let grade::Event::Approved(Dimension::Credit, approved) = event else { return };
+    let Some(customer) = fact.customer() else { return };
+    let allowed = limit(world, fact.at, &approved.to.0).unwrap_or(0);
+    if world.credit.limits.get(&customer).is_some_and(|set| *set > allowed) {
+        sink.open(&RESET, customer.as_str(), &customer, Charge::Holders(Role::Accounting), Due::WorkingDays(RESET_DAYS));
+    }
+}
+
+/// The end of a quarter asks for a review of every key customer's credit.
+pub(super) fn oblige_period(world: &World, turn: Turn, sink: &mut Sink) {
+    let Turn::QuarterEnded { year, quarter, after } = turn else { return };
+    let at = world.ledger.zone.start_of(after);
+    let period = format!("{year:04}Q{quarter}");
+    for customer in world.grade.of(Dimension::Credit).graded.keys() {
+        let Some((due, last)) = review_due(world, customer, at).filter(|(due, _)| due.0 == period) else { continue };
+        // Of a quarter that nobody reviewed for a year nobody asks any more.
+        sink.release(&REVIEW, of_quarter(customer, &format!("{:04}Q{quarter}", year - 1)));
+        sink.openings.push(Opening {
+            duty: &REVIEW,
+            object: of_quarter(customer, &due.0),
+            customer: Some(customer.clone()),
+            charges: vec![Charge::Holders(Role::Accounting)],
+            due: Due::EndOf(last),
+        });
+    }
+}
+
+fn of_quarter(customer: &CustomerId, quarter: &str) -> String {
+    format!("{customer}/{quarter}")
+}
+
+/// Takes over which quarters were reviewed and which limits were set.
 pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
     match event {
         Event::Reviewed(reviewed) => {
@@ -258,8 +317,11 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
                 state.reviewed.entry(customer).or_default().push(quarter);
             }
         }
-        // What was set is shown; no decision of this release asks for it.
-        Event::TermsSet(_) => {}
+        Event::TermsSet(terms) => {
+            if let Some(customer) = fact.customer() {
+                state.limits.insert(customer, terms.credit_limit.0);
+            }
+        }
     }
 }
 
@@ -396,5 +458,46 @@ mod tests {
         assert_eq!(due(&early.at("2026-07-01T00:00:00+08:00")), of("2026Q2", "2026-07-15"));
         let patient = graded().and("E-101", main_customer("C-01")).and("system", adopted("hq", json!({}), json!({ "p.quarter.grace_days": 0 })));
         assert_eq!(due(&patient), of("2025Q4", "2025-12-31"));
+    }
+
+    /// How many reviews or resettings are owed about something.
+    fn owed(given: &Given, duty: &Duty, object: &str) -> usize {
+        domain::obligation::turned(&given.world, given.at).obligation.about(duty, object).count()
+    }
+
+    #[test]
+    fn every_quarters_end_asks_accounting_for_a_review_of_each_key_customer() {
+        let given = graded().at("2026-04-01T08:00:00+08:00");
+        assert_eq!(owed(&given, &REVIEW, "C-01/2026Q1"), 0, "an ordinary customer");
+        let given = graded().and("E-101", main_customer("C-01")).at("2026-04-01T08:00:00+08:00");
+        assert_eq!(owed(&given, &REVIEW, "C-01/2026Q1"), 1);
+        let world = domain::obligation::turned(&given.world, given.at);
+        let (_, open) = world.obligation.about(&REVIEW, "C-01/2026Q1").next().unwrap();
+        assert_eq!(world.ledger.zone.wall(open.due().unwrap()).get(..16), Some("2026-04-16 00:00"), "15 April 24:00");
+        let accounting = domain::obligation::responsible(&world, open, given.at);
+        assert_eq!(accounting.iter().map(EmployeeId::as_str).collect::<Vec<_>>(), ["E-401", "E-402"]);
+        let other = given.clone().and("E-401", reviewed("2025Q4"));
+        assert_eq!(owed(&other, &REVIEW, "C-01/2026Q1"), 1, "another quarter's");
+        assert_eq!(owed(&given.and("E-401", reviewed("2026Q1")), &REVIEW, "C-01/2026Q1"), 0);
+        let early = graded().and("E-101", main_customer("C-01")).and("E-401", reviewed("2026Q1"));
+        assert_eq!(owed(&early.at("2026-04-01T08:00:00+08:00"), &REVIEW, "C-01/2026Q1"), 0, "reviewed before its end");
+    }
+
+    #[test]
+    fn terms_above_what_a_fallen_grade_allows_are_to_be_set_anew() {
+        let set = |given: Given, grade: &str, limit: i64, id: &'static str| {
+            let asked = given.and("E-401", terms("C-01", grade, limit).id(id));
+            asked.and("E-402", consent(id))
+        };
+        let given = set(graded(), "A", 100_000_000, "terms-00001");
+        let regraded = |given: Given, to: &str| {
+            let approved = event("credit_grade.approved", json!({ "proposal_id": "P-1", "to": to }));
+            given.and("E-101", domain::testing::grade_proposed("C-01", to).with("from", "A")).and("E-301", approved)
+        };
+        let within = regraded(given.clone(), "B");
+        assert_eq!(owed(&within, &RESET, "C-01"), 0, "the limit is within what B allows");
+        let fallen = regraded(given, "D");
+        assert_eq!(owed(&fallen, &RESET, "C-01"), 1);
+        assert_eq!(owed(&set(fallen, "D", 1_000_000, "terms-00002"), &RESET, "C-01"), 0);
     }
 }

@@ -10,6 +10,8 @@ use crate::domain::catalog::{
     refusals,
 };
 use crate::domain::history::{Live, Part};
+use crate::domain::duty::{Charge, Due, Duty, Opening, Sink, Turn};
+use crate::domain::role::Role;
 use crate::domain::{self, About, Admission, Context, Fact, World, policy, sale};
 use crate::entry::Hash;
 use crate::ids::{CustomerId, EmployeeId, StreamName, SubjectId, UnitId};
@@ -800,7 +802,7 @@ fn admit_check(world: &World, context: &Context<'_>, verified: &Verified) -> Res
     let customer = context.about.customer.as_ref().and_then(|id| world.customer.customers.get(id));
     if verified.kind == CheckKind::Quarterly {
         let period = verified.period.as_ref().ok_or(Refusal::PeriodMissing)?;
-        if period.0 > quarter_of(world.date(context.at)) {
+        if period.0 > world.date(context.at).quarter() {
             return Err(Refusal::PeriodAhead { period: period.0.clone() }.into());
         }
         if customer.and_then(|customer| customer.checked.as_deref()).is_some_and(|checked| checked >= period.0.as_str()) {
@@ -817,9 +819,78 @@ fn admit_check(world: &World, context: &Context<'_>, verified: &Verified) -> Res
     Ok(vec![Admission::of(event, context)])
 }
 
-fn quarter_of(day: Date) -> String {
-    let quarter = (1..=4).rev().find(|quarter| Date::new(day.year(), 3 * quarter - 2, 1).is_some_and(|start| start <= day));
-    format!("{:04}Q{}", day.year(), quarter.unwrap_or(1))
+/// What is learned of a customer goes into the archive within days.
+pub(super) const UPDATE: Duty =
+    Duty { number: 2, rule: "R-034", zh: "更新档案", en: "Update the archive", met_by: "customer.profile_updated" };
+
+/// Every archive is checked for every quarter.
+pub(super) const CHECK: Duty =
+    Duty { number: 4, rule: "R-038", zh: "季度档案核定", en: "Check the archive for the quarter", met_by: "archive.verified" };
+
+/// An important and promising customer gets a second contact of ours.
+pub(super) const SECOND_CONTACT: Duty =
+    Duty { number: 18, rule: "R-076", zh: "指派第二联系人", en: "Name a second contact person", met_by: "customer.owner_assigned" };
+
+/// The duties of this module.
+pub(super) const DUTIES: &[&Duty] = &[&UPDATE, &CHECK, &SECOND_CONTACT];
+
+/// Working days in which an important and promising customer gets a second contact of ours.
+const SECOND_CONTACT_DAYS: u32 = 10;
+
+/// Archives open duties when they are opened, and fulfil them as they are kept; of an archive that ends nothing is owed.
+pub(super) fn oblige(_: &World, fact: &Fact<'_>, event: &Event, sink: &mut Sink) {
+    match event {
+        Event::Registered(registered) => {
+            let id = registered.customer_id.as_ref().map(customer_id_of);
+            if let Some(id) = id.filter(|_| registered.important_promising == Some(true)) {
+                let due = Due::WorkingDays(SECOND_CONTACT_DAYS);
+                sink.open(&SECOND_CONTACT, id.as_str(), &id, Charge::OwnersHead(id.clone()), due);
+            }
+        }
+        Event::ProfileUpdated(_) => sink.close(&UPDATE, fact.subject.id().unwrap_or_default()),
+        Event::OwnerAssigned(assigned) => {
+            if !assigned.co_contacts.is_empty() {
+                sink.close(&SECOND_CONTACT, fact.subject.id().unwrap_or_default());
+            }
+        }
+        Event::Verified(verified) => {
+            if let (CheckKind::Quarterly, Some(period)) = (verified.kind, &verified.period) {
+                sink.close_until(&CHECK, fact.subject.id().unwrap_or_default(), &period.0);
+            }
+        }
+        Event::StatusChanged(StatusChanged { status: StatedStatus::Terminated, .. }) | Event::MarkedDuplicate(_) => {
+            for duty in DUTIES {
+                sink.release(duty, fact.subject.id().unwrap_or_default());
+            }
+        }
+        Event::StatusChanged(_) | Event::IndividualRegistered(_) | Event::Classified(_) | Event::CodeAssigned(_) => {}
+    }
+}
+
+/// The end of a quarter asks for a check of every archive, unless the policy asks for yearly ones alone.
+pub(super) fn oblige_period(world: &World, turn: Turn, sink: &mut Sink) {
+    let Turn::QuarterEnded { year, quarter, after } = turn else { return };
+    let period = format!("{year:04}Q{quarter}");
+    let at = world.ledger.zone.start_of(after);
+    for (id, customer) in &world.customer.customers {
+        let ended = customer.duplicate_of.is_some() || matches!(customer.stated, Some((StatedStatus::Terminated, _)));
+        let checked = customer.checked.as_ref().is_some_and(|checked| *checked >= period);
+        let unit = world.employee.members.get(&customer.owner).map(|member| &member.unit);
+        if ended || checked || policy::preset(world, unit, at, "verify") != "verify.quarterly" {
+            continue;
+        }
+        let days = policy::parameter(world, unit, at, "p.quarter.grace_days");
+        // The day after the quarter is the first of the days of grace.
+        let last = after.plus_days(u32::try_from(days - 1).unwrap_or(0));
+        sink.release(&CHECK, id.as_str());
+        sink.openings.push(Opening {
+            duty: &CHECK,
+            object: id.to_string(),
+            customer: Some(id.clone()),
+            charges: vec![Charge::Holders(Role::Archivist), Charge::Owner(id.clone())],
+            due: Due::EndOf(last),
+        });
+    }
 }
 
 /// Takes over what is known of the customers.

@@ -186,7 +186,14 @@ fn relive(
 fn readmit(then: &World, now: &World, live: &Live, fetched: &Fetched, stays: Option<&Part>) -> Result<(), Refusal> {
     let waiting;
     let (event, subject) = match &live.event {
-        Event::Audit(_) | Event::Record(_) | Event::Ledger(_) | Event::Grant(_) | Event::Loan(_) => return Ok(()),
+        // What was overdue, extended or off was so by then, whatever opened it.
+        Event::Audit(_)
+        | Event::Record(_)
+        | Event::Ledger(_)
+        | Event::Grant(_)
+        | Event::Loan(_)
+        | Event::Calendar(_)
+        | Event::Obligation(_) => return Ok(()),
         Event::Approval(approval::Event::Requested(requested)) => {
             // What waits for somebody's approval must still be possible when it is given.
             let Some(held) = now.approval.waiting.get(&requested.request_id) else { return Ok(()) };

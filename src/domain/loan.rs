@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Date, Timestamp};
 use crate::domain::catalog::{Referent, Str, Text, choices, events, refusals};
+use crate::domain::duty::{Charge, Due, Duty, Sink};
 use crate::domain::employee::Status;
 use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Actor, Admission, Context, Fact, World, common, policy};
@@ -110,6 +111,35 @@ refusals! {
     OtherLoan => E_RULE "R-053" at "/renews", "the loan renewed is none of this customer and borrower", "续借的不是该借阅人对该客户档案的借阅";
     /// Nobody lends to themselves.
     OwnLoan => E_SOD "R-025" at "/borrower", "nobody lends a file to themselves or takes their own back", "不得借给本人，也不得自行办理归还";
+}
+
+/// A file is back by the last day of its loan.
+pub(super) const RETURN: Duty =
+    Duty { number: 52, rule: "R-053", zh: "归还借阅档案", en: "Return the file", met_by: "archive.returned" };
+
+/// The duties of this module.
+pub(super) const DUTIES: &[&Duty] = &[&RETURN];
+
+/// A loan is to be returned; that its time is over is no return.
+pub(super) fn oblige(fact: &Fact<'_>, event: &Event, sink: &mut Sink) {
+    match event {
+        Event::Borrowed(borrowed) => {
+            if let Some(renewed) = &borrowed.renews {
+                sink.release(&RETURN, renewed.as_str());
+            }
+            let charge = Charge::Person(borrowed.borrower.clone());
+            let loan = fact.subject.id().unwrap_or_default();
+            sink.open(&RETURN, loan, &borrowed.customer_id, charge, Due::EndOf(borrowed.until));
+        }
+        Event::Returned(returned) => {
+            let loan = fact.subject.id().unwrap_or_default();
+            match returned.how {
+                How::Returned => sink.close(&RETURN, loan),
+                How::Recalled | How::Lost => sink.release(&RETURN, loan),
+                How::Expired => {}
+            }
+        }
+    }
 }
 
 impl Loan {

@@ -20,11 +20,14 @@ use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, SubjectId, UnitId}
 
 pub mod catalog;
 pub mod class;
+pub mod duty;
 pub mod history;
+pub mod holidays;
 pub mod judge;
 pub mod role;
 #[cfg(test)]
 mod testing;
+pub mod worktime;
 
 use self::catalog::{EventType, Problem, Referent, Subject};
 use self::history::{Live, Part, Refold};
@@ -170,9 +173,11 @@ macro_rules! modules {
         impl World {
             /// Folds one entry's event into the state.
             pub fn apply(&mut self, fact: &Fact<'_>, event: &Event) {
+                obligation::turn_to(self, fact.at);
                 match event {
                     $(Event::$variant(event) => $module::evolve(&mut self.$module, fact, event),)*
                 }
+                obligation::follow(self, fact, event);
             }
 
             /// Lets go of what every module holds of a part, whose live entries are given.
@@ -192,6 +197,7 @@ macro_rules! modules {
                         }
                     })*
                 }
+                obligation::refold(self, refold);
             }
         }
 
@@ -251,6 +257,8 @@ modules! {
     grant Grant;
     loan Loan;
     anomaly Anomaly;
+    calendar Calendar;
+    obligation Obligation;
     audit Audit;
 }
 

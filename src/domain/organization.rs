@@ -63,6 +63,8 @@ pub struct Unit {
     pub head: Option<EmployeeId>,
     /// The territory words it is responsible for.
     pub territory: Vector<String>,
+    /// The working calendar it names.
+    pub calendar: Option<String>,
     /// Whether it works.
     pub active: bool,
 }
@@ -181,6 +183,7 @@ pub(super) fn evolve(state: &mut State, _: &Fact<'_>, event: &Event) {
         parent: defined.parent.clone(),
         head: defined.head.clone(),
         territory,
+        calendar: defined.calendar.as_ref().map(|calendar| calendar.0.clone()),
         active,
     });
 }

@@ -8,9 +8,10 @@ use crate::domain::catalog::{
     Email, Field, Int, Kind, Phone, Referent, Sealed, Shape, Str, Text, choices, events, objects, refusals,
 };
 use crate::domain::class::Class;
+use crate::domain::duty::Sink;
 use crate::domain::privacy::{self, Scope};
 use crate::domain::history::{Live, Part};
-use crate::domain::{self, About, Admission, Context, Fact, World, common};
+use crate::domain::{self, About, Admission, Context, Fact, World, common, customer};
 use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
 
 choices! {
@@ -425,6 +426,16 @@ fn check_consent(person: Option<&Person>, event: &Event) -> Result<(), Refusal> 
     match private_in(event) {
         Some(field) if !agreed => Err(Refusal::ConsentMissing { field: field.into() }),
         Some(_) | None => Ok(()),
+    }
+}
+
+/// An update of a person fulfils the duty to update the customer's archive.
+pub(super) fn oblige(world: &World, fact: &Fact<'_>, event: &Event, sink: &mut Sink) {
+    if let Event::Updated(_) = event
+        && let Some(person) = fact.subject.id().and_then(|id| id.parse().ok())
+        && let Some(person) = world.person.people.get::<SubjectId>(&person)
+    {
+        sink.close(&customer::UPDATE, person.customer.as_str());
     }
 }
 

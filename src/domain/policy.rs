@@ -4,11 +4,13 @@ use imbl::{OrdSet, Vector};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::clock::Timestamp;
+use crate::clock::{Date, Timestamp};
 use crate::domain::approval;
 use crate::domain::catalog::{Count, INTEGER_MAX, Int, Str, Text, choices, events, refusals};
+use crate::domain::duty::{Charge, Due, Duty, Opening, Sink, Turn};
 use crate::domain::history::{Live, Part};
-use crate::domain::{self, About, Actor, Admission, Context, Fact, World};
+use crate::domain::role::Role;
+use crate::domain::{self, About, Actor, Admission, Context, Fact, World, worktime};
 use crate::entry::Hash;
 use crate::ids::{EmployeeId, StreamName, UnitId};
 
@@ -21,6 +23,7 @@ pub const PRESETS: &[(&str, &[&str])] = &[
     ("newcust", &["newcust.no_tx_3y", "newcust.never", "newcust.recent_first"]),
     ("code", &["code.after_contracts", "code.at_archive"]),
     ("credit", &["credit.accounting_key", "credit.regional_gm"]),
+    ("verify", &["verify.quarterly", "verify.annual"]),
 ];
 
 /// The parameters with their defaults and bounds (rules §2).
@@ -37,12 +40,22 @@ pub const PARAMETERS: &[Parameter] = &[
     Parameter::number("p.grant.max_days", 30, 1, 366),
     Parameter::number("p.checkpoint.every", 1000, 1, 1_000_000),
     Parameter::number("p.service.onsite_fee_max", 200, 0, 1_000_000),
+    Parameter::number("p.archive.update_days", 3, 1, 60),
     Parameter::number("p.quarter.grace_days", 15, 0, 90),
     Parameter { name: "p.grade.credit_scale", default: Default::Text("A,B,C,D,E"), min: 1, max: 40 },
     Parameter { name: "p.grade.business_scale", default: Default::Text("A,B,C,D,E"), min: 1, max: 40 },
     Parameter::table("p.grade.business_thresholds", "A=1500000,B=1000000,C=800000,D=500000"),
     Parameter::table("p.credit.limit_table", "A=5000000,B=2000000,C=800000,D=200000,E=0"),
+    Parameter { name: "p.work.hours", default: Default::Hours("08:30-12:00,13:00-17:30"), min: 11, max: 80 },
+    Parameter { name: "p.escalate.days", default: Default::Days("1,3"), min: 3, max: 5 },
 ];
+
+/// The yearly review of the policy is due by the end of the year it is for.
+pub(super) const REVIEW: Duty =
+    Duty { number: 58, rule: "R-015", zh: "制度年度审核", en: "Review the policy for the year", met_by: "policy.reviewed" };
+
+/// The duties of this module.
+pub(super) const DUTIES: &[&Duty] = &[&REVIEW];
 
 /// A parameter: its default and what values it may take.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +79,10 @@ pub enum Default {
     Text(&'static str),
     /// Amounts in yuan per grade, the largest first, such as `A=1500000,B=1000000`.
     Table(&'static str),
+    /// Hours of work, as `08:30-12:00,13:00-17:30`.
+    Hours(&'static str),
+    /// Two rising numbers of days, as `1,3`.
+    Days(&'static str),
 }
 
 impl Parameter {
@@ -80,13 +97,29 @@ impl Parameter {
     fn allows(&self, value: &Value) -> bool {
         match self.default {
             Default::Number(_) => value.as_i64().is_some_and(|number| (self.min..=self.max).contains(&number)),
-            Default::Text(_) | Default::Table(_) => value.as_str().is_some_and(|text| {
+            Default::Text(_) | Default::Table(_) | Default::Hours(_) | Default::Days(_) => value.as_str().is_some_and(|text| {
                 let length = i64::try_from(text.chars().count()).unwrap_or(INTEGER_MAX);
-                let readable = matches!(self.default, Default::Text(_)) || rows(text).is_some();
-                (self.min..=self.max).contains(&length) && readable
+                (self.min..=self.max).contains(&length) && self.default.reads(text)
             }),
         }
     }
+}
+
+impl Default {
+    fn reads(self, text: &str) -> bool {
+        match self {
+            Self::Hours(_) => worktime::hours(text).is_some(),
+            Self::Table(_) => rows(text).is_some(),
+            Self::Days(_) => two_days(text).is_some_and(|(first, second)| first < second),
+            Self::Number(_) | Self::Text(_) => true,
+        }
+    }
+}
+
+/// Reads two numbers of days such as `1,3`.
+pub(super) fn two_days(text: &str) -> Option<(u32, u32)> {
+    let (first, second) = text.split_once(',')?;
+    Some((first.trim().parse().ok()?, second.trim().parse().ok()?))
 }
 
 choices! {
@@ -192,7 +225,7 @@ pub fn parameter(world: &World, unit: Option<&UnitId>, at: Timestamp, name: &str
     let adopted = set(world, unit, at, name).and_then(|value| value.parse().ok());
     adopted.unwrap_or_else(|| match default(name) {
         Some(Default::Number(number)) => number,
-        Some(Default::Text(_) | Default::Table(_)) | None => 0,
+        Some(Default::Text(_) | Default::Table(_) | Default::Hours(_) | Default::Days(_)) | None => 0,
     })
 }
 
@@ -204,7 +237,7 @@ pub fn text_parameter<'a>(
     name: &str,
 ) -> &'a str {
     set(world, unit, at, name).unwrap_or_else(|| match default(name) {
-        Some(Default::Text(text) | Default::Table(text)) => text,
+        Some(Default::Text(text) | Default::Table(text) | Default::Hours(text) | Default::Days(text)) => text,
         Some(Default::Number(_)) | None => "",
     })
 }
@@ -322,6 +355,26 @@ fn check_year(world: &World, context: &Context<'_>, year: i64) -> Result<(), Ref
     Ok(())
 }
 
+/// A review fulfils the duty of its year.
+pub(super) fn oblige(_: &World, _: &Fact<'_>, event: &Event, sink: &mut Sink) {
+    if let Event::Reviewed(reviewed) = event {
+        sink.close(&REVIEW, reviewed.year.0.to_string());
+    }
+}
+
+/// Each year asks for its review.
+pub(super) fn oblige_period(world: &World, turn: Turn, sink: &mut Sink) {
+    let Turn::YearBegun { year } = turn else { return };
+    let (false, Some(last)) = (world.policy.reviewed.contains(&i64::from(year)), Date::new(year, 12, 31)) else { return };
+    sink.openings.push(Opening {
+        duty: &REVIEW,
+        object: year.to_string(),
+        customer: None,
+        charges: vec![Charge::Holders(Role::MarketDirector)],
+        due: Due::EndOf(last),
+    });
+}
+
 /// Takes over what was adopted and which years were reviewed.
 pub(super) fn evolve(state: &mut State, _: &Fact<'_>, event: &Event) {
     let texts = |map: &Map<String, Value>| {
@@ -430,6 +483,8 @@ mod tests {
                     .map(|length| json!("A".repeat(usize::try_from(length).unwrap()))),
                 Default::Table(_) => [parameter.min - 1, parameter.min, parameter.max, parameter.max + 1]
                     .map(|length| json!(format!("A={}", "0".repeat(usize::try_from(length - 2).unwrap())))),
+                Default::Hours(_) => ["08:30-12:0", "08:30-12:00", "08:30-12:00,13:00-17:30,18:00-20:00", "12:00-08:30"].map(|text| json!(text)),
+                Default::Days(_) => ["1", "1,3", "2,10", "3,1"].map(|text| json!(text)),
             };
             for (value, fits) in values.into_iter().zip([false, true, true, false]) {
                 let when = given.when("E-601", draft("hq", json!({}), json!({ parameter.name: value })));

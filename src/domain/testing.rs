@@ -20,7 +20,7 @@ pub(crate) const NOW: &str = "2026-03-02T10:00:00+08:00";
 #[derive(Clone, Debug)]
 pub(crate) struct Proposed {
     kind: &'static str,
-    data: Value,
+    pub(crate) data: Value,
     subject: Option<String>,
     id: Option<&'static str>,
     occurred_at: Option<Timestamp>,

@@ -14,7 +14,7 @@ use crate::domain::class::Class;
 use crate::domain::history::Part;
 use crate::domain::role::Role;
 use crate::domain::{
-    self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, customer, loan, person,
+    self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, customer, loan, obligation, person,
     privacy, record, sale,
 };
 use crate::entry::{Entry, Hash};
@@ -328,6 +328,8 @@ impl Shared {
         let unknown = || common::Refusal::UnknownType { name: proposal.kind.chars().take(60).collect() };
         let kind = catalog::find(&proposal.kind).ok_or_else(unknown)?;
         let id = match &proposal.id {
+            // What the clock will enter of obligations anybody can tell; nobody takes those ids beforehand.
+            Some(id) if id.starts_with(obligation::PREFIX) => return Err(common::Refusal::IdTaken.into()),
             Some(id) => id.parse().map_err(|_| common::Refusal::BadId)?,
             None => self.source.entry_id(self.clock.now()),
         };

@@ -23,9 +23,7 @@ use ed25519_dalek::SigningKey;
 use tokio::sync::oneshot;
 
 use crate::access::decide::Policies;
-use crate::access::facts::Facts;
 use crate::access::principal::Principal;
-use crate::access::relation;
 use crate::clock::Clock;
 use crate::domain::Event;
 use crate::domain::catalog::{self, EventType};
@@ -37,7 +35,6 @@ use crate::ledger::follower::FollowError;
 use crate::ledger::snapshot::Signed;
 use crate::ledger::tail::Shelf;
 use crate::ledger::writer::{Answer, Batch, Job, Note};
-use crate::projection::View;
 use crate::proof::checkpoint::{Checkpoint, Vkey};
 use crate::proof::tile::Growth;
 use crate::seal::Ring;
@@ -232,19 +229,6 @@ impl Ledger {
         let state = self.shared.state();
         let by_hand = catalog::types().iter().filter(|kind| !kind.system);
         by_hand.filter(|kind| self.shared.proposable(principal, &state.world, kind, customer)).collect()
-    }
-
-    /// Tells whether somebody who states a purpose may open a view of the whole company: a hint, for whoever shows the way there.
-    pub fn opens(&self, principal: &Principal, view: &View) -> bool {
-        let state = self.shared.state();
-        let Some(member) = state.world.employee.members.get(&principal.employee).filter(|member| member.works()) else {
-            return false;
-        };
-        let today = state.world.date(self.shared.clock.now());
-        relation::roles(principal, member, today).any(|held| {
-            let facts = relation::facts(&state.world, principal, member, held, None) | Facts::PURPOSE | Facts::BULK;
-            self.shared.decide(held.role, view.base, facts).allowed
-        })
     }
 
     /// Enters what the founding of a ledger or a new release says for itself.

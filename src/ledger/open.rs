@@ -17,9 +17,9 @@ use serde::{Deserialize, Serialize};
 use crate::access::decide::Policies;
 use crate::clock::Clock;
 use crate::domain::history::{Lived, Part};
-use crate::domain::{self, Event, policy, record};
+use crate::domain::{self, Event, calendar, policy, record};
 use crate::entry::{Entry, Hash};
-use crate::ids::Source;
+use crate::ids::{Source, StreamName};
 use crate::journal::{self, Encoder, FileJournal, Frame, Journal};
 use crate::ledger::amendment::belongs;
 use crate::ledger::claims::Recent;
@@ -343,11 +343,14 @@ impl Ledger {
         let state = self.state();
         let hash = Hash(self.shared.policies.full_hash());
         // What may not be written is read under the policies it was left with; its readings are not entered, so there are none.
-        if self.shared.read_only {
+        if self.shared.read_only || !state.world.ledger.initialized {
             return Ok(());
         }
-        if !state.world.ledger.initialized || state.world.policy.access == Some(hash) {
-            return Ok(());
+        // Deadlines are counted by what stands in the ledger: replayed by a later release they are the same.
+        let mut events: Vec<(Event, Option<StreamName>)> =
+            calendar::shipped(&state.world).into_iter().map(|event| (event, None)).collect();
+        if state.world.policy.access == Some(hash) {
+            return if events.is_empty() { Ok(()) } else { self.submit_system(events).await.map(drop) };
         }
         let count = i64::try_from(self.shared.policies.ids().count()).unwrap_or(0);
         let adopted = policy::AccessAdopted {
@@ -356,7 +359,8 @@ impl Ledger {
             release: domain::catalog::Str(env!("CARGO_PKG_VERSION").into()),
         };
         let event: policy::Event = adopted.into();
-        self.submit_system(vec![(Event::Policy(event), None)]).await.map(drop)
+        events.insert(0, (Event::Policy(event), None));
+        self.submit_system(events).await.map(drop)
     }
 }
 

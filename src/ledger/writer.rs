@@ -12,7 +12,7 @@ use crate::domain::audit::{self, RefusalCode};
 use crate::domain::catalog::Str;
 use crate::domain::{
     self, About, Actor, Admission, Context, Event, Fetched, Refusal, anomaly, common, employee, grade, grant, loan,
-    policy, record,
+    obligation, policy, record,
 };
 use crate::entry::{EncodeError, Hash};
 use crate::ids::{self, EmployeeId, EntryId, StreamName};
@@ -204,7 +204,15 @@ impl Writer {
                 if open.answers.is_empty() {
                     began = self.seen.1;
                 }
+                let tick = matches!(job, Job::Tick);
                 self.take(job, &mut open);
+                // After a long stop more may be overdue than one block holds.
+                while tick && self.tick_obligations(&mut open) {
+                    if self.commit(std::mem::take(&mut open)).is_err() {
+                        self.fail();
+                        return;
+                    }
+                }
                 let full = open.bytes >= BLOCK_BYTES
                     || open.made.len() >= BLOCK_ENTRIES
                     || self.seen.1.saturating_sub(began) > self.append_took.saturating_mul(ADMIT_PER_APPEND);
@@ -593,6 +601,24 @@ impl Writer {
         }
         self.end_rights(None, open);
         self.note_checkpoint(now, open);
+    }
+
+    /// Enters what is overdue, as much as a block takes; tells whether there is more.
+    fn tick_obligations(&mut self, open: &mut Open) -> bool {
+        if self.leapt || self.shared.read_only {
+            return false;
+        }
+        while let Some((event, about, id)) = obligation::next_due(&self.state.world, self.now()) {
+            if open.bytes >= BLOCK_BYTES || open.made.len() >= BLOCK_ENTRIES {
+                return true;
+            }
+            if let Err(halt) = self.enter_system(event.into(), about, &id, None, open) {
+                let refusal = if let Halt::Refused(refusal) = halt { refusal.words().0 } else { String::new() };
+                tracing::error!(%id, refusal, "what is overdue was not entered");
+                return false;
+            }
+        }
+        false
     }
 
     fn note_checkpoint(&mut self, now: Timestamp, open: &mut Open) {

@@ -143,6 +143,8 @@ impl Archive {
             | Event::Employee(_)
             | Event::Privacy(_)
             | Event::Record(_)
+            | Event::Calendar(_)
+            | Event::Obligation(_)
             | Event::Approval(_)
             | Event::Grant(_)
             | Event::Loan(_)

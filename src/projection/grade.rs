@@ -128,6 +128,8 @@ impl Trace {
             | Event::Grant(_)
             | Event::Loan(_)
             | Event::Anomaly(_)
+            | Event::Calendar(_)
+            | Event::Obligation(_)
             | Event::Contact(_)
             | Event::Sale(_)
             | Event::Payment(_) => {}

@@ -25,6 +25,7 @@ pub mod credit;
 pub mod customer;
 pub mod grade;
 pub mod grant;
+pub mod obligation;
 pub mod payment;
 pub mod person;
 pub mod policy;
@@ -65,6 +66,8 @@ pub enum Scope {
     Customers,
     /// A customer or an employee, as `customer/C-00042`.
     Person,
+    /// One employee.
+    Employee,
     /// Any stream.
     Stream,
     /// One entry, by its index.
@@ -321,6 +324,47 @@ pub const VIEWS: &[View] = &[
         columns: columns! {
             "process" "流程" "Process", "proposer" "提出人" "Proposer", "reviewers" "审核人" "Reviewers", "approver" "批准人" "Approver",
             "substitution" "替代" "Substitution", "repeated" "重复" "Repeated",
+        },
+    },
+    View {
+        key: "obligations",
+        number: "V-88",
+        zh: "未办结义务",
+        en: "Open obligations",
+        scope: Scope::Employee,
+        base: Matter::Staff,
+        page_rows: WHOLE,
+        columns: columns! {
+            "obligation" "义务" "Obligation", "duty" "义务类别" "Duty", "object" "对象" "Object", "customer" "客户" "Customer",
+            "trigger" "触发事件" "Trigger", "responsible" "责任人" "Responsible", "opened_at" "开始" "Opened", "due_at" "期限" "Due",
+            "extensions" "延期次数" "Extensions", "level" "升级级别" "Level", "missing_calendar" "缺少日历" "Calendar missing",
+        },
+    },
+    View {
+        key: "overdue",
+        number: "V-88",
+        zh: "逾期义务",
+        en: "Overdue obligations",
+        scope: Scope::Company,
+        base: Matter::Staff,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "obligation" "义务" "Obligation", "duty" "义务类别" "Duty", "trigger" "触发事件" "Trigger", "subject" "客户/对象" "Subject",
+            "responsible" "责任人" "Responsible", "due_at" "期限" "Due", "extended" "延期" "Extended", "late_by" "逾期时长" "Late by",
+            "level" "升级级别" "Level", "escalated_to" "上报对象" "Escalated to", "met_at" "完成时间" "Met at", "state" "状态" "State",
+        },
+    },
+    View {
+        key: "signoff_board",
+        number: "V-89",
+        zh: "待签核",
+        en: "Pending sign-offs",
+        scope: Scope::Company,
+        base: Matter::Staff,
+        page_rows: WHOLE,
+        columns: columns! {
+            "form" "单据" "Form", "request" "申请编号" "Request", "subject" "对象" "Subject", "step" "当前步骤" "Step",
+            "awaiting" "待签人" "Awaiting", "proposer" "提出人" "Proposer", "since" "提出时间" "Since",
         },
     },
     View {
@@ -632,7 +676,8 @@ pub fn matter_of(kind: &str) -> Option<Matter> {
         "access" => Some(Matter::AccessLog),
         "anomaly" => Some(Matter::Strategy),
         "command" => Some(Matter::AccessLog),
-        "ledger" | "clock" | "access_policy" | "policy" | "org_unit" => Some(Matter::Proofs),
+        "ledger" | "clock" | "access_policy" | "policy" | "calendar" | "org_unit" => Some(Matter::Proofs),
+        "obligation" => Some(Matter::Staff),
         _ => None,
     }
 }

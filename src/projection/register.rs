@@ -110,6 +110,8 @@ impl Register {
             | Event::Person(_)
             | Event::Privacy(_)
             | Event::Record(_)
+            | Event::Calendar(_)
+            | Event::Obligation(_)
             | Event::Contact(_)
             | Event::Ledger(_)
             | Event::Policy(_)

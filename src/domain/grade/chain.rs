@@ -43,7 +43,7 @@ pub(super) fn check_holder(
     check_distinct(context, proposal)?;
     let mut seat = seat;
     while let Some(asked) = seat {
-        let holders = holders(world, context, proposal, asked);
+        let holders = holders(world, context.at, proposal, asked);
         if holders.is_empty() {
             seat = above(asked);
             continue;
@@ -56,6 +56,19 @@ pub(super) fn check_holder(
         return Err(Refusal::NotYourStep { seat: asked });
     }
     Err(Refusal::NobodyLeft)
+}
+
+/// Returns everybody at work who may take the next step of an open proposal.
+pub fn awaited(world: &World, proposal: &Proposal, at: Timestamp) -> Vec<EmployeeId> {
+    let mut seat = proposal.seats.get(proposal.taken.len()).copied();
+    while let Some(asked) = seat {
+        let holders = holders(world, at, proposal, asked);
+        if !holders.is_empty() {
+            return holders.into_iter().cloned().collect();
+        }
+        seat = above(asked);
+    }
+    Vec::new()
 }
 
 fn above(seat: Seat) -> Option<Seat> {
@@ -76,8 +89,8 @@ fn role(seat: Seat) -> Role {
 }
 
 /// Everybody at work who holds the seat and has not taken part in the proposal.
-fn holders<'a>(world: &'a World, context: &Context<'_>, proposal: &Proposal, seat: Seat) -> Vec<&'a EmployeeId> {
-    let today = world.date(context.at);
+fn holders<'a>(world: &'a World, at: Timestamp, proposal: &Proposal, seat: Seat) -> Vec<&'a EmployeeId> {
+    let today = world.date(at);
     let region = world.customer.customers.get(&proposal.customer).map_or("", |customer| customer.region.as_str());
     let seated = |id: &EmployeeId, held: &Held| {
         held.role == role(seat)

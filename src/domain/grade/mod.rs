@@ -11,6 +11,8 @@ use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId, U
 
 mod chain;
 
+pub use self::chain::awaited;
+
 choices! {
     /// What is graded: how far one trusts a customer to pay, or how much the customer buys.
     Dimension {

@@ -136,6 +136,7 @@ pub(crate) fn filters(key: &str) -> &'static [&'static str] {
         "anomalies" => &["kind", "open"],
         "refusals" => &["who"],
         "sod" => &["all"],
+        "overdue" => &["duty", "responsible", "open"],
         "timeline" => &["type"],
         _ => &[],
     }

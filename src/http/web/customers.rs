@@ -9,6 +9,7 @@ use axum::response::Response;
 use maud::html;
 use serde_json::Value;
 
+use crate::access::principal::{Purpose, PurposeKind};
 use crate::domain::audit::Mode;
 use crate::domain::role::Role;
 use crate::http::Door;
@@ -26,7 +27,7 @@ fn watches(door: &Door, visitor: &Visitor) -> bool {
     member.is_some_and(|member| member.roles.iter().any(|held| WATCHING.contains(&held.role)))
 }
 
-/// `GET /`: the customers the asker may see.
+/// `GET /customers`: the customers the asker may see.
 pub(crate) async fn list(
     State(door): State<Arc<Door>>,
     visitor: Visitor,
@@ -52,7 +53,7 @@ pub(crate) async fn list(
     let parts: Vec<(&str, &str)> = FILTERS.iter().map(|name| (*name, typed(name))).collect();
     let body = html! {
         @if watches(&door, &visitor) { p { a href="/corrections" { (frame.say("corrections")) } } }
-        form.filters action="/" method="get" role="search" {
+        form.filters action="/customers" method="get" role="search" {
             div { label for="q" { (frame.say("search-words")) } input id="q" name="q" type="search" value=(typed("q")); }
             div { label for="region" { (frame.say("region")) } input id="region" name="region" value=(typed("region")); }
             div { label for="owner" { (frame.say("owner")) } input id="owner" name="owner" value=(typed("owner")) placeholder="E-101"; }
@@ -82,13 +83,16 @@ pub(crate) async fn list(
                 }
             }
         }
-        (layout::next(frame, "/", &parts, answered.next.as_deref()))
-        @if !typed("after").is_empty() { p { a href="/" { (frame.say("first-page")) } } }
-        @let held = privacy::VIEWS.into_iter().filter_map(projection::view).filter(|view| door.ledger.opens(&visitor.asker.principal, view));
+        (layout::next(frame, "/customers", &parts, answered.next.as_deref()))
+        @if !typed("after").is_empty() { p { a href="/customers" { (frame.say("first-page")) } } }
+        @let held = privacy::VIEWS.into_iter().filter_map(projection::view).filter(|view| visitor.may_read(&door, view.key, None, Some(ANY)));
         @for view in held { p { a href={ "/privacy?view=" (view.key) } { (words::view(frame.language, view.key)) } } }
         (layout::standing(frame, &answered))
     };
     Ok(layout::page(frame, StatusCode::OK, &frame.say("customers"), &body))
 }
+
+/// Those who open such a view state their purpose there; here it only shows the way.
+const ANY: Purpose = Purpose { kind: PurposeKind::Compliance, note: None };
 
 const FILTERS: [&str; 3] = ["q", "region", "owner"];

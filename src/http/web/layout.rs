@@ -34,7 +34,11 @@ pub(crate) fn page(frame: &Frame, status: StatusCode, title: &str, body: &Markup
                 header.top {
                     nav aria-label=(frame.say("site")) {
                         a.brand href="/" { (frame.say("site")) }
-                        @if frame.signed_in.is_some() { a href="/" { (frame.say("customers")) } a href="/analysis" { (frame.say("analysis")) } a href="/propose" { (frame.say("record")) } a href="/access" { (frame.say("access")) } }
+                        @if frame.signed_in.is_some() {
+                            a href="/" { (frame.say("home")) } a href="/customers" { (frame.say("customers")) }
+                            a href="/analysis" { (frame.say("analysis")) } a href="/propose" { (frame.say("record")) }
+                            a href="/access" { (frame.say("access")) }
+                        }
                     }
                     div.tools {
                         @if let Some(who) = &frame.signed_in {
@@ -191,6 +195,7 @@ pub(crate) fn tabs(frame: &Frame, id: &str, current: &str) -> Markup {
         ("people", "/people"),
         ("grades", "/grades"),
         ("trade", "/trade"),
+        ("promises", "/promises"),
         ("timeline", "/timeline"),
         ("reads", "/reads"),
     ];

@@ -25,6 +25,7 @@ mod archive;
 mod correct;
 mod corrections;
 mod customers;
+mod duties;
 mod entry;
 mod form;
 mod grades;
@@ -41,11 +42,15 @@ mod words;
 /// Returns the pages.
 pub(crate) fn routes() -> Router<Arc<Door>> {
     Router::new()
-        .route("/", get(customers::list))
+        .route("/", get(duties::home))
+        .route("/obligations", get(duties::open))
+        .route("/overdue", get(duties::overdue))
+        .route("/customers", get(customers::list))
         .route("/customers/{id}", get(archive::page).post(archive::reveal))
         .route("/customers/{id}/grades", get(grades::page).post(grades::propose))
         .route("/customers/{id}/people", get(people::page).post(people::reveal))
         .route("/customers/{id}/trade", get(tables::of_customer))
+        .route("/customers/{id}/promises", get(duties::promises))
         .route("/customers/{id}/reads", get(reads::page))
         .route("/customers/{id}/timeline", get(reads::timeline))
         .route("/access", get(access::page))

@@ -111,6 +111,13 @@ impl Visitor {
         door.view(&self.asker.principal, &asked).await.map_err(Problem::View)
     }
 
+    /// Tells whether a view would open, for the purpose stated or whichever it takes; asking leaves no entry, as nothing is shown.
+    pub(crate) fn may_read(&self, door: &Door, key: &str, subject: Option<String>, purpose: Option<Purpose>) -> bool {
+        projection::view(key).is_some_and(|view| {
+            door.ledger.viewable(&self.asker.principal, &Asked { subject, purpose, ..Asked::new(view) })
+        })
+    }
+
     /// Reads what a list says of a customer, from where the address says on.
     pub(crate) async fn read_on(
         &self,

@@ -208,6 +208,14 @@ impl Ledger {
         Err(ViewError::Busy)
     }
 
+    /// Tells whether a question would be answered, without answering it: for pages that show what one may see and no denial.
+    pub fn viewable(&self, principal: &Principal, asked: &Asked) -> bool {
+        let state = self.shared.state();
+        let member = state.world.employee.members.get(&principal.employee).filter(|member| member.works());
+        let (Some(member), Ok(subject)) = (member, self.shared.subject(&state, asked)) else { return false };
+        self.shared.first_permitted(principal, &state.world, member, asked, &subject).is_ok()
+    }
+
     async fn attempt(
         &self,
         principal: &Principal,
@@ -352,6 +360,10 @@ impl Shared {
             // The list opens to who may see any of it; whether a customer is on it is decided row by row.
             if asked.view.key == "list" {
                 facts = facts.with(Facts::REGION);
+            }
+            // Everybody has obligations and steps of their own; of whom else one sees any is judged row by row.
+            if matches!(asked.view.key, "overdue" | "signoff_board") {
+                facts = facts.with(relation::facts_of_staff(world, principal, held, &principal.employee));
             }
             let decision = self.policies.decide(held.role, action(asked.mode), Resource::Matter(base), facts);
             if decision.allowed {

@@ -37,6 +37,13 @@ impl Shared {
                 Some(("employee", id)) => subject.staff = Some(id.parse().map_err(|_| ViewError::NotFound)?),
                 _ => return Err(ViewError::NotFound),
             },
+            (Scope::Employee, Some(id)) => {
+                let id: EmployeeId = id.parse().map_err(|_| ViewError::NotFound)?;
+                if !world.employee.members.contains_key(&id) {
+                    return Err(ViewError::NotFound);
+                }
+                subject.staff = Some(id);
+            }
             (Scope::Stream, Some(name)) => {
                 let stream: StreamName = name.parse().map_err(|_| ViewError::NotFound)?;
                 self.subject_of_stream(world, &stream, &mut subject)?;
@@ -100,7 +107,7 @@ impl Shared {
                 subject.customer = projection::customer_of(&entry);
                 subject.matter = Some(Matter::Commercial);
             }
-            ("grant" | "loan" | "anomaly" | "approval", Some(_)) => {
+            ("grant" | "loan" | "anomaly" | "approval" | "obligation", Some(_)) => {
                 let first = self.first_of(stream)?.ok_or(ViewError::NotFound)?;
                 let entry = self.entry(first)?.ok_or(ViewError::Store)?;
                 subject.since = Some(first);
@@ -108,11 +115,13 @@ impl Shared {
                 subject.staff = entry.actor.parse().ok().filter(|_| stream.kind() == "grant");
                 subject.matter = Some(match stream.kind() {
                     "anomaly" => Matter::Strategy,
-                    "approval" => Matter::Staff,
+                    "approval" | "obligation" => Matter::Staff,
                     _ => Matter::AccessLog,
                 });
             }
-            ("policy" | "org" | "ledger" | "access_policy", _) => subject.matter = Some(Matter::Proofs),
+            ("policy" | "calendar" | "org" | "ledger" | "access_policy", _) => {
+                subject.matter = Some(Matter::Proofs);
+            }
             _ => return Err(ViewError::NotFound),
         }
         Ok(())

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::clock::{Date, Timestamp};
+use crate::clock::Timestamp;
 use crate::domain::credit::{Event as Credit, limit, review_due};
 use crate::domain::grade::{Dimension, Event as Grade, current, stream};
 use crate::domain::history::Amendments;
-use crate::domain::{Event, Refusal};
+use crate::domain::{Event, Refusal, World, calendar};
 use crate::ids::CustomerId;
 use crate::ledger::Shared;
 use crate::ledger::reading::subject::Subject;
@@ -115,7 +115,7 @@ impl Shared {
         let next = wanted.last().filter(|_| more).map(|(review, _)| format!("{}/{}", review.quarter, review.customer));
         let follow_ups = wanted
             .iter()
-            .map(|(review, _)| self.follow_up(review, then.world.date(review.at), today, end, &amendments))
+            .map(|(review, _)| self.follow_up(&then.world, review, at, end, &amendments))
             .collect::<Result<Vec<_>, _>>()?;
         let (items, owed) = self.with_register(end, asked.as_of == AsOf::Latest, |register| {
             let name = |id: &CustomerId| register.customers.get(id).map_or_else(Node::absent, |listed| listed.named());
@@ -141,9 +141,9 @@ impl Shared {
     /// Finds out whether a grade was proposed on a review that asks for one.
     fn follow_up(
         &self,
+        world: &World,
         review: &Review,
-        reviewed_on: Date,
-        today: Date,
+        at: Timestamp,
         end: u64,
         amendments: &Amendments,
     ) -> Result<Option<FollowUp>, ViewError> {
@@ -162,7 +162,9 @@ impl Shared {
                 return Ok(Some(FollowUp::Proposed));
             }
         }
-        let late = today > reviewed_on.plus_weekdays(FOLLOW_UP_DAYS);
+        // Of a year without a table nobody can say that the days are over.
+        let days = calendar::worktime(world, None, review.at).days_after(world.date(review.at), FOLLOW_UP_DAYS);
+        let late = days.is_ok_and(|counted| at > counted.due);
         Ok(Some(if late { FollowUp::Missing } else { FollowUp::Open }))
     }
 }

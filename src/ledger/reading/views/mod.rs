@@ -18,6 +18,7 @@ mod customer;
 mod evidence;
 mod grade;
 mod grant;
+mod obligation;
 mod payment;
 mod person;
 mod privacy;
@@ -79,6 +80,9 @@ impl Ledger {
             ("timeline", _) => shared.timeline(end, asked, subject),
             ("policy", _) => shared.policy(end),
             ("staff", _) => shared.staff(state, end, asked),
+            ("obligations", _) => shared.obligations(state, end, at, asked, subject),
+            ("overdue", _) => shared.overdue(state, end, at, asked, sight),
+            ("signoff_board", _) => shared.signoff_board(state, end, at, sight),
             ("entry", _) => shared.one_entry(end, asked, subject, sight),
             _ => Err(ViewError::NotFound),
         }

@@ -1,0 +1,175 @@
+//! Duties: what a row of the rules' table of obligations is declared as, and how a module opens and closes one (§5).
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{Date, Timestamp};
+use crate::domain::role::Role;
+use crate::ids::{CustomerId, EmployeeId, EntryId};
+
+/// One row of the table of obligations: a duty with a deadline.
+///
+/// A module declares its duties beside the events that open and close them; what it opens and closes it tells a [`Sink`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Duty {
+    /// The number of its row.
+    pub number: u8,
+    /// The rule that asks for it.
+    pub rule: &'static str,
+    /// What is to be done, in Chinese.
+    pub zh: &'static str,
+    /// What is to be done, in English.
+    pub en: &'static str,
+    /// The type of event that fulfils it, where a form may be offered for it.
+    pub met_by: &'static str,
+}
+
+impl Duty {
+    /// Returns the row's name, such as `OB-13`.
+    pub fn id(&self) -> String {
+        format!("OB-{:02}", self.number)
+    }
+}
+
+/// By when something is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// By that instant.
+    At(Timestamp),
+    /// By the end of that day, its last instant included.
+    EndOf(Date),
+    /// By the end of the so many-th working day after the trigger.
+    WorkingDays(u32),
+    /// Before more than so many minutes of working time have passed since the trigger.
+    WorkingMinutes(u32),
+}
+
+/// Who answers for a duty; found out when it is asked for, so that it moves along with the office or the customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Charge {
+    /// This person.
+    Person(EmployeeId),
+    /// Whoever owns the customer.
+    Owner(CustomerId),
+    /// The head of the unit that the customer's owner works in.
+    OwnersHead(CustomerId),
+    /// Everybody who holds the role.
+    Holders(Role),
+}
+
+/// An obligation to be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// The duty.
+    pub duty: &'static Duty,
+    /// What it is about, which is what closes it: `C-00042`, `C-00042/PR-1`, `2026`.
+    pub object: String,
+    /// The customer concerned.
+    pub customer: Option<CustomerId>,
+    /// Who answers for it.
+    pub charges: Vec<Charge>,
+    /// By when.
+    pub due: Due,
+}
+
+/// A duty that is done with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// The duty.
+    pub duty: &'static Duty,
+    /// What it is about.
+    pub object: String,
+    /// The last period it is done for, where it recurs.
+    pub until: Option<String>,
+    /// Whether it is fulfilled; else nobody owes it any more.
+    pub met: bool,
+}
+
+/// What an event opens and closes, as its module tells.
+#[derive(Clone, Debug, Default)]
+pub struct Sink {
+    /// What it closes; that comes first.
+    pub closings: Vec<Closing>,
+    /// What it opens.
+    pub openings: Vec<Opening>,
+}
+
+impl Sink {
+    /// Closes a duty about something: it is fulfilled.
+    pub fn close(&mut self, duty: &'static Duty, object: impl Into<String>) {
+        self.closings.push(Closing { duty, object: object.into(), until: None, met: true });
+    }
+
+    /// Closes a duty about something that nobody owes any more.
+    pub fn release(&mut self, duty: &'static Duty, object: impl Into<String>) {
+        self.closings.push(Closing { duty, object: object.into(), until: None, met: false });
+    }
+
+    /// Closes a recurring duty for all periods up to one.
+    pub fn close_until(&mut self, duty: &'static Duty, object: impl Into<String>, period: &str) {
+        self.closings.push(Closing { duty, object: object.into(), until: Some(period.to_owned()), met: true });
+    }
+
+    /// Opens a duty about a customer.
+    pub fn open(
+        &mut self,
+        duty: &'static Duty,
+        object: impl Into<String>,
+        customer: &CustomerId,
+        charge: Charge,
+        due: Due,
+    ) {
+        let opening =
+            Opening { duty, object: object.into(), customer: Some(customer.clone()), charges: vec![charge], due };
+        self.openings.push(opening);
+    }
+}
+
+/// A period that has ended, or begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// A quarter has ended; its name such as `2026Q1`, and the day after it.
+    QuarterEnded {
+        /// Its year.
+        year: i32,
+        /// Its number from 1.
+        quarter: u32,
+        /// The first day after it.
+        after: Date,
+    },
+    /// A year has begun.
+    YearBegun {
+        /// The year.
+        year: i32,
+    },
+}
+
+/// What opened an obligation: an event, or a period.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Trigger {
+    /// The entry of that id.
+    Entry(EntryId),
+    /// The period of that name.
+    Period(String),
+}
+
+impl Trigger {
+    /// Returns the entry's id or the period's name.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Entry(id) => id.as_str(),
+            Self::Period(name) => name,
+        }
+    }
+}
+
+/// Returns the first instant of a quarter after `day`'s own, and the quarter that ends then.
+pub(super) fn next_turn(day: Date) -> (Date, [Turn; 2]) {
+    let quarter = (day.month() - 1) / 3 + 1;
+    let year = day.year();
+    let first = if quarter == 4 { Date::new(year + 1, 1, 1) } else { Date::new(year, quarter * 3 + 1, 1) };
+    let after = first.unwrap_or(day);
+    (after, [Turn::QuarterEnded { year, quarter, after }, Turn::YearBegun { year: year + 1 }])
+}
+
+/// An instant that nothing lies behind.
+pub(super) const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);

@@ -1,0 +1,389 @@
+//! What one has to do: the home page, the open obligations of somebody, what is overdue, and what was promised to a customer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use maud::{Markup, html};
+use serde_json::Value;
+
+use crate::access::redactor::MASK;
+use crate::clock::Timestamp;
+use crate::domain::catalog::{self, Referent};
+use crate::domain::obligation;
+use crate::http::Door;
+use crate::http::api::Named;
+use crate::http::error::Problem;
+use crate::http::web::layout::{self, items, shown, text};
+use crate::http::web::visitor::{Frame, Visitor, encode, wall};
+use crate::http::web::words;
+
+/// `GET /`: my obligations, and what waits for my signature.
+pub(crate) async fn home(State(door): State<Arc<Door>>, visitor: Visitor) -> Result<Response, Problem> {
+    let frame = &visitor.frame;
+    let me = visitor.asker.principal.employee.to_string();
+    let mut standing = Vec::new();
+    let mut mine = None;
+    if visitor.may_read(&door, "obligations", Some(me.clone()), visitor.asker.purpose.clone()) {
+        let answered = visitor.read(&door, "obligations", Some(me.clone()), |asked| asked.limit = HOME_ROWS).await?;
+        mine = Some(answered.body.clone());
+        standing.push(answered);
+    }
+    let mut board = None;
+    if visitor.may_read(&door, "signoff_board", None, visitor.asker.purpose.clone()) {
+        let answered = visitor.read(&door, "signoff_board", None, |_| {}).await?;
+        board = Some(answered.body.clone());
+        standing.push(answered);
+    }
+    let more = mine.as_ref().and_then(|body| body.get("total")).and_then(Value::as_u64).unwrap_or(0);
+    let body = html! {
+        form.filters action="/customers" method="get" role="search" {
+            div { label for="q" { (frame.say("search-words")) } input id="q" name="q" type="search"; }
+            button { (frame.say("search")) }
+            a.button href="/customers" { (frame.say("customers")) }
+        }
+        section { h2 { (frame.say("my-obligations")) }
+            @match &mine {
+                None => p { (frame.say("not-open-to-you")) },
+                Some(body) => {
+                    (obligations_table(frame, &door, items(body, "items"), "/"))
+                    @if more > HOME_ROWS as u64 { p { a href="/obligations" { (frame.say_with("all-obligations", &[("count", &more.to_string())])) } } }
+                },
+            }
+            p { a href="/overdue" { (words::view(frame.language, "overdue")) } }
+        }
+        section { h2 { (frame.say("waits-for-me")) }
+            @match &board {
+                None => p { (frame.say("not-open-to-you")) },
+                Some(body) => (board_of(frame, &door, items(body, "items"))),
+            }
+        }
+        @for answered in &standing { (layout::standing(frame, answered)) }
+    };
+    Ok(layout::page(frame, StatusCode::OK, &frame.say("home"), &body))
+}
+
+/// `GET /obligations?employee=`: everything that is open for oneself or somebody else.
+pub(crate) async fn open(
+    State(door): State<Arc<Door>>,
+    visitor: Visitor,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Result<Response, Problem> {
+    let frame = &visitor.frame;
+    let asked = query.get("employee").map(|id| id.trim()).filter(|id| !id.is_empty());
+    let employee = asked.map_or_else(|| visitor.asker.principal.employee.to_string(), str::to_owned);
+    let answered = visitor.read(&door, "obligations", Some(employee.clone()), |_| {}).await?;
+    let back = format!("/obligations?employee={}", encode(&employee));
+    let body = html! {
+        form.filters action="/obligations" method="get" {
+            div { label for="employee" { (frame.say("employee")) } input id="employee" name="employee" value=(employee); }
+            button { (frame.say("show")) }
+        }
+        (obligations_table(frame, &door, items(&answered.body, "items"), &back))
+        p { a href="/overdue" { (words::view(frame.language, "overdue")) } }
+        (layout::standing(frame, &answered))
+    };
+    let title = format!("{employee} · {}", words::view(frame.language, "obligations"));
+    Ok(layout::page(frame, StatusCode::OK, &title, &body))
+}
+
+/// `GET /overdue`: what is overdue, and what was, for those who may see it.
+pub(crate) async fn overdue(
+    State(door): State<Arc<Door>>,
+    visitor: Visitor,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Result<Response, Problem> {
+    let frame = &visitor.frame;
+    let typed = |name: &str| query.get(name).map(|value| value.trim()).unwrap_or_default();
+    let answered = visitor
+        .read(&door, "overdue", None, |asked| {
+            for name in FILTERS.into_iter().filter(|name| !typed(name).is_empty()) {
+                asked.filters.insert(name.to_owned(), typed(name).to_owned());
+            }
+            asked.after = Some(typed("after").to_owned()).filter(|after| !after.is_empty());
+        })
+        .await?;
+    let rows = items(&answered.body, "items");
+    let parts: Vec<(&str, &str)> = FILTERS.iter().map(|name| (*name, typed(name))).collect();
+    let body = html! {
+        form.filters action="/overdue" method="get" {
+            div { label for="responsible" { (frame.say("responsible")) } input id="responsible" name="responsible" value=(typed("responsible")); }
+            div { label for="duty" { (frame.say("duty")) }
+                select id="duty" name="duty" {
+                    option value="" { (frame.say("any")) }
+                    @for duty in obligation::duties() {
+                        option value=(duty.id()) selected[typed("duty") == duty.id()] { (frame.language.choose((duty.en, duty.zh))) }
+                    }
+                } }
+            div { label for="open" { (frame.say("status")) }
+                select id="open" name="open" {
+                    option value="" { (frame.say("any")) }
+                    option value="true" selected[typed("open") == "true"] { (frame.say("state-overdue")) }
+                    option value="false" selected[typed("open") == "false"] { (frame.say("state-ended")) }
+                } }
+            button { (frame.say("show")) }
+        }
+        @if rows.is_empty() { p { (frame.say("nothing-overdue")) } }
+        @else {
+            div.wide tabindex="0" role="region" aria-label=(words::view(frame.language, "overdue")) { table.stack {
+                thead { tr {
+                    @for name in ["duty", "about-what", "responsible", "due", "late-by", "told-to", "status", "entry"] {
+                        th scope="col" { (words::say(frame.language, name)) }
+                    }
+                } }
+                tbody { @for row in rows { (overdue_row(frame, &door, row)) } }
+            } }
+        }
+        (layout::next(frame, "/overdue", &parts, answered.next.as_deref()))
+        (layout::standing(frame, &answered))
+    };
+    Ok(layout::page(frame, StatusCode::OK, &words::view(frame.language, "overdue"), &body))
+}
+
+fn overdue_row(frame: &Frame, door: &Door, row: &Value) -> Markup {
+    let cell = |name: &str| shown(frame, door, "", row.get(name).unwrap_or(&Value::Null));
+    let state = text(row, "state");
+    let entries = items(row, "source_events");
+    html! {
+        tr class=[(state == "overdue").then_some("refused")] {
+            th scope="row" { (duty_label(frame, text(row, "duty"))) }
+            td data-label=(frame.say("about-what")) { (object(frame, door, row, "subject")) }
+            td data-label=(frame.say("responsible")) { (people(frame, row, "responsible")) }
+            td.when data-label=(frame.say("due")) {
+                (deadline(door, text(row, "due_at")))
+                @for extended in items(row, "extended") {
+                    br; small { (frame.say("extended-to")) " " (deadline(door, text(extended, "new_due"))) ": " (text(extended, "reason")) }
+                }
+            }
+            td data-label=(frame.say("late-by")) { (late(frame, row.get("late_by").and_then(Value::as_u64))) }
+            td data-label=(frame.say("told-to")) {
+                (frame.say_with("level", &[("level", &row.get("level").and_then(Value::as_i64).unwrap_or(0).to_string())])) ": "
+                @if row.get("nobody_left").and_then(Value::as_bool) == Some(true) { (frame.say("nobody-left")) }
+                @else { (people(frame, row, "escalated_to")) }
+            }
+            td data-label=(frame.say("status")) {
+                @match state {
+                    "overdue" => strong { (frame.say("state-overdue")) },
+                    "met_late" => { (frame.say("state-met-late")) br; small { (wall(door, text(row, "met_at"))) } },
+                    "closed" => (frame.say("state-closed")),
+                    _ => (cell("state")),
+                }
+                " " (layout::entry(row.get("ended_by")))
+            }
+            td data-label=(frame.say("entry")) { @for entry in entries { (layout::entry(Some(entry))) " " } }
+        }
+    }
+}
+
+/// `GET /customers/{id}/promises`: what was promised, by when, and what became of it.
+pub(crate) async fn promises(
+    State(door): State<Arc<Door>>,
+    visitor: Visitor,
+    Named(id): Named,
+) -> Result<Response, Problem> {
+    let frame = &visitor.frame;
+    let answered = visitor.read(&door, "promises", Some(id.clone()), |_| {}).await?;
+    let rows = items(&answered.body, "items");
+    let back = format!("/customers/{}/promises", encode(&id));
+    let cell = |row: &Value, name: &str| {
+        layout::chosen(frame, &door, "commitment.closed", name, row.get(name).unwrap_or(&Value::Null))
+    };
+    let body = html! {
+        (layout::tabs(frame, &id, "promises"))
+        @if rows.is_empty() { p { (frame.say("none-recorded")) } } @else {
+            div.wide tabindex="0" role="region" aria-label=(frame.say("promises")) { table.stack {
+                thead { tr {
+                    @for name in ["promised", "due", "responsible", "outcome", "entry"] { th scope="col" { (words::say(frame.language, name)) } }
+                } }
+                tbody { @for row in rows {
+                    @let open = row.get("outcome").is_none();
+                    @let over = open && is_over(&door, text(row, "due"));
+                    tr class=[over.then_some("refused")] {
+                        th scope="row" { (cell(row, "text")) " " small { (text(row, "promise")) } }
+                        td.when data-label=(frame.say("due")) { (cell(row, "due")) @if over { br; strong { (frame.say("state-overdue")) } } }
+                        td data-label=(frame.say("responsible")) { (cell(row, "responsible")) }
+                        td data-label=(frame.say("outcome")) {
+                            @if open {
+                                a href={ "/propose/commitment.closed?subject=" (encode(&format!("contact/{id}"))) "&promise_id=" (encode(text(row, "promise"))) "&back=" (encode(&back)) } { (frame.say("close-promise")) }
+                            } @else { (cell(row, "outcome")) }
+                        }
+                        td data-label=(frame.say("entry")) { (layout::entry(row.get("source_event"))) }
+                    }
+                } }
+            } }
+        }
+        (layout::standing(frame, &answered))
+    };
+    Ok(layout::page(frame, StatusCode::OK, &format!("{id} · {}", frame.say("promises")), &body))
+}
+
+/// Open obligations, each with the form that fulfils it and the one that asks for more time.
+fn obligations_table(frame: &Frame, door: &Door, rows: &[Value], back: &str) -> Markup {
+    if rows.is_empty() {
+        return html! { p { (frame.say("nothing-due")) } };
+    }
+    html! {
+        div.wide tabindex="0" role="region" aria-label=(frame.say("my-obligations")) { table.stack {
+            thead { tr {
+                @for name in ["duty", "about-what", "due", "responsible", "status", "what-to-do"] {
+                    th scope="col" { (words::say(frame.language, name)) }
+                }
+            } }
+            tbody { @for row in rows {
+                @let level = row.get("level").and_then(Value::as_i64).unwrap_or(0);
+                tr class=[(level > 0).then_some("refused")] {
+                    th scope="row" { (duty_label(frame, text(row, "duty"))) }
+                    td data-label=(frame.say("about-what")) { (object(frame, door, row, "object")) }
+                    td.when data-label=(frame.say("due")) { (due(frame, door, row)) }
+                    td data-label=(frame.say("responsible")) { (people(frame, row, "responsible")) }
+                    td data-label=(frame.say("status")) {
+                        @if level > 0 { strong { (frame.say("state-overdue")) } " · " (frame.say_with("level", &[("level", &level.to_string())])) }
+                        @else if is_over(door, text(row, "due_at")) { strong { (frame.say("state-overdue")) } }
+                        @else { (frame.say("state-open")) }
+                        @if row.get("extensions").and_then(Value::as_u64).is_some_and(|times| times > 0) { br; small { (frame.say("extended")) } }
+                    }
+                    td data-label=(frame.say("what-to-do")) {
+                        a href=(fulfilling(row, back)) { (frame.say("do-it")) }
+                        @if level == 0 {
+                            " · " a href={ "/propose/obligation.extended?obligation=" (encode(text(row, "obligation"))) "&back=" (encode(back)) } { (frame.say("extend")) }
+                        }
+                    }
+                }
+            } }
+        } }
+    }
+}
+
+/// The address of the form that fulfils an obligation, with what is known of it.
+fn fulfilling(row: &Value, back: &str) -> String {
+    let duty = obligation::duty_of(text(row, "obligation"));
+    let Some(kind) = duty.and_then(|duty| catalog::find(duty.met_by)) else { return "/propose".into() };
+    let mut address = format!("/propose/{}?back={}", kind.name, encode(back));
+    let customer = text(row, "customer_id");
+    if let Some(subject) = kind.subject.filter(|subject| subject.of == Referent::Customer && !customer.is_empty()) {
+        address.push_str(&format!("&subject={}", encode(&format!("{}/{customer}", subject.stream))));
+    }
+    if kind.field("promise_id").is_some()
+        && let Some((_, promise)) = text(row, "object").split_once('/')
+    {
+        address.push_str(&format!("&promise_id={}", encode(promise)));
+    }
+    if kind.field("replies_to").is_some() {
+        address.push_str(&format!("&replies_to={}", encode(text(row, "object"))));
+    }
+    address
+}
+
+fn board_of(frame: &Frame, door: &Door, rows: &[Value]) -> Markup {
+    let yours = |row: &&Value| row.get("yours").and_then(Value::as_bool) == Some(true);
+    let mine: Vec<&Value> = rows.iter().filter(yours).collect();
+    html! {
+        @if mine.is_empty() { p { (frame.say("nothing-waits")) } }
+        @else {
+            div.wide tabindex="0" role="region" aria-label=(frame.say("waits-for-me")) { table.stack {
+                thead { tr { @for name in ["form", "about-what", "proposed-by-whom", "since", "what-to-do"] { th scope="col" { (words::say(frame.language, name)) } } } }
+                tbody { @for row in mine {
+                    tr {
+                        th scope="row" { (words::event(frame.language, text(row, "form"))) }
+                        td data-label=(frame.say("about-what")) { (subject_link(text(row, "subject"))) }
+                        td data-label=(frame.say("proposed-by-whom")) { (layout::actor(frame.language, text(row, "proposer"))) }
+                        td.when data-label=(frame.say("since")) { (wall(door, text(row, "since"))) }
+                        td data-label=(frame.say("what-to-do")) { (deciding(frame, row)) }
+                    }
+                } }
+            } }
+        }
+    }
+}
+
+/// Where a waiting step is decided: a grade on its customer's page, everything else by a form.
+fn deciding(frame: &Frame, row: &Value) -> Markup {
+    let request = encode(text(row, "request"));
+    match text(row, "subject").strip_prefix("customer/") {
+        Some(customer) if text(row, "form").starts_with("credit_grade.") => {
+            html! { a href={ "/customers/" (encode(customer)) "/grades" } { (frame.say("decide")) } }
+        }
+        _ => html! {
+            a href={ "/propose/approval.given?request_id=" (request) "&back=%2F" } { (words::event(frame.language, "approval.given")) } " · "
+            a href={ "/propose/approval.declined?request_id=" (request) "&back=%2F" } { (words::event(frame.language, "approval.declined")) }
+        },
+    }
+}
+
+fn subject_link(subject: &str) -> Markup {
+    match subject.strip_prefix("customer/") {
+        Some(customer) => html! { a href={ "/customers/" (encode(customer)) } { (customer) } },
+        None => html! { (subject) },
+    }
+}
+
+/// What an obligation is about: its customer by name where there is one, and what of it.
+fn object(frame: &Frame, door: &Door, row: &Value, field: &str) -> Markup {
+    let customer = text(row, "customer_id");
+    let object = text(row, field);
+    html! {
+        @if customer.is_empty() || customer == MASK { (object) }
+        @else {
+            a href={ "/customers/" (encode(customer)) } { (shown(frame, door, "", row.get("customer").unwrap_or(&Value::Null))) }
+            " " small { (object) }
+        }
+        @if row.get("trigger").and_then(Value::as_str).is_some_and(|trigger| trigger.len() <= 6) { " " small { (text(row, "trigger")) } }
+    }
+}
+
+fn due(frame: &Frame, door: &Door, row: &Value) -> Markup {
+    match (row.get("due_at").and_then(Value::as_str), row.get("missing_calendar")) {
+        (Some(at), _) => html! { (deadline(door, at)) },
+        (None, Some(missing)) => {
+            let year = missing.get("year").and_then(Value::as_i64).unwrap_or_default().to_string();
+            html! { (frame.say_with("calendar-missing", &[("calendar", text(missing, "calendar")), ("year", &year)])) }
+        }
+        (None, None) => html! { (frame.say("no-value")) },
+    }
+}
+
+/// Writes a deadline as people say it: the end of a day is that day's, not the beginning of the next.
+fn deadline(door: &Door, text: &str) -> String {
+    let Ok(at) = text.parse::<Timestamp>() else { return text.to_owned() };
+    let zone = door.ledger.state().world.ledger.zone;
+    let last = zone.date(at.minus(std::time::Duration::from_micros(1)));
+    if zone.start_of(last.next()) == at {
+        return format!("{last} 24:00");
+    }
+    zone.wall(at).get(..16).unwrap_or(text).to_owned()
+}
+
+fn duty_label(frame: &Frame, id: &str) -> Markup {
+    match obligation::duty_of(id) {
+        Some(duty) => html! { (frame.language.choose((duty.en, duty.zh))) " " small { (id) } },
+        None => html! { (id) },
+    }
+}
+
+fn people(frame: &Frame, row: &Value, name: &str) -> Markup {
+    let names: Vec<&str> = items(row, name).iter().filter_map(Value::as_str).collect();
+    html! { @if names.is_empty() { (frame.say("no-value")) } @else { (names.join(frame.language.choose((", ", "、")))) } }
+}
+
+fn late(frame: &Frame, minutes: Option<u64>) -> Markup {
+    let Some(minutes) = minutes else { return html! { (frame.say("no-value")) } };
+    let (days, hours, rest) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+    let values = [("days", days.to_string()), ("hours", hours.to_string()), ("minutes", rest.to_string())];
+    let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    html! { (frame.say_with(if days > 0 { "days-hours" } else { "hours-minutes" }, &values)) }
+}
+
+/// Tells whether a day or an instant is past.
+fn is_over(door: &Door, due: &str) -> bool {
+    let now = door.ledger.clock().now();
+    match due.parse::<Timestamp>() {
+        Ok(due) => due < now,
+        Err(_) => due.parse().is_ok_and(|day: crate::clock::Date| day < door.ledger.state().world.date(now)),
+    }
+}
+
+const HOME_ROWS: usize = 20;
+
+const FILTERS: [&str; 3] = ["responsible", "duty", "open"];

@@ -1,0 +1,200 @@
+//! What is shown of obligations: what is open for somebody, what is overdue, and what waits for a signature.
+
+use crate::access::matter::Matter;
+use crate::access::redactor::Sight;
+use crate::clock::Timestamp;
+use crate::domain::duty::Sink;
+use crate::domain::role::Role;
+use crate::domain::{Actor, Fact, World, obligation};
+use crate::ids::{CustomerId, StreamName, SubjectId};
+use crate::ledger::Shared;
+use crate::ledger::reading::subject::Subject;
+use crate::ledger::reading::views::{Built, index_after};
+use crate::ledger::reading::{AsOf, Asked, ViewError};
+use crate::ledger::state::State;
+use crate::ledger::tail::{family_term, stream_term};
+use crate::projection::obligation::{Awaited, Ended, Overdue, open_row, pending};
+use crate::projection::{Node, Read};
+use crate::store::Direction;
+
+impl Shared {
+    /// What is open for one employee, the most urgent first.
+    pub(super) fn obligations(
+        &self,
+        state: &State,
+        end: u64,
+        at: Timestamp,
+        asked: &Asked,
+        subject: &Subject,
+    ) -> Result<Built, ViewError> {
+        let Some(staff) = &subject.staff else { return Err(ViewError::NotFound) };
+        let then = self.state_at(state, end)?;
+        let world = obligation::turned(&then.world, at);
+        let mut found: Vec<_> = world
+            .obligation
+            .open
+            .iter()
+            .map(|(id, open)| (id, open, obligation::responsible(&world, open, at)))
+            .filter(|(.., responsible)| responsible.contains(staff))
+            .collect();
+        found.sort_by_key(|(id, open, _)| (open.due().is_none(), open.due(), (*id).clone()));
+        let total = found.len();
+        let mut rows = Vec::new();
+        for (id, open, responsible) in found.into_iter().take(asked.limit) {
+            let name = self.name_of(open.customer.as_ref(), end, asked)?;
+            rows.push(open_row(id, open, &responsible, name));
+        }
+        let items = Node::Row(vec![("items", Node::List(rows)), ("total", Node::plain(total))]);
+        let node = Node::AboutStaff(staff.clone(), Box::new(items));
+        Ok(Built { node, next: None, targets: subject.targets.clone() })
+    }
+
+    /// What has become overdue, the latest first, as far as the reader may know of it.
+    pub(super) fn overdue(
+        &self,
+        state: &State,
+        end: u64,
+        at: Timestamp,
+        asked: &Asked,
+        sight: &mut Sight<'_>,
+    ) -> Result<Built, ViewError> {
+        let then = self.state_at(state, end)?;
+        let filter = |name: &str| asked.filters.get(name).map(String::as_str);
+        let mut before = index_after(asked)?.unwrap_or(end).min(end);
+        let mut rows: Vec<(u64, Node)> = Vec::new();
+        let mut next = None;
+        'pages: loop {
+            let found = self.shelf.postings(family_term("obligation"), 0, before, Direction::Descending, 256)?;
+            let Some(last) = found.last().copied() else { break };
+            for index in found {
+                let mut first = None;
+                self.read_at(index, &mut |read| first = first_level(read))?;
+                let Some(stream) = first else { continue };
+                let mut overdue = Overdue::default();
+                for index in self.shelf.postings(stream_term(stream.as_str()), 0, end, Direction::Ascending, 64)? {
+                    self.read_at(index, &mut |read| {
+                        if read.entry.link(stream.as_str()).is_some() {
+                            overdue.fold(read);
+                        }
+                    })?;
+                }
+                let open = overdue.id.parse().is_ok_and(|id: SubjectId| then.world.obligation.open.contains_key(&id));
+                let matches = filter("duty").is_none_or(|duty| overdue.id.starts_with(duty))
+                    && filter("responsible").is_none_or(|who| overdue.responsible.iter().any(|id| id.as_str() == who))
+                    && filter("open").is_none_or(|wanted| (wanted == "true") == open);
+                // Whoever it was reported to sees it, and whoever may see what is kept of one of them.
+                let told = overdue.concerned().find(|person| sight.may_of_staff(person, Matter::Staff)).cloned();
+                let Some(told) = told.filter(|_| matches) else { continue };
+                if rows.len() >= asked.limit {
+                    next = rows.last().map(|(index, _)| index.to_string());
+                    break 'pages;
+                }
+                let ended = if open { None } else { self.end_of_obligation(&then.world, &overdue, index, end)? };
+                let name = self.name_of(overdue.customer.as_ref(), end, asked)?;
+                let row = overdue.row(open, ended, at, name);
+                rows.push((index, Node::AboutStaff(told, Box::new(row))));
+            }
+            before = last;
+        }
+        let items = rows.into_iter().map(|(_, row)| row).collect();
+        Ok(Built { node: Node::Row(vec![("items", Node::List(items))]), next, targets: Vec::new() })
+    }
+
+    /// What waits for somebody to sign, for those in its chain and those it waits for.
+    pub(super) fn signoff_board(
+        &self,
+        state: &State,
+        end: u64,
+        at: Timestamp,
+        sight: &mut Sight<'_>,
+    ) -> Result<Built, ViewError> {
+        let then = self.state_at(state, end)?;
+        let reader = sight.reader().clone();
+        // Who may see by what right everybody acts may see who is waited for.
+        let supervises = sight.may(Matter::AccessLog).allowed;
+        let today = then.world.date(at);
+        let member = then.world.employee.members.get(&reader);
+        let holds = |role: Role| member.is_some_and(|member| member.roles_on(today).any(|held| held.role == role));
+        let mut rows = Vec::new();
+        for pending in pending(&then.world, at) {
+            let involved = pending.involved.contains(&reader);
+            // Nobody takes a step twice, nor decides on what they proposed.
+            let yours = !involved
+                && pending.awaited.iter().any(|awaited| match awaited {
+                    Awaited::Person(person) => *person == reader,
+                    Awaited::Holder(role) => holds(*role),
+                });
+            if involved || yours || supervises {
+                rows.push(Node::AboutStaff(reader.clone(), Box::new(pending.row(yours))));
+            }
+        }
+        Ok(Built { node: Node::Row(vec![("items", Node::List(rows))]), next: None, targets: Vec::new() })
+    }
+
+    /// Finds the entry that ended an overdue obligation: the first one after it that closes its duty.
+    fn end_of_obligation(
+        &self,
+        world: &World,
+        overdue: &Overdue,
+        breached: u64,
+        end: u64,
+    ) -> Result<Option<Ended>, ViewError> {
+        let Some(duty) = obligation::duty_of(&overdue.id) else { return Ok(None) };
+        let stream = match &overdue.customer {
+            Some(customer) => customer.stream(),
+            None => StreamName::single(duty.met_by.split('.').next().unwrap_or_default()),
+        };
+        let term = stream_term(stream.as_str());
+        let mut from = breached + 1;
+        loop {
+            let found = self.shelf.postings(term, from, end, Direction::Ascending, 256)?;
+            let Some(last) = found.last().copied() else { return Ok(None) };
+            for index in found {
+                let mut ended = None;
+                self.read_at(index, &mut |read| ended = ends(world, overdue, duty.number, read))?;
+                if ended.is_some() {
+                    return Ok(ended);
+                }
+            }
+            from = last + 1;
+        }
+    }
+
+    /// A customer's name as the list shows it.
+    fn name_of(&self, customer: Option<&CustomerId>, end: u64, asked: &Asked) -> Result<Node, ViewError> {
+        let Some(customer) = customer else { return Ok(Node::absent()) };
+        self.with_register(end, asked.as_of == AsOf::Latest, |register| {
+            register.customers.get(customer).map_or_else(Node::absent, |listed| listed.named())
+        })
+    }
+}
+
+/// The stream of an obligation whose first level was entered here.
+fn first_level(read: &Read<'_>) -> Option<StreamName> {
+    match read.event {
+        crate::domain::Event::Obligation(obligation::Event::Breached(breached)) if breached.level.0 == 1 => {
+            Some(read.entry.subject.clone())
+        }
+        _ => None,
+    }
+}
+
+fn ends(world: &World, overdue: &Overdue, duty: u8, read: &Read<'_>) -> Option<Ended> {
+    let actor = Actor::of(read.entry)?;
+    let fact = Fact {
+        index: read.index,
+        id: &read.entry.id,
+        at: read.entry.time,
+        occurred_at: read.entry.occurredat,
+        actor: &actor,
+        subject: &read.entry.subject,
+    };
+    let mut sink = Sink::default();
+    obligation::oblige(world, &fact, read.event, &mut sink);
+    let closing = sink.closings.into_iter().find(|closing| {
+        closing.duty.number == duty
+            && closing.object == overdue.object
+            && closing.until.as_ref().is_none_or(|until| overdue.trigger <= *until)
+    })?;
+    Some(Ended { at: read.entry.time, index: read.index, met: closing.met })
+}

@@ -1,0 +1,486 @@
+//! Obligations through the HTTP API: opened, met, late, reported upward, extended; and the clock that enters what is overdue.
+
+use serde_json::{Value, json};
+
+use crate::support::http::Served;
+use crate::support::{TestLedger, proposal};
+
+/// A customer of E-101, on Monday 2 March 2026.
+fn served() -> Served {
+    let test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    Served::of(test)
+}
+
+fn contact(who: &str, more: Value) -> Value {
+    let mut data = json!({
+        "direction": "outbound", "channel": "phone", "at": "2026-03-02T09:30:00+08:00", "our_people": [who],
+        "purpose": "care_bond", "summary": "Talked about spare parts.", "major": false, "class": "C2",
+    });
+    data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({ "type": "contact.recorded", "subject": "contact/C-01", "data": data })
+}
+
+fn promised(due: &str) -> Value {
+    contact(
+        "E-101",
+        json!({ "promises": [{ "promise_id": "PR-1", "text": "drawings", "due": due, "responsible": "E-101" }] }),
+    )
+}
+
+fn closed() -> Value {
+    let data = json!({ "promise_id": "PR-1", "outcome": "fulfilled" });
+    json!({ "type": "commitment.closed", "subject": "contact/C-01", "data": data })
+}
+
+fn updated() -> Value {
+    json!({ "type": "customer.profile_updated", "subject": "customer/C-01", "data": {
+        "section": "basic", "changes": { "fax": "0531 8000 0009" }, "learned_at": "2026-03-02T09:30:00+08:00", "major": false,
+    } })
+}
+
+fn verified(period: &str) -> Value {
+    let data = json!({ "kind": "quarterly", "period": period, "result": "confirmed" });
+    json!({ "type": "archive.verified", "subject": "customer/C-01", "data": data })
+}
+
+fn assigned() -> Value {
+    let data = json!({
+        "owner": "E-101", "co_contacts": ["E-102"], "reason": "second_contact", "effective_at": "2026-03-02T10:00:00+08:00",
+    });
+    json!({ "type": "customer.owner_assigned", "subject": "customer/C-02", "data": data })
+}
+
+fn reviewed() -> Value {
+    json!({ "type": "policy.reviewed", "data": { "year": 2026, "outcome": "unchanged", "findings": "it fits" } })
+}
+
+/// Lets the clock reach `at` and enter what is overdue by then.
+fn until(served: &Served, at: &str) {
+    served.test.clock.advance_to(at.parse().unwrap());
+    served.test.pass(0);
+}
+
+fn rows(served: &Served, who: &str, path: &str) -> Vec<Value> {
+    let answer = served.get(who, path);
+    assert_eq!(answer.status, 200, "{path} by {who}: {}", answer.text());
+    answer.json()["items"].as_array().unwrap().clone()
+}
+
+/// What is open for somebody of a duty.
+fn open(served: &Served, who: &str, duty: &str) -> Vec<Value> {
+    let rows = rows(served, who, &format!("/v1/views/obligations?subject={who}"));
+    rows.into_iter().filter(|row| row["duty"] == duty).collect()
+}
+
+/// What is or was overdue of a duty, as the auditor sees it.
+fn overdue(served: &Served, duty: &str) -> Vec<Value> {
+    rows(served, "E-901", &format!("/v1/views/overdue?duty={duty}"))
+}
+
+fn breaches(test: &TestLedger) -> Vec<(String, i64, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let size = test.ledger.state().size;
+    let entries = (0..size).map(|index| {
+        let answered = test.view("E-901", "entry", Some(&index.to_string())).unwrap();
+        answered.body["entry"].clone()
+    });
+    let breached = entries.filter(|entry| entry["type"] == "obligation.breached");
+    breached
+        .map(|entry| (text(&entry["data"]["obligation"]), entry["data"]["level"].as_i64().unwrap(), text(&entry["id"])))
+        .collect()
+}
+
+/// One duty: who opens it by what, who answers, when it is due, who fulfils it by what, and who may give more time.
+struct Case {
+    duty: &'static str,
+    opener: (&'static str, Option<Value>),
+    responsible: &'static str,
+    due: &'static str,
+    /// A moment past the third level.
+    thrice: &'static str,
+    met: (&'static str, Value),
+    above: &'static str,
+}
+
+fn cases() -> Vec<Case> {
+    let question = contact("E-101", json!({ "direction": "inbound", "reply_needed": true }));
+    let mut question = question;
+    question["id"] = json!("question-01");
+    let answer = contact("E-101", json!({ "replies_to": "question-01" }));
+    let promising = json!({ "type": "customer.registered", "data": {
+        "customer_id": "C-02", "name": "Linhai Pumps", "party": "end_user", "direct": true, "region": "north", "source": "visit",
+        "first_contact_at": "2026-03-02T09:00:00+08:00", "owner": "E-101", "important_promising": true,
+    } });
+    vec![
+        Case {
+            duty: "OB-02",
+            opener: ("E-101", Some(contact("E-101", json!({ "archive_changes": true })))),
+            responsible: "E-101",
+            due: "2026-03-05T16:00:00.000000Z",
+            thrice: "2026-03-12T08:00:00+08:00",
+            met: ("E-101", updated()),
+            above: "E-201",
+        },
+        Case {
+            duty: "OB-04",
+            opener: ("E-101", None),
+            responsible: "E-501",
+            due: "2026-04-15T16:00:00.000000Z",
+            thrice: "2026-04-23T08:00:00+08:00",
+            met: ("E-501", verified("2026Q1")),
+            above: "E-801",
+        },
+        Case {
+            duty: "OB-13",
+            opener: ("E-101", Some(promised("2026-03-04"))),
+            responsible: "E-101",
+            due: "2026-03-04T16:00:00.000000Z",
+            thrice: "2026-03-11T08:00:00+08:00",
+            met: ("E-101", closed()),
+            above: "E-201",
+        },
+        Case {
+            duty: "OB-15",
+            opener: ("E-101", Some(question)),
+            responsible: "E-101",
+            due: "2026-03-03T16:00:00.000000Z",
+            thrice: "2026-03-10T08:00:00+08:00",
+            met: ("E-101", answer),
+            above: "E-201",
+        },
+        Case {
+            duty: "OB-18",
+            opener: ("E-101", Some(promising)),
+            responsible: "E-201",
+            due: "2026-03-16T16:00:00.000000Z",
+            thrice: "2026-03-23T08:00:00+08:00",
+            met: ("E-201", assigned()),
+            above: "E-801",
+        },
+        Case {
+            duty: "OB-58",
+            opener: ("E-601", None),
+            responsible: "E-601",
+            due: "2026-12-31T16:00:00.000000Z",
+            thrice: "2027-01-12T08:00:00+08:00",
+            met: ("E-601", reviewed()),
+            above: "E-801",
+        },
+    ]
+}
+
+/// Opens the case's obligation and returns it as who answers sees it.
+fn opened(case: &Case) -> (Served, Value) {
+    let served = served();
+    match &case.opener {
+        (who, Some(event)) => drop(served.admit(who, event)),
+        (_, None) if case.duty == "OB-04" => until(&served, "2026-04-01T08:00:00+08:00"),
+        _ => {}
+    }
+    let mut found = open(&served, case.responsible, case.duty);
+    assert_eq!(found.len(), 1, "{}", case.duty);
+    let found = found.remove(0);
+    assert_eq!(found["due_at"], case.due, "{}", case.duty);
+    (served, found)
+}
+
+fn fulfil(served: &Served, case: &Case) {
+    let (who, event) = &case.met;
+    let mut event = event.clone();
+    event["latereason"] = json!("was ill");
+    served.admit(who, &event);
+}
+
+/// The State Council has not said yet which days of 2027 are worked; the company enters its own table.
+fn next_year(served: &Served) {
+    let table = json!({ "type": "calendar.adopted", "id": "calendar-2027", "data": {
+        "calendar": "cn", "year": 2027, "days_off": ["2027-01-01"], "make_up_days": [], "notice": "the company's own, until the notice comes",
+    } });
+    let asked = served.admit("E-001", &table);
+    assert_eq!(asked["type"], "approval.requested");
+    served.admit("E-801", &json!({ "type": "approval.given", "data": { "request_id": "calendar-2027" } }));
+}
+
+#[test]
+fn every_duty_is_opened_and_met_in_time_without_a_trace_of_lateness() {
+    for case in cases() {
+        let (served, _) = opened(&case);
+        fulfil(&served, &case);
+        assert_eq!(open(&served, case.responsible, case.duty), [] as [Value; 0], "{}", case.duty);
+        until(&served, case.thrice);
+        assert_eq!(overdue(&served, case.duty), [] as [Value; 0], "{}", case.duty);
+    }
+}
+
+#[test]
+fn every_duty_is_reported_upward_thrice_and_met_late_its_breach_stays() {
+    for case in cases() {
+        let (served, _) = opened(&case);
+        next_year(&served);
+        let in_time: dossier::clock::Timestamp = case.due.parse().unwrap();
+        served.test.clock.advance_to(in_time);
+        served.test.pass(0);
+        assert_eq!(overdue(&served, case.duty).len(), 0, "{}: the last instant is in time", case.duty);
+        until(&served, case.thrice);
+        let rows = overdue(&served, case.duty);
+        assert_eq!(rows.len(), 1, "{}", case.duty);
+        assert_eq!((&rows[0]["level"], &rows[0]["state"]), (&json!(3), &json!("overdue")), "{}", case.duty);
+        assert!(rows[0]["responsible"].as_array().unwrap().contains(&json!(case.responsible)), "{}", case.duty);
+        assert_eq!(rows[0]["escalated_to"], json!(["E-802"]), "{}", case.duty);
+        assert_eq!(rows[0]["source_events"].as_array().unwrap().len(), 3, "{}: once per level", case.duty);
+        fulfil(&served, &case);
+        let rows = overdue(&served, case.duty);
+        assert_eq!((&rows[0]["state"], rows[0]["met_at"].is_string()), (&json!("met_late"), true), "{}", case.duty);
+        assert_eq!(rows[0]["source_events"].as_array().unwrap().len(), 3, "{}", case.duty);
+        until(&served, "2027-02-01T08:00:00+08:00");
+        let again = overdue(&served, case.duty);
+        let of = again.iter().filter(|row| row["obligation"] == rows[0]["obligation"]);
+        assert_eq!(of.clone().count(), 1);
+        assert_eq!(
+            of.clone().next().unwrap()["late_by"],
+            rows[0]["late_by"],
+            "{}: what is met grows no later",
+            case.duty
+        );
+    }
+}
+
+#[test]
+fn every_duty_is_extended_twice_and_not_a_third_time() {
+    for case in cases() {
+        let (served, found) = opened(&case);
+        let to = |due: &str| {
+            json!({ "type": "obligation.extended", "data": {
+                "obligation": found["obligation"], "new_due": due, "reason": "the workshop is late",
+            } })
+        };
+        let own = served.refuse(case.responsible, &to("2027-03-01T00:00:00+08:00"));
+        assert_eq!(own, (403, "E_SOD".into(), "R-020".into()), "{}", case.duty);
+        let stranger = served.refuse("E-103", &to("2027-03-01T00:00:00+08:00"));
+        assert_eq!((stranger.0, stranger.1.as_str()), (403, "E_FORBIDDEN"), "{}", case.duty);
+        let earlier = served.refuse(case.above, &to(case.due));
+        assert_eq!(earlier, (422, "E_RULE".into(), "R-020".into()), "{}", case.duty);
+        served.admit(case.above, &to("2027-02-01T00:00:00+08:00"));
+        served.admit(case.above, &to("2027-02-02T00:00:00+08:00"));
+        let third = served.refuse(case.above, &to("2027-02-03T00:00:00+08:00"));
+        assert_eq!(third, (422, "E_RULE".into(), "R-020".into()), "{}", case.duty);
+        let row = open(&served, case.responsible, case.duty).remove(0);
+        assert_eq!((&row["extensions"], &row["due_at"]), (&json!(2), &json!("2027-02-01T16:00:00.000000Z")));
+    }
+}
+
+#[test]
+fn an_extension_after_the_deadline_comes_too_late_and_one_of_nothing_is_refused() {
+    let served = served();
+    served.admit("E-101", &promised("2026-03-04"));
+    let obligation = open(&served, "E-101", "OB-13").remove(0)["obligation"].clone();
+    let to = |obligation: &Value| {
+        let data = json!({ "obligation": obligation, "new_due": "2026-04-01T00:00:00+08:00", "reason": "late" });
+        json!({ "type": "obligation.extended", "data": data })
+    };
+    until(&served, "2026-03-05T08:00:00+08:00");
+    assert_eq!(served.refuse("E-201", &to(&obligation)), (422, "E_LATE".into(), "R-020".into()));
+    assert_eq!(served.refuse("E-201", &to(&json!("OB-13-0000"))), (409, "E_STATE".into(), "R-020".into()));
+    served.admit("E-101", &closed());
+    assert_eq!(served.refuse("E-201", &to(&obligation)), (409, "E_STATE".into(), "R-020".into()));
+}
+
+#[test]
+fn an_extension_moves_the_breach_and_is_told_with_it() {
+    let served = served();
+    served.admit("E-101", &promised("2026-03-04"));
+    let obligation = open(&served, "E-101", "OB-13").remove(0)["obligation"].clone();
+    let data =
+        json!({ "obligation": obligation, "new_due": "2026-03-09T16:00:00+08:00", "reason": "the customer agrees" });
+    served.admit("E-201", &json!({ "type": "obligation.extended", "data": data }));
+    until(&served, "2026-03-09T16:00:00+08:00");
+    assert_eq!(overdue(&served, "OB-13").len(), 0);
+    until(&served, "2026-03-09T16:01:00+08:00");
+    let row = overdue(&served, "OB-13").remove(0);
+    assert_eq!(row["extended"][0]["reason"], "the customer agrees");
+    assert_eq!(row["due_at"], "2026-03-09T08:00:00.000000Z");
+}
+
+#[test]
+fn who_answers_and_who_is_told_sees_what_is_overdue_and_nobody_else() {
+    let served = served();
+    served.admit("E-101", &promised("2026-03-04"));
+    until(&served, "2026-03-05T08:00:00+08:00");
+    let seen = |who: &str| rows(&served, who, "/v1/views/overdue").len();
+    for (who, count) in [
+        ("E-101", 1),
+        ("E-201", 1),
+        ("E-301", 1),
+        ("E-901", 1),
+        ("E-902", 1),
+        ("E-801", 1),
+        ("E-102", 0),
+        ("E-103", 0),
+        ("E-302", 0),
+        ("E-401", 0),
+    ] {
+        assert_eq!(seen(who), count, "{who}");
+    }
+    assert_eq!(served.get("E-102", "/v1/views/obligations?subject=E-101").status, 403);
+    assert_eq!(served.get("E-201", "/v1/views/obligations?subject=E-101").status, 200);
+    assert_eq!(served.get("E-201", "/v1/views/obligations?subject=E-999").status, 404);
+    // Of the customer everybody sees what they may: here the name, which stands on the list.
+    assert_eq!(rows(&served, "E-201", "/v1/views/overdue")[0]["customer"], "Heyuan Alloy Works");
+}
+
+#[test]
+fn a_breach_is_told_as_of_any_moment() {
+    let served = served();
+    served.admit("E-101", &promised("2026-03-04"));
+    until(&served, "2026-03-05T08:00:00+08:00");
+    served.admit("E-101", &closed());
+    let then = rows(&served, "E-901", "/v1/views/overdue?as_of=2026-03-05T08:00:01%2B08:00");
+    assert_eq!(then[0]["state"], "overdue");
+    assert_eq!(overdue(&served, "OB-13")[0]["state"], "met_late");
+    assert_eq!(rows(&served, "E-901", "/v1/views/overdue?as_of=2026-03-03T08:00:00%2B08:00"), [] as [Value; 0]);
+    let mine = rows(&served, "E-101", "/v1/views/obligations?subject=E-101&as_of=2026-03-03T08:00:00%2B08:00");
+    assert!(mine.iter().any(|row| row["duty"] == "OB-13"));
+}
+
+#[test]
+fn a_long_stop_enters_what_fell_due_once_and_a_start_finds_the_same() {
+    let mut test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    let promise = json!([{ "promise_id": "PR-1", "text": "drawings", "due": "2026-03-04", "responsible": "E-101" }]);
+    let mut talked = crate::support::contact("C-01", "E-101", "2026-03-02T09:30:00+08:00".parse().unwrap());
+    talked.data["promises"] = promise;
+    test.admit("E-101", talked);
+    test.let_go();
+    test.clock.advance_to("2026-03-30T08:00:00+08:00".parse().unwrap());
+    test.reopen();
+    test.pass(0);
+    let found = breaches(&test);
+    assert_eq!(found.iter().map(|(_, level, _)| *level).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(found.iter().all(|(obligation, level, id)| *id == format!("{obligation}-{level}")));
+    test.pass(0);
+    test.reopen();
+    test.pass(0);
+    assert_eq!(breaches(&test), found);
+}
+
+#[test]
+fn the_same_entries_at_the_same_times_bring_the_same_breaches() {
+    let run = || {
+        let test = TestLedger::new();
+        test.customer("C-01", "Heyuan Alloy Works");
+        let mut talked = crate::support::contact("C-01", "E-101", "2026-03-02T09:30:00+08:00".parse().unwrap());
+        talked.id = Some("contact-0001".into());
+        talked.data["archive_changes"] = json!(true);
+        test.admit("E-101", talked);
+        test.clock.advance_to("2026-04-30T08:00:00+08:00".parse().unwrap());
+        test.pass(0);
+        let size = test.ledger.state().size;
+        let entries: Vec<Value> = (0..size)
+            .map(|index| {
+                let mut entry = test.view("E-901", "entry", Some(&index.to_string())).unwrap().body["entry"].clone();
+                // Links name hashes, and hashes hang on salts.
+                for chance in ["salt", "streams"] {
+                    entry.as_object_mut().unwrap().remove(chance);
+                }
+                entry
+            })
+            .filter(|entry| entry["type"] == "obligation.breached")
+            .collect();
+        assert_eq!(entries.len(), 6, "an update and a check of the quarter, three levels each");
+        entries
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn after_a_leap_of_the_clock_no_deadline_fires_until_the_time_is_accepted() {
+    let served = served();
+    served.admit("E-101", &promised("2026-03-04"));
+    served.test.clock.leap_to("2026-03-30T08:00:00+08:00".parse().unwrap());
+    let size = served.test.ledger.state().size;
+    served.test.pass(0);
+    assert_eq!(served.test.ledger.state().size, size);
+    assert_eq!(served.refuse("E-101", &closed()).2, "R-023");
+    served
+        .test
+        .admit("E-002", proposal("clock.accepted", None, json!({ "reason": "the time server was wrong before" })));
+    served.test.pass(0);
+    assert_eq!(overdue(&served, "OB-13")[0]["level"], 3);
+}
+
+#[test]
+fn the_ids_of_what_the_clock_will_enter_are_nobodys_to_take() {
+    let served = served();
+    served.admit("E-101", &promised("2026-03-04"));
+    let obligation = open(&served, "E-101", "OB-13").remove(0)["obligation"].as_str().unwrap().to_owned();
+    let mut taken = contact("E-101", json!({}));
+    taken["id"] = json!(format!("{obligation}-1"));
+    assert_eq!(served.refuse("E-101", &taken), (409, "E_CONFLICT".into(), "R-010".into()));
+    until(&served, "2026-03-05T08:00:00+08:00");
+    assert_eq!(overdue(&served, "OB-13").len(), 1);
+    served.test.ledger.settle();
+}
+
+#[test]
+fn the_calendars_that_come_with_the_program_stand_in_the_ledger_with_their_notices() {
+    let served = served();
+    let stream = served.get("E-901", "/v1/streams/calendar/cn").json();
+    let entries = stream["items"].as_array().unwrap();
+    let years: Vec<i64> = entries.iter().map(|entry| entry["payload"]["year"].as_i64().unwrap()).collect();
+    assert_eq!(years, [2026, 2025, 2024, 2023]);
+    assert_eq!(entries[0]["payload"]["notice"], "国办发明电〔2025〕7号");
+    assert_eq!(entries[0]["actor"], "system");
+    assert_eq!(
+        served
+            .refuse(
+                "E-101",
+                &json!({ "type": "calendar.adopted", "data": {
+        "calendar": "cn", "year": 2027, "days_off": [], "make_up_days": [], "notice": "none",
+    } })
+            )
+            .1,
+        "E_FORBIDDEN"
+    );
+}
+
+#[test]
+fn more_than_a_block_holds_is_entered_in_one_go() {
+    let test = TestLedger::new();
+    for number in 0..450 {
+        test.customer(&format!("C-{number:04}"), &format!("Invented Works {number}"));
+    }
+    test.clock.advance_to("2026-04-30T08:00:00+08:00".parse().unwrap());
+    let before = test.ledger.state().size;
+    test.pass(0);
+    let entered = test.ledger.state().size - before;
+    assert!(entered >= 3 * 450, "{entered}");
+    assert!(
+        test.ledger.state().world.obligation.open.values().filter(|open| open.duty == 4).all(|open| open.level == 3)
+    );
+    test.pass(0);
+    assert!(test.ledger.state().size <= before + entered + 1, "at most the note of a checkpoint");
+}
+
+#[test]
+fn what_waits_for_somebody_is_on_their_board_and_nobody_elses() {
+    let served = served();
+    let roles = json!({ "type": "employee.roles_changed", "id": "ask-roles-1", "subject": "employee/E-101",
+        "data": { "added": [{ "role": "customer_manager", "unit": "north" }], "removed": [], "reason": "more to do" } });
+    served.admit("E-002", &roles);
+    let evidence = served.admit("E-101", &contact("E-101", json!({})))["id"].clone();
+    let grade = json!({ "type": "credit_grade.proposed", "data": {
+        "customer_id": "C-01", "to": "B", "trigger": "initial", "evidence": [evidence], "reason": "pays every invoice on time",
+    } });
+    served.admit("E-101", &grade);
+    let seen = |who: &str| -> Vec<(String, bool)> {
+        let rows = rows(&served, who, "/v1/views/signoff_board");
+        rows.iter().map(|row| (row["form"].as_str().unwrap().to_owned(), row["yours"] == true)).collect()
+    };
+    assert_eq!(seen("E-201"), [("employee.roles_changed".to_owned(), true)]);
+    assert_eq!(seen("E-301"), [("credit_grade.proposed".to_owned(), true)]);
+    assert_eq!(seen("E-101"), [("credit_grade.proposed".to_owned(), false)]);
+    assert_eq!(seen("E-002"), [("employee.roles_changed".to_owned(), false)]);
+    assert_eq!(seen("E-103"), []);
+    assert_eq!(seen("E-902").len(), 2, "compliance sees what everybody waits for");
+}
