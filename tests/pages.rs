@@ -690,7 +690,7 @@ fn an_entry_is_put_right_in_a_form_that_shows_what_it_says_now() {
     assert_eq!(owner.post(&path, &fields).status, 303);
     assert!(owner.get(&format!("/entries/{entry}")).text().contains("Voided"));
     let mut keeper = Browser::signed_in(&served, "E-501", "zh-CN");
-    assert!(keeper.get("/").text().contains("href=\"/corrections\""));
+    assert!(keeper.get("/customers").text().contains("href=\"/corrections\""));
     let table = keeper.get("/corrections").text();
     assert!(
         table.contains(why) && table.contains("as the second contract says") && table.contains("更正与作废"),

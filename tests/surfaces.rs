@@ -123,6 +123,7 @@ fn surfaces(test: &TestLedger) -> Vec<String> {
             Scope::Company => &[""],
             Scope::Customer => &["subject=C-01&"],
             Scope::Customers => &["subject=C-01&", ""],
+            Scope::Employee => &["subject=E-101&", "subject=W-marked&", ""],
             Scope::Person => &["subject=customer/C-01&", "subject=employee/W-marked&", "subject=employee/E-101&"],
             Scope::Stream => &[
                 "subject=customer/C-01&",
@@ -158,7 +159,16 @@ fn surfaces(test: &TestLedger) -> Vec<String> {
         paths.push(format!("/customers/C-01{page}"));
     }
     paths.extend(
-        ["/", "/propose?customer=C-01", "/access", "/access?view=anomalies", "/access?view=refusals"].map(String::from),
+        [
+            "/",
+            "/customers",
+            "/obligations",
+            "/propose?customer=C-01",
+            "/access",
+            "/access?view=anomalies",
+            "/access?view=refusals",
+        ]
+        .map(String::from),
     );
     paths.extend(marked_entries(test).into_iter().map(|index| format!("/v1/entries/{index}")));
     paths.extend(["/customers/C-99", "/v1/customers/C-99", "/v1/streams/person/P-9"].map(String::from));
@@ -272,6 +282,14 @@ fn attempts(test: &TestLedger, customer: &str, round: usize, role: Role) -> Vec<
         ),
         (proposal("policy.reviewed", None, json!({ "year": 2026, "outcome": "unchanged", "findings": "x" })), no),
         (proposal("clock.accepted", None, json!({ "reason": "x" })), no),
+        (
+            proposal(
+                "calendar.adopted",
+                None,
+                json!({ "calendar": "cn", "year": 2031, "days_off": ["2031-01-01"], "make_up_days": [], "notice": "x" }),
+            ),
+            no,
+        ),
         (
             proposal(
                 "org_unit.defined",
@@ -479,7 +497,7 @@ fn every_role_proposes_every_event_and_is_refused_where_the_table_says_so() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    // What is left rests on other steps, and is tried where these are: grades, terms and payments, corrections.
+    // What is left rests on other steps, and is tried where these are: grades, terms and payments, corrections, more time.
     let by_hand = catalog::types().iter().filter(|kind| !kind.system).map(|kind| kind.name);
     let left: Vec<&str> = by_hand.filter(|kind| !tried.contains(kind)).collect();
     let elsewhere = [
@@ -497,6 +515,7 @@ fn every_role_proposes_every_event_and_is_refused_where_the_table_says_so() {
         "payment.recorded",
         "record.corrected",
         "record.voided",
+        "obligation.extended",
     ];
     assert_eq!(left, elsewhere);
 }

@@ -9,7 +9,9 @@ use crate::clock::{Date, Timestamp};
 use crate::domain::audit::Place;
 use crate::domain::employee::{Held, Member, Status};
 use crate::domain::role::Role;
-use crate::domain::{About, Actor, Event, World, anomaly, approval, contact, customer, grade, grant, loan, obligation};
+use crate::domain::{
+    About, Actor, Event, World, anomaly, approval, contact, customer, escalation, grade, grant, loan, obligation,
+};
 use crate::ids::{CustomerId, EmployeeId};
 use crate::projection::grant::Line;
 
@@ -130,8 +132,8 @@ pub fn facts_of_event(
         Event::Obligation(obligation::Event::Extended(extended)) => {
             let world = obligation::turned(world, at);
             let Some(open) = world.obligation.open.get(&extended.obligation) else { return Facts::SUPERIOR };
-            let concerned = obligation::stands_above(&world, open, &principal.employee, at)
-                || obligation::responsible(&world, open, at).contains(&principal.employee);
+            let concerned = escalation::stands_above(&world, open, &principal.employee, at)
+                || escalation::responsible(&world, open, at).contains(&principal.employee);
             Facts::NONE.with_if(concerned, Facts::SUPERIOR)
         }
         Event::Obligation(obligation::Event::Breached(_))

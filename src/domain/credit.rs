@@ -474,7 +474,7 @@ mod tests {
         let world = domain::obligation::turned(&given.world, given.at);
         let (_, open) = world.obligation.about(&REVIEW, "C-01/2026Q1").next().unwrap();
         assert_eq!(world.ledger.zone.wall(open.due().unwrap()).get(..16), Some("2026-04-16 00:00"), "15 April 24:00");
-        let accounting = domain::obligation::responsible(&world, open, given.at);
+        let accounting = domain::escalation::responsible(&world, open, given.at);
         assert_eq!(accounting.iter().map(EmployeeId::as_str).collect::<Vec<_>>(), ["E-401", "E-402"]);
         let other = given.clone().and("E-401", reviewed("2025Q4"));
         assert_eq!(owed(&other, &REVIEW, "C-01/2026Q1"), 1, "another quarter's");

@@ -21,6 +21,7 @@ use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, SubjectId, UnitId}
 pub mod catalog;
 pub mod class;
 pub mod duty;
+pub mod escalation;
 pub mod history;
 pub mod holidays;
 pub mod judge;

@@ -10,9 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::domain::catalog::{Count, Int, Str, Text, events, objects, refusals};
 use crate::domain::duty::{self, Charge, Due, Duty, NEVER, Opening, Sink, Trigger, Turn};
-use crate::domain::employee::Member;
+use crate::domain::escalation::{escalated, responsible, stands_above};
 use crate::domain::history::{Live, Part, Refold};
-use crate::domain::role::Role;
 use crate::domain::worktime::{Counted, NoTable, Stretch};
 use crate::domain::{self, About, Actor, Admission, Context, Fact, World, calendar, common, contact, credit, customer, loan, person, policy};
 use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, SubjectId, UnitId};
@@ -460,94 +459,6 @@ fn unit_of(world: &World, open: &Open, at: Timestamp) -> Option<UnitId> {
     world.employee.members.get(&first).map(|member| member.unit.clone())
 }
 
-/// Returns who answers for an obligation now; for somebody who left, whoever is above.
-pub fn responsible(world: &World, open: &Open, at: Timestamp) -> Vec<EmployeeId> {
-    let mut found: Vec<EmployeeId> = Vec::new();
-    for charge in &open.charges {
-        let named = match charge {
-            Charge::Person(person) => vec![person.clone()],
-            Charge::Owner(customer) => owner(world, customer).into_iter().collect(),
-            Charge::OwnersHead(customer) => owner(world, customer)
-                .and_then(|owner| head(world, &owner, &[]))
-                .into_iter()
-                .collect(),
-            Charge::Holders(role) => holders(world, *role, at),
-        };
-        for person in named {
-            let person = if works(world, &person) { Some(person) } else { superior(world, &person) };
-            found.extend(person.filter(|person| !found.contains(person)));
-        }
-    }
-    found
-}
-
-/// Returns to whom a level is reported: the superiors, then the head of the unit, then deputy or general manager; where nobody is
-/// at work on one, the next.
-pub fn escalated(world: &World, responsible: &[EmployeeId], level: u8, at: Timestamp) -> Vec<EmployeeId> {
-    for level in level..=3 {
-        let mut told: Vec<EmployeeId> = match level {
-            1 => responsible.iter().filter_map(|person| superior(world, person)).collect(),
-            2 => responsible.iter().filter_map(|person| head(world, person, responsible)).collect(),
-            _ => Vec::new(),
-        };
-        if level == 3 {
-            for role in [Role::DeputyGm, Role::GeneralManager] {
-                if told.is_empty() {
-                    told = holders(world, role, at);
-                }
-                told.retain(|person| !responsible.contains(person));
-            }
-        }
-        told.retain(|person| !responsible.contains(person));
-        told.sort();
-        told.dedup();
-        if !told.is_empty() {
-            return told;
-        }
-    }
-    Vec::new()
-}
-
-/// Tells whether somebody stands above all who answer for an obligation, on whatever level.
-pub fn stands_above(world: &World, open: &Open, person: &EmployeeId, at: Timestamp) -> bool {
-    let responsible = responsible(world, open, at);
-    !responsible.contains(person) && (1..=3).any(|level| escalated(world, &responsible, level, at).contains(person))
-}
-
-fn owner(world: &World, customer: &CustomerId) -> Option<EmployeeId> {
-    world.customer.customers.get(customer).map(|customer| customer.owner.clone())
-}
-
-fn works(world: &World, person: &EmployeeId) -> bool {
-    world.employee.members.get(person).is_some_and(Member::works)
-}
-
-fn holders(world: &World, role: Role, at: Timestamp) -> Vec<EmployeeId> {
-    let today = world.date(at);
-    let holds = |member: &Member| member.works() && member.roles_on(today).any(|held| held.role == role);
-    world.employee.members.iter().filter(|(_, member)| holds(member)).map(|(id, _)| id.clone()).collect()
-}
-
-/// The next superior at work; where none is named, the head of the unit or of one above.
-fn superior(world: &World, person: &EmployeeId) -> Option<EmployeeId> {
-    let mut above = world.employee.members.get(person)?.superior.clone();
-    // Superiors may be named in a circle; nobody has so many.
-    for _ in 0..32 {
-        let Some(next) = above.filter(|next| next != person) else { break };
-        if works(world, &next) {
-            return Some(next);
-        }
-        above = world.employee.members.get(&next).and_then(|member| member.superior.clone());
-    }
-    head(world, person, std::slice::from_ref(person))
-}
-
-/// The head of somebody's unit or of the nearest one above whose head is at work and none of these.
-fn head(world: &World, person: &EmployeeId, but: &[EmployeeId]) -> Option<EmployeeId> {
-    let unit = &world.employee.members.get(person)?.unit;
-    world.organization.head_over(unit, |head| works(world, head) && !but.contains(head))
-}
-
 /// Returns the world as time alone has made it by `at`: a quarter may have ended since the last entry.
 pub fn turned(world: &World, at: Timestamp) -> Cow<'_, World> {
     if at < world.obligation.turn_at || !world.ledger.initialized {
@@ -732,7 +643,7 @@ mod tests {
 
     use super::*;
     use crate::domain::Code;
-    use crate::domain::testing::{Given, Proposed, contact as talked, customer, event, given, main_customer, staff_status};
+    use crate::domain::testing::{Given, Proposed, contact as talked, customer, event, given, main_customer};
 
     /// The company with its calendars and one customer of E-101's.
     fn company() -> Given {
@@ -756,8 +667,11 @@ mod tests {
         event("obligation.extended", json!({ "obligation": id, "new_due": due, "reason": "the workshop is late" }))
     }
 
-    /// Does what the clock does at `at`; returns what it entered: duty, level, responsible, to whom.
-    fn tick(given: Given, at: &str) -> (Given, Vec<(String, i64, Vec<String>, Vec<String>)>) {
+    /// A breach entered: the duty, the level, who answers and to whom it is reported.
+    type Entered = (String, i64, Vec<String>, Vec<String>);
+
+    /// Does what the clock does at `at`; returns what it entered.
+    fn tick(given: Given, at: &str) -> (Given, Vec<Entered>) {
         let mut given = given.at(at);
         let mut entered = Vec::new();
         while let Some((breached, ..)) = next_due(&given.world, given.at) {
@@ -1034,18 +948,6 @@ mod tests {
         let (_, entered) = tick(nobody, "2026-03-20T08:00:00+08:00");
         assert_eq!(entered.len(), 3);
         assert!(entered.iter().all(|(_, _, responsible, told)| responsible == &["E-101"] && told.is_empty()));
-    }
-
-    #[test]
-    fn superiors_named_in_a_circle_end_with_the_head_of_the_unit() {
-        let joins = |id: &str, superior: &str| {
-            event("employee.registered", json!({ "employee_id": id, "name": "s1.sealed", "unit": "north", "joined_on": "2026-01-01", "superior": superior }))
-        };
-        let given = company().and("E-001", joins("E-111", "E-301")).and("E-001", joins("E-112", "E-111"));
-        let of = |given: &Given, id: &str| superior(&given.world, &id.parse().unwrap()).unwrap().to_string();
-        assert_eq!((of(&given, "E-112"), of(&given, "E-111")), ("E-111".to_owned(), "E-301".to_owned()));
-        let given = given.and("E-001", staff_status("E-111", "suspended")).and("E-001", staff_status("E-301", "suspended"));
-        assert_eq!(of(&given, "E-112"), "E-201");
     }
 
     #[test]

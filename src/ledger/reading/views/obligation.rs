@@ -5,7 +5,7 @@ use crate::access::redactor::Sight;
 use crate::clock::Timestamp;
 use crate::domain::duty::Sink;
 use crate::domain::role::Role;
-use crate::domain::{Actor, Fact, World, obligation};
+use crate::domain::{Actor, Fact, World, escalation, obligation};
 use crate::ids::{CustomerId, StreamName, SubjectId};
 use crate::ledger::Shared;
 use crate::ledger::reading::subject::Subject;
@@ -34,7 +34,7 @@ impl Shared {
             .obligation
             .open
             .iter()
-            .map(|(id, open)| (id, open, obligation::responsible(&world, open, at)))
+            .map(|(id, open)| (id, open, escalation::responsible(&world, open, at)))
             .filter(|(.., responsible)| responsible.contains(staff))
             .collect();
         found.sort_by_key(|(id, open, _)| (open.due().is_none(), open.due(), (*id).clone()));
@@ -56,7 +56,7 @@ impl Shared {
         end: u64,
         at: Timestamp,
         asked: &Asked,
-        sight: &mut Sight<'_>,
+        sight: &Sight<'_>,
     ) -> Result<Built, ViewError> {
         let then = self.state_at(state, end)?;
         let filter = |name: &str| asked.filters.get(name).map(String::as_str);
