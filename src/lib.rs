@@ -9,6 +9,7 @@ pub mod clock;
 pub mod demo;
 pub mod domain;
 pub mod entry;
+pub mod files;
 pub mod http;
 pub mod ids;
 pub mod import;

@@ -4,6 +4,7 @@
 mod backup; // copies elsewhere: restored to the byte, refused when they do not fit, never a fork
 mod corrections; // mistakes put right: refused, shown both ways, and as if never made
 mod crash; // kills, cuts, flips and thieves of the disk
+mod documents; // papers: filed whole or not at all, sealed, read back, missing ones named
 mod erasure; // a person erased: keys gone, nothing readable, everything still proven
 mod grades; // grades by business and by credit, terms, reviews, payments, and what they add up to
 mod loans; // archive files lent, renewed, overdue, recalled, given back
@@ -16,6 +17,7 @@ mod policy; // the access matrix and the append rights, cell by cell
 mod rights; // access beyond one's own: asked for, decided, used, over; refusals that add up
 mod scenarios; // the acceptance scenarios through the API
 mod schemas; // every stored shape has a frozen example that reads back as itself
+mod signoffs; // signatures along the chain of each form, on the card, and the card on paper
 mod spine; // propose, admit, prove, read, recover
 mod support;
 mod surfaces; // every role on every surface finds what it may see and nothing else, and proposes every event it may

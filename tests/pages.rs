@@ -33,6 +33,10 @@ impl<'a> Browser<'a> {
     }
 
     pub(crate) fn send(&mut self, method: &str, path: &str, more: &[(&str, &str)], body: &str) -> Answer {
+        self.send_bytes(method, path, more, body.as_bytes())
+    }
+
+    pub(crate) fn send_bytes(&mut self, method: &str, path: &str, more: &[(&str, &str)], body: &[u8]) -> Answer {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let cookies = cookies.join("; ");
         let mut headers = vec![
@@ -44,7 +48,7 @@ impl<'a> Browser<'a> {
         headers.extend_from_slice(more);
         self.served.test.clock.advance(Duration::from_secs(2));
         let mut client = Client::connect(self.served.address()).unwrap();
-        let answer = client.send(method, path, &headers, body.as_bytes()).unwrap();
+        let answer = client.send(method, path, &headers, body).unwrap();
         for cookie in answer.header("set-cookie") {
             let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
             self.cookies.insert(name.to_owned(), value.to_owned());

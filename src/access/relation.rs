@@ -10,7 +10,7 @@ use crate::domain::audit::Place;
 use crate::domain::employee::{Held, Member, Status};
 use crate::domain::role::Role;
 use crate::domain::{
-    About, Actor, Event, World, anomaly, approval, contact, customer, escalation, grade, grant, loan, obligation,
+    About, Actor, Event, World, anomaly, approval, contact, customer, escalation, grade, grant, loan, obligation, signoff,
 };
 use crate::ids::{CustomerId, EmployeeId};
 use crate::projection::grant::Line;
@@ -126,6 +126,13 @@ pub fn facts_of_event(
                 .with_if(anomaly.involves(&principal.employee), Facts::SUBMITTED)
                 .with_if(anomaly.moved_up(world, at) == Some(held.role), Facts::SUBSTITUTE)
         }
+        // Whoever may fill the step that is named; whose turn it is the module says, and also where no chain is open.
+        Event::Signoff(signoff::Event::Recorded(recorded)) => {
+            let Some(round) = world.signoff.open.get(&recorded.subject_event.0) else { return Facts::STEP_HOLDER };
+            Facts::NONE
+                .with_if(round.may_fill(world, held, recorded.step.0), Facts::STEP_HOLDER)
+                .with_if(round.submitter.as_ref() == Some(&principal.employee), Facts::SUBMITTED)
+        }
         // Requests come about by proposing what needs approval; the module says so.
         Event::Approval(approval::Event::Requested(_)) => Facts::SUBJECT_WRITER,
         // Who answers for it hears from the module that somebody above must say so.
@@ -146,6 +153,8 @@ pub fn facts_of_event(
         | Event::Credit(_)
         | Event::Sale(_)
         | Event::Payment(_)
+        // Who may file what is asked of the policies for its class.
+        | Event::Document(_)
         | Event::Audit(_) => Facts::NONE,
     }
 }
@@ -168,7 +177,8 @@ pub fn facts_of_type(kind: &str) -> Facts {
             Facts::SUBSTITUTE | Facts::SUBMITTED
         }
         "credit_grade.withdrawn" | "business_grade.withdrawn" => Facts::SUBMITTED,
-        "approval.given" | "approval.declined" => Facts::STEP_HOLDER | Facts::SUBMITTED,
+        "document.filed" => Facts::SUBJECT_WRITER,
+        "signoff.recorded" | "approval.given" | "approval.declined" => Facts::STEP_HOLDER | Facts::SUBMITTED,
         "approval.requested" => Facts::SUBJECT_WRITER,
         "record.corrected" | "record.voided" => Facts::SUBMITTED | Facts::SUPERIOR,
         "access.decided" => Facts::SELF | Facts::SUBSTITUTE,

@@ -7,12 +7,14 @@ use crate::access::principal::Language;
 use crate::accounts;
 use crate::demo;
 use crate::domain::{Code, Refusal};
+use crate::entry::Hash;
+use crate::ids::SubjectId;
 use crate::import::mapping;
 use crate::import::plan::PlanError;
 use crate::import::table;
 use crate::ledger::backup::BackupError;
 use crate::ledger::restore::RestoreError;
-use crate::ledger::{Broken, OpenError, SubmitError, ViewError};
+use crate::ledger::{Broken, Found, OpenError, SubmitError, ViewError};
 
 /// What the caller's shell learns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -506,6 +508,13 @@ fn view(error: &ViewError) -> Told {
         ViewError::Unwritable => Failure::Stopped.told(),
         ViewError::ReadOnly => submit(&SubmitError::ReadOnly),
         ViewError::Integrity => submit(&SubmitError::Integrity),
+        ViewError::Content { document, hash, found } => {
+            let (en, zh) = content(document, hash, *found);
+            told(Exit::Integrity, en, zh).hint(
+                "Put the file back from a backup, under this name in `documents/`.",
+                "请从备份中恢复该文件，置于 `documents/` 中同名位置。",
+            )
+        }
         ViewError::Store => submit(&SubmitError::Store),
         ViewError::Busy => submit(&SubmitError::Busy),
     }
@@ -531,6 +540,15 @@ fn exit_of(refusal: &Refusal) -> Exit {
         | Code::E_LATE
         | Code::E_POLICY => Exit::Refused,
     }
+}
+
+/// Says that the file of a document is not as it was filed.
+fn content(document: &SubjectId, hash: &Hash, found: Found) -> (String, String) {
+    let (en, zh) = match found {
+        Found::Altered => ("altered", "内容已被更改"),
+        Found::Missing | Found::Whole => ("missing", "内容缺失"),
+    };
+    (format!("the content of document \"{document}\" is {en}: {hash}"), format!("资料“{document}”{zh}：{hash}"))
 }
 
 fn verify(broken: &Broken) -> Told {
@@ -576,6 +594,10 @@ fn verify(broken: &Broken) -> Told {
             ),
             format!("日志有{found}条，已签名的封存点覆盖{size}条：条目{found}起缺失"),
         ),
+        Broken::Content { index, document, hash, found } => {
+            let (en, zh) = content(document, hash, *found);
+            told(Exit::Integrity, format!("entry {index}: {en}"), format!("条目{index}：{zh}"))
+        }
         Broken::Io(_) => told(Exit::Other, "a file of the ledger cannot be read", "账本文件无法读取"),
     }
 }

@@ -238,6 +238,7 @@ impl Run<'_> {
             occurredat: row.occurred_at.clone(),
             latereason: row.late_reason.clone(),
             correlation: Some(self.correlation.clone()),
+            file: None,
             expected: Vec::new(),
             data: row.data.clone(),
         }

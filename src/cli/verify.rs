@@ -12,6 +12,8 @@ use crate::ledger::verify_data;
 
 /// Verify a whole data directory: every byte hashed and every entry read again, their order checked, the root compared with what was signed.
 ///
+/// The file of every document is hashed again.
+///
 /// Every entry must be in canonical form, recorded after the one before it, with an id of its own, and follow the last of each of its streams.
 ///
 /// Needs neither keys nor a token, changes nothing, and names the first bad index or the first of an unreadable run.
@@ -30,9 +32,10 @@ pub(super) fn run(arguments: &Arguments, language: Language) -> Result<(), Failu
     let took = progress.end();
     let sound = found?;
     let (entries, origin, speed) = (sound.entries, &sound.origin, rate(sound.entries, took));
+    let documents = sound.documents;
     let covered = sound.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
     output::line(&language.choose((
-        format!("\"{origin}\" is sound: {entries} entries as they were entered, {covered} of them under the last signed checkpoint ({speed}/s)"),
-        format!("账本“{origin}”完好：{entries}条均与原记录一致，其中{covered}条由最近签名的封存点覆盖（每秒{speed}条）"),
+        format!("\"{origin}\" is sound: {entries} entries as they were entered, {covered} of them under the last signed checkpoint, {documents} documents with their files ({speed}/s)"),
+        format!("账本“{origin}”完好：{entries}条均与原记录一致，其中{covered}条由最近签名的封存点覆盖，{documents}份资料原件完整（每秒{speed}条）"),
     )))
 }

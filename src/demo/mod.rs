@@ -28,6 +28,7 @@ mod corrections;
 mod dice;
 mod evening;
 mod morning;
+mod papers;
 mod people;
 mod rights;
 mod trade;

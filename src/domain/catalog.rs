@@ -70,6 +70,7 @@ impl fmt::Display for Subject {
             Referent::Grant => "G-00042",
             Referent::Loan => "L-00042",
             Referent::Anomaly => "A-00042",
+            Referent::Document => "D-00042",
             Referent::Record | Referent::Elsewhere(_) => "id",
         };
         formatter.write_str(&self.named(id))
@@ -183,6 +184,8 @@ pub enum Referent {
     Loan,
     /// An open anomaly.
     Anomaly,
+    /// A filed document.
+    Document,
     /// Any entry, by its id.
     Record,
     /// Something no module keeps yet: nothing of the kind exists.
@@ -201,6 +204,7 @@ impl Referent {
             Self::Grant => "grant",
             Self::Loan => "loan",
             Self::Anomaly => "anomaly",
+            Self::Document => "document",
             Self::Record => "entry",
             Self::Elsewhere(name) => name,
         }

@@ -211,6 +211,16 @@ pub(super) fn about(world: &World, _: &Event, named: Option<&StreamName>) -> Res
     Ok(About { subject: StreamName::of("contact", customer.as_str()), customer: Some(customer) })
 }
 
+impl Recorded {
+    /// Tells whether people sat together, so that there may be minutes of it.
+    pub fn is_meeting(&self) -> bool {
+        match self.channel {
+            Channel::Meeting | Channel::OwnerMeeting | Channel::Negotiation | Channel::Event => true,
+            Channel::Visit | Channel::Phone | Channel::Letter | Channel::Fax | Channel::Email | Channel::Online => false,
+        }
+    }
+}
+
 /// Decides on a contact or on a promise as it stands.
 pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Result<Vec<Admission>, domain::Refusal> {
     match event {

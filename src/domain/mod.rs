@@ -179,6 +179,8 @@ macro_rules! modules {
                     $(Event::$variant(event) => $module::evolve(&mut self.$module, fact, event),)*
                 }
                 obligation::follow(self, fact, event);
+                // What takes sign-offs waits for the first from when it is entered, whatever module it is of.
+                signoff::begin(&mut self.signoff, fact, event);
             }
 
             /// Lets go of what every module holds of a part, whose live entries are given.
@@ -260,6 +262,8 @@ modules! {
     anomaly Anomaly;
     calendar Calendar;
     obligation Obligation;
+    document Document;
+    signoff Signoff;
     audit Audit;
 }
 
@@ -459,6 +463,12 @@ pub struct Context<'a> {
 pub struct Fetched {
     /// Recorded sales by their id.
     pub sales: BTreeMap<String, sale::Recorded>,
+    /// Whether a file comes with the proposal, and what is known of it.
+    pub file: document::Attached,
+    /// Whether a meeting with the customer is among what a document is related to.
+    pub meeting: bool,
+    /// The type of the entry that somebody signs.
+    pub signed: Option<String>,
     /// Another person of the customer who has the name proposed.
     pub namesake: Option<SubjectId>,
     /// What a verification of the range proposed found.
@@ -584,7 +594,7 @@ impl World {
             Referent::Grant => Some(id.parse().is_ok_and(|id: SubjectId| self.grant.open.contains_key(&id))),
             Referent::Loan => Some(id.parse().is_ok_and(|id: SubjectId| self.loan.out.contains_key(&id))),
             Referent::Anomaly => Some(id.parse().is_ok_and(|id: SubjectId| self.anomaly.open.contains_key(&id))),
-            Referent::Sale | Referent::Record => None,
+            Referent::Sale | Referent::Document | Referent::Record => None,
             Referent::Elsewhere(_) => Some(false),
         }
     }

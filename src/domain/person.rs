@@ -73,14 +73,14 @@ impl Shape for PersonId {
     }
 }
 
-/// A filed document, which no module keeps yet.
+/// A filed document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct DocumentId(pub String);
+pub struct DocumentId(pub SubjectId);
 
 impl Shape for DocumentId {
     fn kind() -> Kind {
-        Kind::Reference(Referent::Elsewhere("document"))
+        Kind::Reference(Referent::Document)
     }
 }
 
@@ -399,6 +399,18 @@ fn gives(event: &Event) -> Scope {
             private_in(event).map_or(Scope::All, |_| Scope::Private)
         }
     }
+}
+
+/// Refuses what would be kept of a person erased, or, where it is private, of one who has not agreed to it.
+pub(super) fn may_keep(world: &World, id: &SubjectId, private: bool) -> Result<(), domain::Refusal> {
+    if world.privacy.is_erased(id, if private { Scope::Private } else { Scope::All }) {
+        return Err(privacy::Refusal::Gone.into());
+    }
+    let agrees = world.person.people.get(id).is_some_and(|person| person.agrees(Purpose::RelationshipCare));
+    if private && !agrees {
+        return Err(Refusal::ConsentMissing { field: "class".into() }.into());
+    }
+    Ok(())
 }
 
 /// Refuses a name somebody else of the customer has; the door has looked where a name is given.

@@ -252,6 +252,8 @@ fn fields(changes: &[Change], target: &Lived) -> Result<Vec<Str<0, 200>>, domain
             (true, _) => within(path).and_then(|number| {
                 Some(target.data.get("fields")?.get(number)?.as_str()?.to_owned()).filter(|field| !field.is_empty())
             }),
+            // What a document says of itself decides how it and its file are sealed.
+            (false, _) if target.kind.name == "document.filed" => None,
             (false, _) if computed || matches!(place.kind, Kind::Id) => None,
             (false, _) => Some(path.to_owned()),
         };

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use crate::http::api::documents;
 use crate::http::error::{Problem, written};
 use crate::http::{Door, openapi, session, web};
 
@@ -23,7 +24,11 @@ pub(crate) async fn everything(State(door): State<Arc<Door>>, request: Request, 
     let route = openapi::route_of(request.uri().path());
     // What is cut off here asks nothing more of the ledger, except what it does on a thread of its own, which goes on to its end; what it
     // asked before is durable or it is not.
-    let answered = tokio::time::timeout(ANSWER, next.run(request)).await;
+    let most = match documents::brings_file(&method, request.headers()) {
+        true => documents::UPLOAD_ARRIVES,
+        false => ANSWER,
+    };
+    let answered = tokio::time::timeout(most, next.run(request)).await;
     let response = answered.unwrap_or_else(|_| Problem::TimedOut.into_response());
     let response = match page {
         Some(page) => web::shown(&door, page, response).await,

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::access::principal::Language;
 use crate::domain::{Code, Refusal, catalog};
 use crate::ledger::proof::ProofError;
-use crate::ledger::{BATCH_MAX, SubmitError, ViewError};
+use crate::ledger::{BATCH_MAX, Found, SubmitError, ViewError};
 
 /// Why a request was not answered as asked.
 #[derive(Debug)]
@@ -308,6 +308,15 @@ fn view(error: &ViewError) -> Told {
         ViewError::Unwritable => unwritable(),
         ViewError::ReadOnly => read_only(),
         ViewError::Integrity => integrity(),
+        ViewError::Content { document, hash, found } => {
+            let (en, zh) = match found {
+                Found::Altered => ("altered", "内容已被更改"),
+                Found::Missing | Found::Whole => ("missing", "内容缺失"),
+            };
+            let en = format!("the content of document \"{document}\" is {en}: {hash}");
+            Told::owned(StatusCode::INTERNAL_SERVER_ERROR, "E_INTEGRITY", (en, format!("资料“{document}”{zh}：{hash}")))
+                .citing("R-016")
+        }
         ViewError::Store => unreadable(),
         ViewError::Busy => busy(),
     }

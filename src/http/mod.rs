@@ -50,6 +50,8 @@ pub struct Door {
     earlier: Arc<Semaphore>,
     /// Turns of those who have the ledger verified.
     verifying: Arc<Semaphore>,
+    /// Turns of those who bring or fetch a file.
+    filing: Arc<Semaphore>,
 }
 
 impl Door {
@@ -58,18 +60,22 @@ impl Door {
         let metrics = Metrics::since(ledger.clock().elapsed());
         let earlier = Arc::new(Semaphore::new(EARLIER_AT_ONCE));
         let verifying = Arc::new(Semaphore::new(VERIFYING_AT_ONCE));
-        Self { ledger, accounts, sessions: Sessions::default(), metrics, earlier, verifying }
+        let filing = Arc::new(Semaphore::new(FILING_AT_ONCE));
+        Self { ledger, accounts, sessions: Sessions::default(), metrics, earlier, verifying, filing }
     }
 
     /// Reads a view through the ledger.
     ///
     /// What was shown at an earlier moment may take a fold from the first entry on. Few do so at once, as each holds a state in memory.
     async fn view(&self, principal: &Principal, asked: &Asked) -> Result<Answered, ViewError> {
-        if asked.as_of == AsOf::Latest {
-            return self.ledger.view(principal, asked).await;
-        }
+        let turns = match (asked.view.key, asked.as_of) {
+            // Every byte of a file is hashed before the first leaves.
+            ("file", _) => &self.filing,
+            (_, AsOf::Latest) => return self.ledger.view(principal, asked).await,
+            _ => &self.earlier,
+        };
         let (ledger, principal, asked) = (self.ledger.clone(), principal.clone(), asked.clone());
-        let read = apart(&self.earlier, async move { ledger.view(&principal, &asked).await }).await;
+        let read = apart(turns, async move { ledger.view(&principal, &asked).await }).await;
         read.unwrap_or(Err(ViewError::Busy))
     }
 
@@ -81,6 +87,8 @@ impl Door {
             _ if proposals.iter().any(Proposal::verifies) => &self.verifying,
             // A correction lives through a customer's past once more.
             _ if proposals.iter().any(Proposal::amends) => &self.earlier,
+            // A file is synced before it is proposed.
+            _ if proposals.iter().any(|proposal| proposal.file.is_some()) => &self.filing,
             _ => return self.ledger.submit(principal, proposals).await,
         };
         let (ledger, principal) = (self.ledger.clone(), principal.clone());
@@ -140,6 +148,9 @@ const FINISH: Duration = Duration::from_secs(5);
 
 /// How many read an earlier moment at once.
 const EARLIER_AT_ONCE: usize = 2;
+
+/// How many bring or fetch a file at once.
+const FILING_AT_ONCE: usize = 4;
 
 /// How many have the ledger verified at once.
 const VERIFYING_AT_ONCE: usize = 1;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::access::principal::PurposeKind;
 use crate::domain::catalog;
+use crate::domain::document::FILE_BYTES_MAX;
 use crate::domain::role::Role;
 use crate::http::api::views;
 use crate::http::error::TITLES;
@@ -41,6 +42,8 @@ pub type Parameter = (&'static str, &'static str, bool, &'static str);
 pub enum Answers {
     /// 201 with the entries.
     Entries,
+    /// 201 with the entry of a document that came with its file.
+    Filed,
     /// A view, by its key; any where it is empty.
     View(&'static str),
     /// A document in one media type.
@@ -55,6 +58,7 @@ impl Operation {
 }
 
 const ID: Parameter = ("path", "id", true, "The customer's id.");
+const DOCUMENT: Parameter = ("path", "id", true, "The document's id.");
 const INDEX: Parameter = ("path", "index", true, "The entry's index.");
 
 macro_rules! operations {
@@ -80,6 +84,11 @@ operations! {
     get "/v1/event-types" "eventTypes" "Lists the event types" "事件类型目录" [] Answers::Document("application/json"), true;
     get "/v1/event-types/{type}" "eventType" "Returns the JSON Schema of an event type's payload" "事件类型的JSON Schema"
         [("path", "type", true, "The event type.")] Answers::Document("application/schema+json"), true;
+    post "/v1/documents" "fileDocument" "Files a paper with its file" "资料归档（随文件提交）" [] Answers::Filed, false;
+    get "/v1/documents/{id}" "document" "Reads what is said of a paper" "资料登记" [DOCUMENT] Answers::View("document"), false;
+    get "/v1/documents/{id}/content" "documentContent" "Returns the file of a paper, as a reading" "资料原件"
+        [DOCUMENT, ("query", "download", false, "Whether it is taken out rather than looked at: true or false.")]
+        Answers::Document("application/octet-stream"), false;
     get "/v1/views" "views" "Lists the views" "视图目录" [] Answers::Document("application/json"), true;
     get "/v1/views/{key}" "view" "Reads any view" "读取任一视图"
         [("path", "key", true, "The view's key."), ("query", "subject", false, "What the view is about.")] Answers::View(""), false;
@@ -194,8 +203,14 @@ fn described(operation: &Operation) -> Value {
         if operation.open {
             described.insert("security".into(), json!([]));
         }
-        if matches!(operation.answers, Answers::Entries) {
-            described.insert("requestBody".into(), proposals());
+        match operation.answers {
+            Answers::Entries => {
+                described.insert("requestBody".into(), proposals());
+            }
+            Answers::Filed => {
+                described.insert("requestBody".into(), filing());
+            }
+            Answers::View(_) | Answers::Document(_) => {}
         }
     }
     described
@@ -204,7 +219,7 @@ fn described(operation: &Operation) -> Value {
 fn answers(answers: &Answers) -> Value {
     let problem = json!({ "$ref": "#/components/responses/Problem" });
     match answers {
-        Answers::Entries => json!({
+        Answers::Entries | Answers::Filed => json!({
             "201": {
                 "description": "Entered and durable.",
                 "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Entries" } } },
@@ -223,6 +238,7 @@ fn answers(answers: &Answers) -> Value {
                 "content": {
                     "application/json": { "schema": { "$ref": if *key == "evidence" { "#/components/schemas/Evidence" } else { "#/components/schemas/View" } } },
                     "text/csv": { "schema": { "type": "string" } },
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": { "schema": { "type": "string", "format": "binary" } },
                 },
             },
             "default": problem,
@@ -262,7 +278,7 @@ fn parameters() -> Value {
         "limit": query("limit", "The most rows of a page; a bundle of evidence holds 10,000 entries where it is not said.", json!({ "type": "integer", "minimum": 1, "maximum": views::LIMIT_MAX, "default": PAGE_ROWS })),
         "after": query("after", "Where the last page ended: its \"next\".", json!({ "type": "string" })),
         "reveal": query("reveal", "Whether masked personal values are opened; needs the right and a purpose.", json!({ "type": "boolean", "default": false })),
-        "format": query("format", "CSV is an export: it needs the right and a purpose.", json!({ "type": "string", "enum": ["json", "csv"], "default": "json" })),
+        "format": query("format", "CSV and XLSX are exports: they need the right and a purpose.", json!({ "type": "string", "enum": ["json", "csv", "xlsx"], "default": "json" })),
     })
 }
 
@@ -276,6 +292,29 @@ fn proposals() -> Value {
             "application/cloudevents+json": { "schema": one },
             "application/cloudevents-batch+json": { "schema": batch },
         },
+    })
+}
+
+fn filing() -> Value {
+    let description = format!(
+        "The part `event` is the proposal, the part `file` behind it the file: PDF, PNG, JPEG or TIFF, found out from its first bytes, of at most \
+         {} MiB. What `data.file` says of it must be so.",
+        FILE_BYTES_MAX >> 20
+    );
+    json!({
+        "required": true,
+        "description": description,
+        "content": { "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["event", "file"],
+                "properties": {
+                    "event": { "$ref": "#/components/schemas/Proposal" },
+                    "file": { "type": "string", "format": "binary" },
+                },
+            },
+            "encoding": { "event": { "contentType": "application/json" } },
+        } },
     })
 }
 

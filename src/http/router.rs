@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::http::api::{catalog, customers, events, ledger, operations, views};
+use crate::http::api::{catalog, customers, documents, events, ledger, operations, views};
 use crate::http::error::Problem;
 use crate::http::{Door, around, openapi, web};
 
@@ -22,7 +22,10 @@ pub(crate) fn routes(door: Arc<Door>) -> Router {
         .route("/v1/events", post(events::propose))
         .route("/v1/event-types", get(catalog::types))
         .route("/v1/event-types/{type}", get(catalog::one_type))
+        .route("/v1/documents", post(documents::file).layer(DefaultBodyLimit::max(documents::UPLOAD_BYTES_MAX)))
         // reading
+        .route("/v1/documents/{id}", get(documents::about))
+        .route("/v1/documents/{id}/content", get(documents::content))
         .route("/v1/views", get(catalog::views))
         .route("/v1/views/{key}", get(views::one))
         .route("/v1/customers", get(customers::list))

@@ -200,9 +200,9 @@ impl Shared {
     fn seal_changes(&self, event: &mut Record, about: &About, record: &EntryId) -> Result<(), Stop> {
         let mut data = Event::Record(event.clone()).data().map_err(|_| SubmitError::Store)?;
         let (mut sealed, mut failed) = (false, None);
-        let holder = holder(about, record);
+        let holder = holder(about, record, &Value::Null);
         record::for_each_sealed(&mut data, &mut |of, pointer, value| {
-            match self.sealed(&holder, of, pointer, record, value) {
+            match self.sealed((&holder, purpose_of(of, &Value::Null, pointer)), of, pointer, record, value) {
                 Ok(seal) => *value = seal,
                 Err(stop) => failed = Some(stop),
             }

@@ -14,17 +14,19 @@ use crate::domain::class::Class;
 use crate::domain::history::Part;
 use crate::domain::role::Role;
 use crate::domain::{
-    self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, customer, loan, obligation,
-    person, privacy, record, sale,
+    self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, contact, customer, document, loan,
+    obligation, person, privacy, record, sale, signoff,
 };
 use crate::entry::{Entry, Hash};
 use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
 use crate::ledger::amendment::Target;
 use crate::ledger::claims::term;
+use crate::ledger::documents::Came;
 use crate::ledger::proposal::{Expected, Proposal, Receipt};
 use crate::ledger::state::{Head, State, data_of};
 use crate::ledger::tail::{begun, following};
 use crate::ledger::{Shared, SubmitError};
+use crate::projection;
 use crate::seal::ring::{KeyError, Purpose, RingError};
 use crate::seal::{self, Place};
 use crate::store::Term;
@@ -207,6 +209,8 @@ impl Shared {
 
         // An earlier answer may stand although the state has moved on, so this comes before everything but
         // the authorization; and an issued id must not change between the two tries.
+        let signed = self.signed_entry(&plain)?;
+        let named = named.or_else(|| signed.as_ref().map(|entry| entry.subject.clone()));
         let found = target.as_ref().map(|target| Ok(target.about.clone()));
         let about = match found.unwrap_or_else(|| domain::about(world, &plain, named.as_ref())) {
             Ok(about) => about,
@@ -270,6 +274,9 @@ impl Shared {
             }
             (plain, _) => {
                 self.check_references(world, kind, &proposal.data, &mut fetched).map_err(stop)?;
+                fetched.file = proposal.file.as_ref().map_or_else(Default::default, Came::attached);
+                fetched.meeting = self.names_meeting(&plain, &about).map_err(stop)?;
+                fetched.signed = signed.map(|entry| entry.kind);
                 fetched.namesake = self.namesake(world, &plain, &about).map_err(stop)?;
                 basis = basis.with_names(&base.world, &plain, &about);
                 plain
@@ -398,7 +405,16 @@ impl Shared {
                 own = own.with(relation::facts_of_record(world, principal, first));
             }
             debug_assert!(relation::facts_of_type(event.name()).contains(own), "{} carries {own:?}", event.name());
-            let facts = relation::facts(world, principal, member, held, about.customer.as_ref()).with(own);
+            let mut facts = relation::facts(world, principal, member, held, about.customer.as_ref()).with(own);
+            if let Event::Document(document::Event::Filed(filed)) = event {
+                match self.may_file(held.role, filed, facts) {
+                    Ok(found) => facts = facts.with(found),
+                    Err(rule) => {
+                        denied = rule;
+                        continue;
+                    }
+                }
+            }
             let decision = self.policies.decide(held.role, Action::Append, Resource::Event(event.name()), facts);
             if let Some(rule) = decision.rule {
                 denied = rule.to_string();
@@ -431,6 +447,18 @@ impl Shared {
             }
         }
         Some(denied)
+    }
+
+    /// A document is filed by whoever may append to what it is about, or keeps the archives, and reads what is in it.
+    fn may_file(&self, role: Role, filed: &document::Filed, facts: Facts) -> Result<Facts, String> {
+        let matter = Resource::Matter(filed.class.class().matter());
+        let facts = facts.with(Facts::ABOUT_DOCUMENTS | Facts::PURPOSE);
+        let reads = self.policies.decide(role, Action::Read, matter, facts);
+        if !reads.allowed {
+            return Err(reads.rule.map_or_else(|| "R-051".to_owned(), |rule| rule.to_string()));
+        }
+        let writes = self.policies.decide(role, Action::Append, matter, facts).allowed;
+        Ok(Facts::NONE.with_if(writes, Facts::SUBJECT_WRITER))
     }
 
     /// The actor a refusal is entered for when no role permits: the first role held.
@@ -506,6 +534,7 @@ impl Shared {
         }
         for (pointer, referent, id) in unsure {
             let found = match referent {
+                Referent::Document => self.find_document(&id)?.is_some(),
                 Referent::Sale => self.find_sale(&id)?.map(|sale| fetched.sales.insert(id.clone(), sale)).is_some(),
                 _ => self
                     .recent
@@ -534,6 +563,46 @@ impl Shared {
             }
         }
         Ok(None)
+    }
+
+    /// Finds the entry that somebody signs.
+    fn signed_entry(&self, plain: &Event) -> Result<Option<Entry>, Stop> {
+        let Event::Signoff(signoff::Event::Recorded(recorded)) = plain else { return Ok(None) };
+        let id = recorded.subject_event.0.as_str();
+        let found = self.recent.look_up(self.shelf.store(), term("id", id)).map_err(|_| SubmitError::Store)?.0;
+        let entry = found.map(|index| self.entry(index)).transpose().map_err(|_| SubmitError::Store)?.flatten();
+        match entry.filter(|entry| entry.id.as_str() == id) {
+            Some(entry) => Ok(Some(entry)),
+            None => Err(unknown_reference("/subject_event", Referent::Record, id).into()),
+        }
+    }
+
+    /// Tells whether a document names a meeting with its customer among what it is related to.
+    fn names_meeting(&self, plain: &Event, about: &About) -> Result<bool, Stop> {
+        let Event::Document(document::Event::Filed(filed)) = plain else { return Ok(false) };
+        let of_meeting = filed.kind == document::Paper::MeetingMinutes;
+        for id in filed.related.iter().flatten().filter(|_| of_meeting) {
+            if self.met(id, about.customer.as_ref())? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Tells whether an id is that of a meeting with the customer.
+    fn met(&self, id: &SubjectId, customer: Option<&CustomerId>) -> Result<bool, Stop> {
+        for space in ["contact_id", "id"] {
+            let found = self.recent.look_up(self.shelf.store(), term(space, id.as_str()));
+            let Some(index) = found.map_err(|_| SubmitError::Store)?.0 else { continue };
+            let Some(entry) = self.entry(index).map_err(|_| SubmitError::Store)? else { continue };
+            if let Some(Ok(Event::Contact(contact::Event::Recorded(contact)))) = Event::decode(&entry.kind, &entry.data)
+                && contact.is_meeting()
+                && projection::customer_of(&entry).as_ref() == customer
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Finds another person of the customer who has the name proposed; names are sealed, so only a door can compare them.
@@ -605,9 +674,10 @@ impl Shared {
         let mut data = data.clone();
         let mut failed = None;
         let mut sealed = false;
-        let holder = holder(about, entered);
+        let holder = holder(about, entered, &data);
+        let of = data.clone();
         catalog::for_each_sealed(kind.fields, &mut data, &mut |pointer, value| {
-            match self.sealed(&holder, kind, pointer, entered, value) {
+            match self.sealed((&holder, purpose_of(kind, &of, pointer)), kind, pointer, entered, value) {
                 Ok(seal) => *value = seal,
                 Err(stop) => failed = Some(stop),
             }
@@ -623,14 +693,14 @@ impl Shared {
     /// Seals one value for its place in the entry of this id.
     pub(super) fn sealed(
         &self,
-        holder: &str,
+        (holder, purpose): (&str, Purpose),
         kind: &EventType,
         pointer: &str,
         entered: &EntryId,
         value: &Value,
     ) -> Result<Value, Stop> {
         let mut entropy = |bytes: &mut [u8]| self.source.fill(bytes);
-        let key = match self.ring.key_for(holder, purpose_of(kind, pointer), &mut entropy) {
+        let key = match self.ring.key_for(holder, purpose, &mut entropy) {
             Ok(key) => key,
             // Whose keys are destroyed was erased.
             Err(RingError::Erased { .. }) => return Err(Refusal::from(privacy::Refusal::Gone).into()),
@@ -750,8 +820,18 @@ impl Shared {
                 self.open_in_place(value, &record, of, pointer);
             });
         }
-        let Ok(Value::Object(proposed)) = plain.data() else { return false };
+        let Ok(Value::Object(mut proposed)) = plain.data() else { return false };
         let Value::Object(stored) = stored else { return false };
+        // A file is the same by what is in it, whatever it is sealed to.
+        if let Some(Ok(Event::Document(document::Event::Filed(filed)))) = Event::decode(&entry.kind, &entry.data) {
+            let name = |data: &serde_json::Map<String, Value>| data.get("file").and_then(|file| file.get("name")).cloned();
+            let came = proposal.file.as_ref().and_then(Came::received);
+            let content = came.is_none_or(|came| self.same_content(came, &entry.id, &filed));
+            if !content || name(&proposed) != name(&stored) {
+                return false;
+            }
+            proposed.remove("file");
+        }
         let computed = |name: &str| declared.field(name).is_some_and(|field| field.computed);
         proposed.iter().all(|(name, value)| stored.get(name) == Some(value))
             && stored.keys().all(|name| proposed.contains_key(name) || computed(name))
@@ -794,8 +874,21 @@ fn subsets(facts: Facts) -> impl Iterator<Item = Facts> {
     std::iter::successors(Some(facts), next)
 }
 
+/// The purpose of the key under which a value at this pointer is sealed; a document is sealed as one.
+pub(super) fn purpose_of(kind: &EventType, data: &Value, pointer: &str) -> Purpose {
+    let private = match kind.name {
+        "document.filed" => data.get("class").and_then(Value::as_str) == Some(Class::C5.key()),
+        _ => class_of(kind, pointer) == Class::C5,
+    };
+    if private { Purpose::Private } else { Purpose::Identity }
+}
+
 /// The holder under whose key the personal values of an entry are sealed.
-pub(super) fn holder(about: &About, id: &EntryId) -> String {
+pub(super) fn holder(about: &About, id: &EntryId, data: &Value) -> String {
+    let of_document = data.get("person_id").and_then(Value::as_str).filter(|_| about.subject.kind() == "document");
+    if let Some(person) = of_document {
+        return person_holder(person);
+    }
     match (&about.customer, about.subject.kind(), about.subject.id()) {
         (_, "person", Some(person)) => person_holder(person),
         (Some(customer), _, _) => format!("customer/{customer}"),
@@ -807,14 +900,6 @@ pub(super) fn holder(about: &About, id: &EntryId) -> String {
 /// The holder of what is a key person's own.
 pub(super) fn person_holder(person: impl std::fmt::Display) -> String {
     format!("person/{person}")
-}
-
-/// For which of a holder's two keys a value is sealed.
-pub(super) fn purpose_of(kind: &EventType, pointer: &str) -> Purpose {
-    match class_of(kind, pointer) {
-        Class::C5 => Purpose::Private,
-        _ => Purpose::Identity,
-    }
 }
 
 /// The class of the field a pointer leads to; of its outermost field where it leads into an object.

@@ -251,9 +251,10 @@ pub(super) fn for_each_key(entry: &Entry, visit: &mut dyn FnMut(&str, Purpose, K
     let Some(declared) = catalog::find(&kind) else { return };
     let customer = entry.streams.iter().find(|link| link.name.kind() == "customer").and_then(|link| link.name.id());
     let about = crate::domain::About { subject, customer: customer.and_then(|id| id.parse().ok()) };
+    let of_document = data.clone();
     let mut key = |id: &EntryId, of: &EventType, pointer: &str, value: &serde_json::Value| {
         if let Some(key) = value.as_str().and_then(seal::key_id) {
-            visit(&holder(&about, id), purpose_of(of, pointer), key);
+            visit(&holder(&about, id, &of_document), purpose_of(of, &of_document, pointer), key);
         }
     };
     catalog::for_each_sealed(declared.fields, &mut data, &mut |pointer, value| key(&id, declared, pointer, value));

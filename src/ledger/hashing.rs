@@ -1,5 +1,6 @@
 //! The entries of a journal at rest, read by one thread, hashed by several, and handed on in their order.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -7,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::entry::{Canonical, Entry, Hash};
 use crate::journal::{self, VerifyError};
 use crate::ledger::claims::{Fingerprint, fingerprint};
+use crate::ledger::documents::Announced;
 use crate::ledger::pipeline::in_order;
 use crate::proof::merkle;
 
@@ -21,6 +23,8 @@ pub(super) struct Hashed<'a> {
     pub(super) hash: Hash,
     /// What must fit what stands before it, or why the bytes are no entry of this ledger.
     pub(super) stated: Result<Stated<'a>, Unfit>,
+    /// The file beside the entries that it announces, if it does.
+    pub(super) file: Option<&'a Announced>,
 }
 
 /// What an entry states about its place among the others.
@@ -114,6 +118,8 @@ struct HashedBatch {
     digests: Vec<Digest>,
     /// The links of all entries, one behind the other.
     streams: String,
+    /// The files announced, by the index of the entry.
+    files: BTreeMap<u64, Announced>,
 }
 
 struct Digest {
@@ -135,7 +141,9 @@ impl HashedBatch {
             Digest { leaf, hash: Hash::of(bytes), stated }
         };
         let digests = entries.iter().zip(merkle::leaf_hashes(&entries)).map(digest).collect();
-        Self { first_index: batch.first_index, digests, streams }
+        let files = (batch.first_index..).zip(&entries);
+        let files = files.filter_map(|(index, bytes)| Some((index, Announced::of(bytes)?))).collect();
+        Self { first_index: batch.first_index, digests, streams, files }
     }
 
     fn show(&self, show: &mut impl FnMut(&Hashed<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
@@ -146,7 +154,8 @@ impl HashedBatch {
                 start = end;
                 Stated { id, time, streams }
             });
-            show(&Hashed { index, leaf: digest.leaf, hash: digest.hash, stated })?;
+            let file = self.files.get(&index);
+            show(&Hashed { index, leaf: digest.leaf, hash: digest.hash, stated, file })?;
         }
         ControlFlow::Continue(())
     }

@@ -30,6 +30,7 @@ use crate::domain::catalog::{self, EventType};
 use crate::entry::Entry;
 use crate::ids::{CustomerId, Source, StreamName};
 use crate::journal::Reader;
+use crate::ledger::documents::Documents;
 use crate::ledger::door::Outcome;
 use crate::ledger::follower::FollowError;
 use crate::ledger::snapshot::Signed;
@@ -43,6 +44,7 @@ use crate::store::ReadError;
 mod amendment;
 pub mod backup;
 mod claims;
+pub mod documents;
 mod door;
 mod erasure;
 mod follower;
@@ -61,6 +63,9 @@ mod tail;
 mod verification;
 mod writer;
 
+pub use crate::files::Found;
+
+pub use self::documents::{Came, Opened, Upload};
 pub use self::open::{OpenError, Options};
 pub use self::proposal::{BATCH_MAX, Expected, Proposal, Receipt, SubmitError};
 pub use self::reading::{Answered, AsOf, Asked, ViewError};
@@ -115,6 +120,7 @@ pub(crate) struct Shared {
     journal: Box<dyn Reader>,
     growth: RwLock<Growth>,
     signed: RwLock<Signed>,
+    documents: Documents,
     turn: AtomicU64,
     unwritable: AtomicBool,
     /// It was restored behind what may have been published: it shows what it holds, and neither enters nor signs anything.
@@ -172,6 +178,17 @@ impl Ledger {
         if proposals.is_empty() || proposals.len() > BATCH_MAX {
             return Err(SubmitError::BatchSize);
         }
+        let kept = self.shared.keep_files(&proposals)?;
+        let submitted = self.decide(principal, &mut proposals).await;
+        match submitted {
+            // Whether it was entered nobody knows until the next start.
+            Err(SubmitError::Unwritable) => {}
+            _ => kept.settle(),
+        }
+        submitted
+    }
+
+    async fn decide(&self, principal: &Principal, proposals: &mut [Proposal]) -> Result<Vec<Receipt>, SubmitError> {
         for _ in 0..ATTEMPTS {
             self.shared.check_writable()?;
             let state = self.shared.state();

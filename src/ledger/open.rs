@@ -19,10 +19,12 @@ use crate::clock::Clock;
 use crate::domain::history::{Lived, Part};
 use crate::domain::{self, Event, calendar, policy, record};
 use crate::entry::{Entry, Hash};
+use crate::files::Files;
 use crate::ids::{Source, StreamName};
 use crate::journal::{self, Encoder, FileJournal, Frame, Journal};
 use crate::ledger::amendment::belongs;
 use crate::ledger::claims::Recent;
+use crate::ledger::documents::Documents;
 use crate::ledger::door::person_holder;
 use crate::ledger::erasure;
 use crate::ledger::follower::{self, FollowError, Follower};
@@ -245,6 +247,7 @@ impl Ledger {
             return Err(OpenError::RingBehind(format!("it gave out {} keys, {assigned} are known", ring.assigned())));
         }
 
+        let files = Files::open(&home.data).map_err(failed(home.data.join("documents")))?;
         let store = open_store(&home.data.join("store"), options.cache_bytes, head.next_index)?;
         let stored = store.len();
         let (jobs, job_receiver) = channel();
@@ -275,6 +278,7 @@ impl Ledger {
             journal: begun.reader(),
             growth: RwLock::new(growth),
             signed: RwLock::new(signed),
+            documents: Documents::of(files),
             turn: AtomicU64::new(turn),
             unwritable: AtomicBool::new(false),
             read_only,
@@ -293,6 +297,7 @@ impl Ledger {
         shared.published.store(Arc::new(state.clone()));
         shared.check_findings()?;
         shared.check_erased(&state)?;
+        shared.sweep_files().map_err(failed(home.data.join("documents")))?;
         shared.sign(shared.ring.flush().map_err(FollowError::from)?)?;
 
         let mut writer_id = [0; 16];

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::domain::Refusal;
 use crate::entry::Hash;
 use crate::ids::EntryId;
+use crate::ledger::documents::Came;
 
 /// A proposal as it comes through a door.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -34,6 +35,9 @@ pub struct Proposal {
     pub expected: Vec<Expected>,
     /// The payload.
     pub data: Value,
+    /// The file that came with it.
+    #[serde(skip)]
+    pub file: Option<Came>,
 }
 
 impl Proposal {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::history::{Part, is_companys};
-use crate::domain::{Event, anomaly, approval, contact, grade, grant, loan, payment, record, sale};
+use crate::domain::{Event, anomaly, approval, contact, document, grade, grant, loan, payment, record, sale};
 use crate::entry::Entry;
 use crate::ids::{self, EntryId, SubjectId};
 use crate::ledger::claims::{self, Fingerprint, term};
@@ -160,6 +160,11 @@ fn terms(entry: &Entry, streams: impl Iterator<Item = Term>) -> Vec<Term> {
             terms.push(family_term("trade_terms"));
             terms.extend(entry.subject.id().map(|customer| family_term(&format!("trade_terms/{customer}"))));
         }
+        "document.filed" => {
+            let data: serde_json::Value = serde_json::from_str(&entry.data).unwrap_or_default();
+            let hash = data.pointer("/file/hash").and_then(serde_json::Value::as_str);
+            terms.extend(hash.map(file_term));
+        }
         kind if kind.starts_with("approval.") => terms.push(family_term("approval")),
         "access.requested" | "access.decided" | "access.revoked" | "archive.borrowed" | "archive.returned" => {
             terms.push(family_term("grants"));
@@ -220,11 +225,17 @@ fn amends_term_of(customer: Option<&str>) -> Term {
     term("amends", customer.unwrap_or("-"))
 }
 
+/// The term of a file beside the entries.
+pub(crate) fn file_term(hash: &str) -> Term {
+    term("file", hash)
+}
+
 /// Returns what an entry uses up: its id, the id of a subject it begins, and the ids of what will follow from it.
 fn claims_of_entry(entry: &Entry) -> Vec<Term> {
     match entry.kind.as_str() {
         "sale.recorded"
         | "payment.recorded"
+        | "document.filed"
         | "contact.recorded"
         | "credit_grade.proposed"
         | "business_grade.proposed"
@@ -255,6 +266,9 @@ pub(crate) fn begun(event: &Event) -> Option<(&'static str, &'static str, Option
         Event::Sale(sale::Event::Recorded(sale)) => Some(("sale_id", "sale", sale.sale_id.as_ref())),
         Event::Payment(payment::Event::Recorded(payment)) => {
             Some(("payment_id", "payment", payment.payment_id.as_ref()))
+        }
+        Event::Document(document::Event::Filed(filed)) => {
+            Some(("document_id", "document", filed.document_id.as_ref()))
         }
         Event::Contact(contact::Event::Recorded(contact)) => {
             Some(("contact_id", "contact", contact.contact_id.as_ref()))

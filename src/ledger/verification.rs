@@ -15,8 +15,11 @@ use crate::domain::Verification;
 use crate::domain::catalog::Int;
 use crate::domain::ledger::Verdict;
 use crate::entry::{Hash, WrittenLink};
+use crate::files::{Files, Found};
+use crate::ids::SubjectId;
 use crate::journal;
 use crate::ledger::claims::{Fingerprint, Spread};
+use crate::ledger::documents::Announced;
 use crate::ledger::hashing::{Stated, Unfit, hash_journal};
 use crate::ledger::{OpenError, Shared, SubmitError, snapshot};
 use crate::proof::checkpoint::{Checkpoint, Vkey};
@@ -77,6 +80,18 @@ pub enum Broken {
         /// The entries there must be.
         size: u64,
     },
+    /// The file of a document is missing or was altered; the first of those, all entries being sound.
+    #[error("entry {index}: the content of document \"{document}\" is missing or altered: {hash}")]
+    Content {
+        /// The entry that announces it.
+        index: u64,
+        /// The document.
+        document: SubjectId,
+        /// The hash it was kept under.
+        hash: Hash,
+        /// What is there instead.
+        found: Found,
+    },
     /// A file cannot be read.
     #[error("a file cannot be read")]
     Io(#[source] std::io::Error),
@@ -91,6 +106,8 @@ pub struct Sound {
     pub checkpoint: Option<Checkpoint>,
     /// The origin.
     pub origin: String,
+    /// How many documents, each with its file as it was filed.
+    pub documents: u64,
 }
 
 /// Verifies a whole data directory while no process has it open.
@@ -113,6 +130,7 @@ pub fn verify_data(data: &Path, mut progress: impl FnMut(u64)) -> Result<Sound, 
     let mut order = Order::from_the_first();
     let mut broken = None;
     let mut root = None;
+    let mut announced = Vec::new();
     let found = hash_journal(
         &data.join("journal"),
         &origin,
@@ -122,6 +140,7 @@ pub fn verify_data(data: &Path, mut progress: impl FnMut(u64)) -> Result<Sound, 
                 broken = Some(error);
                 return ControlFlow::Break(());
             }
+            announced.extend(entry.file.map(|file| (entry.index, file.clone())));
             growth.push(entry.leaf, &mut full);
             full.clear();
             if growth.size() == covered {
@@ -149,8 +168,24 @@ pub fn verify_data(data: &Path, mut progress: impl FnMut(u64)) -> Result<Sound, 
     }
     match (&signed, root) {
         (Some(signed), Some(root)) if signed.root != root => Err(Broken::Root { size: covered }),
-        _ => Ok(Sound { entries: growth.size(), checkpoint: signed, origin }),
+        _ => {
+            let documents = check_files(&Files::of(data), &announced)?;
+            Ok(Sound { entries: growth.size(), checkpoint: signed, origin, documents })
+        }
     }
+}
+
+/// Hashes the file of every document again.
+fn check_files(files: &Files, announced: &[(u64, Announced)]) -> Result<u64, Broken> {
+    for (index, Announced { document, hash }) in announced {
+        match files.check(hash).map_err(Broken::Io)? {
+            Found::Whole => {}
+            found @ (Found::Missing | Found::Altered) => {
+                return Err(Broken::Content { index: *index, document: document.clone(), hash: *hash, found });
+            }
+        }
+    }
+    Ok(u64::try_from(announced.len()).unwrap_or(u64::MAX))
 }
 
 impl Unfit {

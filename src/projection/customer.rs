@@ -15,8 +15,10 @@ use crate::domain::grade::Dimension;
 use crate::domain::{Event, contact, credit, customer, grade, payment, sale};
 use crate::ids::CustomerId;
 use crate::projection::credit::Terms;
+use crate::projection::document::Paper;
 use crate::projection::grade::Grades;
 use crate::projection::person::People;
+use crate::projection::signoff::Signatures;
 use crate::projection::{Cell, Node, Read, SealedAt};
 
 /// What is known of one customer, and since when and from whom.
@@ -50,6 +52,10 @@ pub struct Archive {
     pub duplicate_of: Option<String>,
     /// The key persons.
     pub people: People,
+    /// The papers, in the order they were filed.
+    pub papers: Vec<Paper>,
+    /// Who signed the card, and the state of the second copy.
+    pub signatures: Signatures,
 }
 
 /// One value with where it comes from.
@@ -114,9 +120,11 @@ impl Archive {
     /// Folds one entry of the customer's stream, in the form that is live.
     pub fn fold(&mut self, read: &Read<'_>) {
         self.version += 1;
+        self.signatures.fold(read);
         match read.event {
             Event::Customer(event) => self.fold_customer(read, event),
             Event::Person(event) => self.people.fold(read, event),
+            Event::Document(_) => self.papers.extend(Paper::of(read)),
             Event::Sale(sale::Event::Recorded(sale)) => self.trade.fold(read, sale),
             Event::Contact(contact::Event::Recorded(contact)) => {
                 self.people.meet(contact);
@@ -137,6 +145,7 @@ impl Archive {
                 | grade::Event::Withdrawn(..),
             )
             | Event::Credit(credit::Event::Reviewed(_))
+            | Event::Signoff(_)
             | Event::Ledger(_)
             | Event::Policy(_)
             | Event::Organization(_)
@@ -271,6 +280,7 @@ impl Archive {
         row.extend(self.trade.row());
         row.push(("remark", self.cell("remark")));
         row.push(("made_and_archived", Node::of(Class::C1, self.made_by.as_str())));
+        row.extend(self.signatures.card());
         row.push(("completeness", Node::of(Class::C1, self.completeness())));
         Node::Row(row)
     }
@@ -339,6 +349,8 @@ impl Archive {
             ("credit_grade", grade(Dimension::Credit)),
             ("business_grade", grade(Dimension::Business)),
             ("credit_limit", Node::of(Class::C3, json!(limit))),
+            ("documents", Node::List(self.papers.iter().rev().map(Paper::row).collect())),
+            ("second_copy_state", self.signatures.second_copy()),
             ("contact_count", Node::within(Matter::ContactLog, Class::C1, self.contact_count)),
             ("contacts", Node::List(contacts.collect())),
         ])

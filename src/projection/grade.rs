@@ -130,6 +130,8 @@ impl Trace {
             | Event::Anomaly(_)
             | Event::Calendar(_)
             | Event::Obligation(_)
+            | Event::Document(_)
+            | Event::Signoff(_)
             | Event::Contact(_)
             | Event::Sale(_)
             | Event::Payment(_) => {}

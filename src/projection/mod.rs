@@ -23,6 +23,7 @@ pub mod audit;
 pub mod composition;
 pub mod credit;
 pub mod customer;
+pub mod document;
 pub mod grade;
 pub mod grant;
 pub mod obligation;
@@ -33,6 +34,7 @@ pub mod privacy;
 pub mod record;
 pub mod register;
 pub mod sale;
+pub mod signoff;
 
 /// A view: what it is called and what it is about.
 #[derive(Debug)]
@@ -68,6 +70,8 @@ pub enum Scope {
     Person,
     /// One employee.
     Employee,
+    /// One filed document, by its id.
+    Document,
     /// Any stream.
     Stream,
     /// One entry, by its index.
@@ -98,6 +102,13 @@ pub const PAGE_ROWS: usize = 50;
 
 /// The page of a view that has no others.
 const WHOLE: usize = usize::MAX;
+
+const DOCUMENT: &[Column] = columns! {
+    "document_id" "资料编号" "Document", "kind" "资料类别" "Kind", "title" "标题" "Title", "period" "所属期间" "Period",
+    "class" "密级" "Class", "file_name" "文件名" "File name", "mime" "文件类型" "File type", "size" "字节数" "Bytes",
+    "hash" "哈希" "Hash", "person_id" "人员编号" "Person", "filed_by" "归档人" "Filed by", "filed_at" "归档时间" "Filed at",
+    "source_event" "来源事件" "Entry",
+};
 
 /// Every view there is.
 pub const VIEWS: &[View] = &[
@@ -438,6 +449,50 @@ pub const VIEWS: &[View] = &[
         },
     },
     View {
+        key: "documents",
+        number: "V-11",
+        zh: "资料",
+        en: "Documents",
+        scope: Scope::Customer,
+        base: Matter::Basic,
+        page_rows: WHOLE,
+        columns: DOCUMENT,
+    },
+    View {
+        key: "document",
+        number: "V-11",
+        zh: "资料登记",
+        en: "Document",
+        scope: Scope::Document,
+        base: Matter::Basic,
+        page_rows: WHOLE,
+        columns: &[],
+    },
+    View {
+        key: "file",
+        number: "V-11",
+        zh: "资料原件",
+        en: "Document file",
+        scope: Scope::Document,
+        base: Matter::Basic,
+        page_rows: WHOLE,
+        columns: &[],
+    },
+    View {
+        key: "signoffs",
+        number: "V-89",
+        zh: "待签核",
+        en: "Pending sign-offs",
+        scope: Scope::Company,
+        base: Matter::List,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "form" "单据" "Form", "customer_id" "客户编号" "Customer", "subject" "对象" "Subject", "submitted_by" "提交人" "Submitted by",
+            "step" "当前步骤" "Step", "awaiting" "待签人" "Awaiting", "purpose" "签核类型" "Purpose", "opinions" "意见" "Opinions",
+            "returned" "已退回" "Returned", "subject_event" "签核对象" "Signed entry",
+        },
+    },
+    View {
         key: "relations",
         number: "V-18",
         zh: "关键人物关系图",
@@ -682,22 +737,25 @@ pub fn matter_of(kind: &str) -> Option<Matter> {
     }
 }
 
-/// Returns how confidential a payload says it is as a whole; a contact says so for itself.
+/// Returns how confidential a payload says it is as a whole; contacts and documents say so for themselves.
 pub fn floor(kind: &EventType, data: &Value) -> Option<Class> {
-    let floor = data.get("class").and_then(Value::as_str).and_then(|class| match class {
-        "C2" => Some(Class::C2),
-        "C3" => Some(Class::C3),
-        "C6" => Some(Class::C6),
-        _ => None,
-    });
-    floor.filter(|_| kind.name == "contact.recorded")
+    let class = data.get("class").and_then(Value::as_str).filter(|_| matches!(kind.name, "contact.recorded" | "document.filed"));
+    class.and_then(|class| Class::ALL.into_iter().find(|known| known.key() == class))
 }
 
 /// Turns an entry's payload into cells, by what the catalog declares of its fields; none is more open than `floor`.
 pub fn payload(kind: &EventType, entry: &Entry, data: &Value, floor: Option<Class>) -> Node {
     let waiting = data.get("proposed").and_then(Value::as_str).filter(|_| kind.name == "approval.requested");
-    // What waits is as confidential as it will be once it is entered.
-    let matter = matter_of(waiting.unwrap_or(kind.name));
+    let matter = match kind.name {
+        // A signature is about what it signs.
+        "signoff.recorded" => matter_of(entry.subject.kind()),
+        // What waits is as confidential as it will be once it is entered.
+        name => matter_of(waiting.unwrap_or(name)),
+    };
+    let person = match kind.name {
+        "document.filed" => data.get("person_id").and_then(Value::as_str),
+        _ => entry.subject.id().filter(|_| entry.subject.kind() == "person"),
+    };
     fields(
         kind.fields,
         data,
@@ -706,7 +764,7 @@ pub fn payload(kind: &EventType, entry: &Entry, data: &Value, floor: Option<Clas
             kind: &entry.kind,
             matter,
             floor,
-            person: entry.subject.id().filter(|_| entry.subject.kind() == "person").and_then(|id| id.parse().ok()),
+            person: person.and_then(|id| id.parse().ok()),
             waiting: waiting.and_then(catalog::find).map(|kind| (kind, approval::approved_id(&entry.id))),
         },
         "/data",
@@ -766,13 +824,14 @@ fn placed(place: &Place, value: &Value, source: &Source<'_>, pointer: String) ->
 
 fn cell(field: &Field, value: &Value, source: &Source<'_>, pointer: String) -> Node {
     let class = match source.floor {
-        Some(floor) if floor > field.class && matches!(field.kind, Kind::Text) => floor,
+        Some(floor) if floor > field.class && (field.sealed || matches!(field.kind, Kind::Text | Kind::Hash)) => floor,
         _ => field.class,
     };
     let matter = source.matter.unwrap_or_else(|| class.matter());
     let sealed = field.sealed.then(|| SealedAt { id: source.id.clone(), kind: source.kind.to_owned(), pointer });
     let own = field.sealed || field.name == "function";
-    let person = source.person.clone().filter(|_| own).map(|id| Personal { id, by_consent: by_consent(field) });
+    let by_consent = by_consent(field) || source.floor == Some(Class::C5);
+    let person = source.person.clone().filter(|_| own).map(|id| Personal { id, by_consent });
     let dated = matches!(field.kind, Kind::Date) && class == Class::C5;
     let cell = Node::Cell(Cell { value: value.clone(), matter, class, sealed, person });
     // Whoever sends gifts on important dates sees these and nothing else that is private.

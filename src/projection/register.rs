@@ -112,6 +112,8 @@ impl Register {
             | Event::Record(_)
             | Event::Calendar(_)
             | Event::Obligation(_)
+            | Event::Document(_)
+            | Event::Signoff(_)
             | Event::Contact(_)
             | Event::Ledger(_)
             | Event::Policy(_)

@@ -1,4 +1,4 @@
-//! Personal data: the sealing of one value, and the ring of holders' keys.
+//! Personal data: the sealing of one value or one file, and the ring of holders' keys.
 //!
 //! A value about a person enters the ledger as a *seal*: ciphertext bound to the one field of the one entry it stands in.
 //! The key that opens it stays outside, so that destroying the key erases the value everywhere and changes no hash.
@@ -12,6 +12,7 @@
 //!
 //! **Invariant:** no key and no plaintext reaches an error, a `Debug` text or a log.
 
+pub mod file;
 pub mod ring;
 #[expect(
     clippy::module_inception,
@@ -19,6 +20,7 @@ pub mod ring;
 )]
 mod seal;
 
+pub use file::{Chunk, FileSeal, file_key_id};
 pub use ring::Ring;
 pub use seal::{
     DerivedKey, HolderKey, KeyId, OpenSealError, Place, disclose, is_seal, key_id, open, open_with_derived, seal,

@@ -15,7 +15,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 /// through the few sizes values are padded to.
 pub fn seal(key: &HolderKey, nonce: [u8; 24], place: &Place<'_>, plaintext: &Value) -> String {
     let binding = place.binding();
-    let derived = derive(key, &binding);
+    let derived = derive(CONTEXT, key, &binding);
     let mut body = pad(plaintext);
     cipher(&derived)
         .encrypt_in_place(&nonce.into(), &binding, &mut body)
@@ -42,7 +42,7 @@ pub fn open(key: &HolderKey, seal: &str, place: &Place<'_>) -> Result<Value, Ope
         return Err(OpenSealError::OtherKey { key_id: parts.key_id });
     }
     let binding = place.binding();
-    open_parts(&derive(key, &binding), parts, &binding)
+    open_parts(&derive(CONTEXT, key, &binding), parts, &binding)
 }
 
 /// Opens a seal with the key disclosed for its place.
@@ -56,7 +56,7 @@ pub fn open_with_derived(derived: &DerivedKey, seal: &str, place: &Place<'_>) ->
 
 /// Returns the key that opens this one field of this one entry and nothing else, for handing to an auditor.
 pub fn disclose(key: &HolderKey, place: &Place<'_>) -> DerivedKey {
-    derive(key, &place.binding())
+    derive(CONTEXT, key, &place.binding())
 }
 
 /// Tells whether a text has the exact form of a seal; whether it opens is another question.
@@ -84,7 +84,7 @@ pub struct Place<'a> {
 
 impl Place<'_> {
     /// Returns the canonical JSON array `[source, id, type, pointer]`.
-    fn binding(&self) -> Vec<u8> {
+    pub(super) fn binding(&self) -> Vec<u8> {
         // RFC 8785 orders no array and escapes strings exactly as `serde_json` does, so this is canonical as written.
         serde_json::to_vec(&[self.source, self.id, self.kind, self.pointer]).expect("strings always serialize")
     }
@@ -222,8 +222,8 @@ fn open_parts(derived: &DerivedKey, parts: Parts, binding: &[u8]) -> Result<Valu
 }
 
 /// Derives the key of one place. The holder's key has a fixed length, so key and place cannot run into each other.
-fn derive(key: &HolderKey, binding: &[u8]) -> DerivedKey {
-    let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
+pub(super) fn derive(context: &str, key: &HolderKey, binding: &[u8]) -> DerivedKey {
+    let mut hasher = blake3::Hasher::new_derive_key(context);
     hasher.update(key.secret.as_slice()).update(binding);
     let mut output = hasher.finalize();
     let derived = DerivedKey(Zeroizing::new(*output.as_bytes()));
@@ -232,7 +232,7 @@ fn derive(key: &HolderKey, binding: &[u8]) -> DerivedKey {
     derived
 }
 
-fn cipher(derived: &DerivedKey) -> XChaCha20Poly1305 {
+pub(super) fn cipher(derived: &DerivedKey) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new((&*derived.0).into())
 }
 

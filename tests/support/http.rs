@@ -158,7 +158,10 @@ impl Served {
 
     pub(crate) fn request(&self, who: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let authorization = format!("Bearer {}", self.token(who));
-        let mut all = vec![("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+        let mut all = vec![("Authorization", authorization.as_str())];
+        if !headers.iter().any(|(name, _)| *name == "Content-Type") {
+            all.push(("Content-Type", "application/json"));
+        }
         all.extend_from_slice(headers);
         // The accounts are looked at again once a second of the ledger's clock.
         self.test.clock.advance(Duration::from_secs(2));
@@ -185,18 +188,50 @@ impl Served {
         self.post(who, proposal).problem()
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    /// Files a paper: the proposal and its file, as a form with two parts.
+    pub(crate) fn file(&self, who: &str, event: &Value, name: &str, bytes: &[u8]) -> Answer {
+        let event = event.to_string();
+        let (kind, body) = parts(&[("event", None, event.as_bytes()), ("file", Some(name), bytes)]);
+        self.request(who, "POST", "/v1/documents", &[("Content-Type", &kind)], &body)
     }
-}
 
-impl Drop for Served {
-    fn drop(&mut self) {
+    /// Ends the door and gives the ledger back.
+    pub(crate) fn into_test(mut self) -> TestLedger {
+        self.end();
+        std::mem::replace(&mut self.test, TestLedger::new())
+    }
+
+    fn end(&mut self) {
         if let Some(stop) = self.stop.take() {
             stop.send(()).ok();
         }
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
         }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// Writes a form with files: the content type with its boundary, and the body.
+pub(crate) fn parts(parts: &[(&str, Option<&str>, &[u8])]) -> (String, Vec<u8>) {
+    const BOUNDARY: &str = "a-boundary-that-no-paper-contains";
+    let mut body = Vec::new();
+    for (name, file, bytes) in parts {
+        let file = file.map_or_else(String::new, |file| format!("; filename=\"{file}\""));
+        let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n");
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+    (format!("multipart/form-data; boundary={BOUNDARY}"), body)
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.end();
     }
 }

@@ -58,6 +58,7 @@ fn subject(scope: Scope) -> Option<&'static str> {
         Scope::Person => Some("customer/C-00042 | employee/E-101"),
         Scope::Employee => Some("E-101"),
         Scope::Stream => Some("customer/C-00042"),
+        Scope::Document => Some("D-00042"),
         Scope::Entry => Some("1234"),
         Scope::Tile => Some("x001/234 | 000.p/17"),
     }

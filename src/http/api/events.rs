@@ -123,6 +123,12 @@ struct Proposed {
     time: Option<IgnoredAny>,
 }
 
+/// Reads the one proposal that comes with a file.
+pub(crate) fn read_one(body: &[u8], origin: &str) -> Result<Proposal, Problem> {
+    let (proposals, _) = read(body, Form::Event, origin)?;
+    proposals.into_iter().next().ok_or(Problem::MediaType)
+}
+
 fn read(body: &[u8], form: Form, origin: &str) -> Result<(Vec<Proposal>, bool), Problem> {
     let text = std::str::from_utf8(body)
         .map_err(|error| broken::text(body).unwrap_or(Problem::NotUtf8 { at: Some(error.valid_up_to()) }))?;
@@ -173,6 +179,7 @@ impl Proposed {
             correlation: self.correlation,
             expected: self.expected,
             data: self.data,
+            ..Proposal::default()
         })
     }
 }

@@ -13,9 +13,11 @@ use crate::http::error::Problem;
 mod broken;
 pub(crate) mod catalog;
 pub(crate) mod customers;
+pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod ledger;
 pub(crate) mod operations;
+mod table;
 pub(crate) mod views;
 
 /// The parameters of a query, each at most once.

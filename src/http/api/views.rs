@@ -1,10 +1,9 @@
-//! Reading: every view by its key, as JSON or as a table in CSV.
+//! Reading: every view by its key, as JSON or as a table in CSV or XLSX.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
@@ -12,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::clock::Timestamp;
 use crate::domain::audit::Mode;
 use crate::http::Door;
+use crate::http::api::table::{self, Sheet};
 use crate::http::api::{self, Named, Parameters};
 use crate::http::error::Problem;
 use crate::http::session::Asker;
@@ -26,8 +26,7 @@ pub(crate) async fn one(
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
     let subject = parameters.take("subject");
-    let question = Question { view: projection::view(&key), subject };
-    answer(&door, asker, question, parameters).await
+    answer(&door, asker, Question::named(&key, subject), parameters).await
 }
 
 /// A view and what it is asked about.
@@ -37,6 +36,11 @@ pub(crate) struct Question {
 }
 
 impl Question {
+    /// Asks for a view by a key that somebody else names.
+    pub(crate) fn named(key: &str, subject: Option<String>) -> Self {
+        Self { view: projection::view(key), subject }
+    }
+
     /// Asks for a view that is known here.
     pub(crate) fn of(key: &'static str, subject: Option<String>) -> Self {
         Self { view: projection::view(key), subject }
@@ -60,7 +64,16 @@ pub(crate) async fn answer(
     let mut response = match format {
         Format::Whole => api::json(&answered.body),
         Format::Json => ([(CONTENT_TYPE, "application/json")], with_place(&answered)).into_response(),
-        Format::Csv => table(view, &answered)?,
+        Format::Csv => table::csv(view, &answered)?,
+        Format::Xlsx => {
+            let sheet = Sheet {
+                language: asker.principal.language,
+                zone: door.ledger.state().world.ledger.zone,
+                reader: asker.principal.employee.as_str(),
+                now: door.ledger.clock().now(),
+            };
+            table::xlsx(view, &answered, &sheet)?
+        }
     };
     response.headers_mut().extend(headers);
     Ok(response)
@@ -73,8 +86,10 @@ enum Format {
     Whole,
     /// The body with its place in the ledger.
     Json,
-    /// A table taken out.
+    /// A table taken out, for programs.
     Csv,
+    /// A table taken out, for people.
+    Xlsx,
 }
 
 /// Takes over what the parameters say of a question.
@@ -95,7 +110,8 @@ fn narrow(asked: &mut Asked, mut parameters: Parameters) -> Result<Format, Probl
         ("evidence", None | Some("json")) => Format::Whole,
         (_, None | Some("json")) => Format::Json,
         (_, Some("csv")) => Format::Csv,
-        _ => return Err(Problem::value("/format", "must be json or csv", "须为 json 或 csv")),
+        (_, Some("xlsx")) => Format::Xlsx,
+        _ => return Err(Problem::value("/format", "must be json, csv or xlsx", "须为 json、csv 或 xlsx")),
     };
     // Read from the request by whoever found out who asks.
     parameters.take("purpose");
@@ -113,7 +129,7 @@ fn narrow(asked: &mut Asked, mut parameters: Parameters) -> Result<Format, Probl
         }
     }
     asked.mode = match format {
-        Format::Csv => Mode::Export,
+        Format::Csv | Format::Xlsx => Mode::Export,
         _ if asked.filters.contains_key("q") => Mode::Search,
         Format::Json | Format::Whole => Mode::View,
     };
@@ -138,6 +154,7 @@ pub(crate) fn filters(key: &str) -> &'static [&'static str] {
         "sod" => &["all"],
         "overdue" => &["duty", "responsible", "open"],
         "timeline" => &["type"],
+        "signoffs" => &["mine"],
         _ => &[],
     }
 }
@@ -199,40 +216,6 @@ pub(crate) fn headers(answered: &Answered) -> Vec<(HeaderName, HeaderValue)> {
     headers
 }
 
-/// Writes a list as CSV: a header row of column ids, then one row per item.
-fn table(view: &View, answered: &Answered) -> Result<Response, Problem> {
-    let Some(items) = answered.body.get("items").and_then(Value::as_array) else { return Err(Problem::NoTable) };
-    let columns: Vec<&str> = match view.columns {
-        [] => items
-            .iter()
-            .filter_map(Value::as_object)
-            .flat_map(Map::keys)
-            .map(String::as_str)
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect(),
-        columns => columns.iter().map(|column| column.id).collect(),
-    };
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let written = writer.write_record(&columns).and_then(|()| {
-        items.iter().try_for_each(|item| writer.write_record(columns.iter().map(|column| cell(item.get(column)))))
-    });
-    let bytes = written.ok().and_then(|()| writer.into_inner().ok()).ok_or(Problem::Failed)?;
-    let name = format!("attachment; filename=\"{}-{}.csv\"", view.key, answered.position);
-    Ok(([(CONTENT_TYPE, "text/csv; charset=utf-8; header=present"), (CONTENT_DISPOSITION, &name)], bytes)
-        .into_response())
-}
-
-fn cell(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => String::new(),
-        // A spreadsheet takes text that begins like this for a formula.
-        Some(Value::String(text)) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
-        Some(Value::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
-    }
-}
-
 /// What every view knows.
 const COMMON: &[&str] = &["subject", "as_of", "format", "purpose", "reveal", "limit", "after"];
 
@@ -249,8 +232,6 @@ mod tests {
     use super::*;
     use crate::access::principal::Purpose;
     use crate::domain::role::Role;
-    use axum::body::Bytes;
-    use axum::extract::FromRequest as _;
     use serde_json::json;
 
     fn narrowed(key: &str, pairs: &[(&str, &str)]) -> Result<(Asked, Format), String> {
@@ -299,7 +280,8 @@ mod tests {
         assert_eq!(narrowed("list", &[]).unwrap().0.mode, Mode::View);
         assert_eq!(narrowed("list", &[("q", "x")]).unwrap().0.mode, Mode::Search);
         assert_eq!(narrowed("list", &[("q", "x"), ("format", "csv")]).unwrap().0.mode, Mode::Export);
-        assert_eq!(narrowed("list", &[("format", "xlsx")]).unwrap_err(), "/format");
+        assert_eq!(narrowed("list", &[("format", "xlsx")]).unwrap().0.mode, Mode::Export);
+        assert_eq!(narrowed("list", &[("format", "ods")]).unwrap_err(), "/format");
         let mut asked = Asked::new(projection::view("list").unwrap());
         let csv = Parameters([("format".to_owned(), "csv".to_owned())].into());
         assert!(matches!(narrow(&mut asked, csv), Err(Problem::NoPurpose)));
@@ -314,6 +296,8 @@ mod tests {
             role: Role::Auditor,
             masked: vec!["phone".into()],
             recorded: vec![42, 43],
+            recorded_hash: None,
+            file: None,
         }
     }
 
@@ -325,33 +309,5 @@ mod tests {
         let headers = headers(&answered(json!({})));
         let expected = [(ROLE, "auditor"), (POSITION, "41"), (NEXT, "C-2"), (READING, "42, 43")];
         assert_eq!(headers, expected.map(|(name, value)| (name, HeaderValue::from_static(value))));
-    }
-
-    #[test]
-    fn a_table_has_a_header_row_and_no_formulas() {
-        let rows = json!({ "items": [
-            { "customer_id": "C-1", "name": "=cmd|' /C calc'!A0", "industry": "a,\"b\"", "phone": "+86 10", "status": null, "more": 1 },
-            { "customer_id": "C-2", "name": "北方", "region": -5, "owner": ["E-1"] },
-        ] });
-        let answered = answered(rows);
-        let response = table(projection::view("list").unwrap(), &answered).unwrap();
-        assert_eq!(response.headers()[CONTENT_DISPOSITION], "attachment; filename=\"list-41.csv\"");
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let request = axum::extract::Request::new(response.into_body());
-        let bytes = runtime.block_on(Bytes::from_request(request, &())).unwrap();
-        assert_eq!(
-            std::str::from_utf8(&bytes).unwrap(),
-            "customer_id,code,name,industry,party,phone,region,owner,status\n\
-             C-1,,'=cmd|' /C calc'!A0,\"a,\"\"b\"\"\",,'+86 10,,,\n\
-             C-2,,北方,,,,-5,\"[\"\"E-1\"\"]\",\n"
-        );
-    }
-
-    #[test]
-    fn what_is_no_list_is_no_table() {
-        assert!(matches!(
-            table(projection::view("archive").unwrap(), &answered(json!({ "name": "x" }))),
-            Err(Problem::NoTable)
-        ));
     }
 }

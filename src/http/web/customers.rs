@@ -84,6 +84,7 @@ pub(crate) async fn list(
             }
         }
         (layout::next(frame, "/customers", &parts, answered.next.as_deref()))
+        (layout::exporting(frame, "list", &parts))
         @if !typed("after").is_empty() { p { a href="/customers" { (frame.say("first-page")) } } }
         @let held = privacy::VIEWS.into_iter().filter_map(projection::view).filter(|view| visitor.may_read(&door, view.key, None, Some(ANY)));
         @for view in held { p { a href={ "/privacy?view=" (view.key) } { (words::view(frame.language, view.key)) } } }

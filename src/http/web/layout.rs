@@ -36,7 +36,8 @@ pub(crate) fn page(frame: &Frame, status: StatusCode, title: &str, body: &Markup
                         a.brand href="/" { (frame.say("site")) }
                         @if frame.signed_in.is_some() {
                             a href="/" { (frame.say("home")) } a href="/customers" { (frame.say("customers")) }
-                            a href="/analysis" { (frame.say("analysis")) } a href="/propose" { (frame.say("record")) }
+                            a href="/analysis" { (frame.say("analysis")) } a href="/signoffs" { (frame.say("signoffs")) }
+                            a href="/propose" { (frame.say("record")) }
                             a href="/access" { (frame.say("access")) }
                         }
                     }
@@ -163,6 +164,23 @@ pub(crate) fn asking(frame: &Frame, problem: &Problem) -> Markup {
     }
 }
 
+/// Asks for a purpose to take a view out for; `more` narrows it.
+pub(crate) fn exporting(frame: &Frame, key: &str, more: &[(&str, &str)]) -> Markup {
+    let chosen = frame.signed_in.as_ref().and_then(|who| who.purpose);
+    html! {
+        details.screen { summary { (frame.say("export")) }
+            form.filters action={ "/export/" (key) } method="post" {
+                (token(frame))
+                @for (name, value) in more.iter().filter(|(_, value)| !value.is_empty()) { input type="hidden" name=(name) value=(value); }
+                input type="hidden" name="limit" value="200";
+                div { label for="export-purpose" { (frame.say("purpose")) } (purposes(frame, "export-purpose", chosen, true)) }
+                button name="format" value="xlsx" { "XLSX" }
+                button.quiet name="format" value="csv" { "CSV" }
+            }
+        }
+    }
+}
+
 /// A table of a view's columns, but those the page is about anyway.
 pub(crate) fn table(
     frame: &Frame,
@@ -192,7 +210,9 @@ pub(crate) fn tabs(frame: &Frame, id: &str, current: &str) -> Markup {
     let base = format!("/customers/{}", encode(id));
     let tabs = [
         ("archive", ""),
+        ("card", "/card"),
         ("people", "/people"),
+        ("documents", "/documents"),
         ("grades", "/grades"),
         ("trade", "/trade"),
         ("promises", "/promises"),

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{FromRequestParts as _, Request};
+use axum::extract::{DefaultBodyLimit, FromRequestParts as _, Request};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
@@ -17,16 +17,21 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 use crate::http::Door;
+use crate::http::api::documents::UPLOAD_BYTES_MAX;
 use crate::http::error::Problem;
+pub(crate) use crate::http::web::visitor::encode;
 use crate::http::web::visitor::{Frame, Visitor};
 
 mod access;
 mod archive;
+mod card;
 mod correct;
 mod corrections;
 mod customers;
+mod documents;
 mod duties;
 mod entry;
+mod export;
 mod form;
 mod grades;
 mod layout;
@@ -35,9 +40,10 @@ mod privacy;
 mod propose;
 mod reads;
 mod sign_in;
+mod signoffs;
 mod tables;
 mod visitor;
-mod words;
+pub(crate) mod words;
 
 /// Returns the pages.
 pub(crate) fn routes() -> Router<Arc<Door>> {
@@ -47,6 +53,9 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/overdue", get(duties::overdue))
         .route("/customers", get(customers::list))
         .route("/customers/{id}", get(archive::page).post(archive::reveal))
+        .route("/customers/{id}/card", get(card::page).post(card::print))
+        .route("/customers/{id}/documents", get(documents::page).merge(post(documents::file).layer(large())))
+        .route("/customers/{id}/documents/open", post(documents::reveal))
         .route("/customers/{id}/grades", get(grades::page).post(grades::propose))
         .route("/customers/{id}/people", get(people::page).post(people::reveal))
         .route("/customers/{id}/trade", get(tables::of_customer))
@@ -57,6 +66,10 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/privacy", get(privacy::page).post(privacy::reveal))
         .route("/analysis", get(tables::first))
         .route("/analysis/{view}", get(tables::of_company))
+        .route("/documents", get(documents::blank).merge(post(documents::file_blank).layer(large())))
+        .route("/documents/{id}", post(documents::open))
+        .route("/signoffs", get(signoffs::page).post(signoffs::sign))
+        .route("/export/{key}", post(export::take_out))
         .route("/propose", get(propose::list))
         .route("/propose/{type}", get(propose::form).post(propose::propose))
         .route("/entries/{index}", get(entry::page))
@@ -67,6 +80,11 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/language", get(visitor::language))
         .route("/purpose", post(visitor::purpose))
         .route("/style.css", get(style))
+}
+
+/// What brings a file may be larger than what asks something.
+fn large() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(UPLOAD_BYTES_MAX)
 }
 
 /// Returns what must be known of a request to answer it with a page, if a browser asks for one.

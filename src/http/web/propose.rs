@@ -65,6 +65,12 @@ pub(crate) async fn form(
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<Response, Problem> {
     let kind = catalog::find(&name).filter(|kind| !kind.system).ok_or(Problem::NoPage)?;
+    // A paper comes with its file, for which there is a form of its own.
+    if kind.name == "document.filed" {
+        let customer = query.get("customer_id").filter(|id| id.parse::<CustomerId>().is_ok());
+        let form = customer.map_or_else(|| "/documents".to_owned(), |id| format!("/customers/{}/documents", encode(id)));
+        return Ok(Redirect::to(&form).into_response());
+    }
     Ok(written(&door, &visitor, kind, &prefilled(kind, query), None))
 }
 
@@ -104,7 +110,7 @@ pub(crate) async fn propose(
 }
 
 /// Makes of a form what is proposed to the ledger.
-fn proposal(door: &Door, name: &str, kind: Option<&EventType>, fields: &Fields) -> Proposal {
+pub(crate) fn proposal(door: &Door, name: &str, kind: Option<&EventType>, fields: &Fields) -> Proposal {
     let zone = door.ledger.state().world.ledger.zone;
     Proposal {
         kind: name.to_owned(),

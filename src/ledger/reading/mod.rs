@@ -5,7 +5,7 @@
 //! **Invariant:** who may read is decided on the state of now; what is shown is as of the moment asked for.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -14,15 +14,18 @@ use crate::access::decide::{Action, Resource};
 use crate::access::facts::Facts;
 use crate::access::opening::Opening;
 use crate::access::principal::{Principal, Purpose};
-use crate::access::redactor::{Reader, Sight};
+use crate::access::redactor::{ERASED, RESTRICTED, Reader, Sight, WITHHELD};
 use crate::access::relation;
 use crate::clock::Timestamp;
 use crate::domain::audit::Mode;
 use crate::domain::class::Class;
 use crate::domain::employee::{Held, Member};
 use crate::domain::role::Role;
-use crate::domain::{Actor, Refusal, World};
-use crate::ids::CustomerId;
+use crate::domain::{Actor, Refusal, World, common, privacy};
+use crate::entry::Hash;
+use crate::files::Found;
+use crate::ids::{CustomerId, SubjectId};
+use crate::ledger::documents::Opened;
 use crate::ledger::door::Basis;
 use crate::ledger::proof::ProofError;
 use crate::ledger::reading::record::Recorded;
@@ -103,6 +106,10 @@ pub struct Answered {
     pub masked: Vec<String>,
     /// The entries that record the reading.
     pub recorded: Vec<u64>,
+    /// The hash of the first of them.
+    pub recorded_hash: Option<Hash>,
+    /// The file of a document, where that is what was asked for.
+    pub file: Option<Arc<Mutex<Opened>>>,
 }
 
 /// Why nothing is shown.
@@ -126,6 +133,16 @@ pub enum ViewError {
     /// The ledger is damaged.
     #[error("the ledger is damaged")]
     Integrity,
+    /// The file of a document is not there as it was filed; every other answer stands.
+    #[error("the content of document \"{document}\" is missing or altered: {hash}")]
+    Content {
+        /// The document.
+        document: SubjectId,
+        /// The hash it was kept under.
+        hash: Hash,
+        /// What is there instead.
+        found: Found,
+    },
     /// Store or journal cannot be read.
     #[error("the store cannot be read")]
     Store,
@@ -231,6 +248,7 @@ impl Ledger {
         self.send(Job::Read(Box::new(Reading { accesses, basis, day, reply })))?;
         match answer.await.map_err(|_| ViewError::Unwritable)? {
             Answer::Entered(receipts) => {
+                composed.answered.recorded_hash = receipts.first().map(|receipt| receipt.hash);
                 composed.answered.recorded = receipts.into_iter().map(|receipt| receipt.index).collect();
                 Ok(Some(composed.answered))
             }
@@ -278,6 +296,10 @@ impl Ledger {
         };
         let Rendered { body, text, seen, next, targets } = rendered.as_ref();
         let position = end.saturating_sub(1);
+        let file = match asked.view.key {
+            "file" => Some(Arc::new(Mutex::new(shared.content(asked, body)?))),
+            _ => None,
+        };
         // A reading of the list alone, and of proofs, leaves no entry.
         let quiet =
             seen.classes.iter().all(|class| *class == Class::C0) && seen.opened.is_empty() && asked.mode == Mode::View;
@@ -297,6 +319,8 @@ impl Ledger {
             role: held.role,
             masked,
             recorded: Vec::new(),
+            recorded_hash: None,
+            file,
         };
         Ok(Composed { answered, recording })
     }
@@ -316,7 +340,7 @@ impl Ledger {
         let mut sight = Sight::new(reader, &open, asked.reveal);
         sight.turn_to(subject.customer.as_ref());
         sight.open_by(subject.matter.unwrap_or(asked.view.base));
-        let Built { node, next, targets } = self.build(state, end, now, asked, subject, &mut sight)?;
+        let Built { node, next, targets } = self.build(reader.principal, state, end, now, asked, subject, &mut sight)?;
         let node = match &subject.customer {
             Some(customer) => Node::About(customer.clone(), Box::new(node)),
             None => node,
@@ -341,7 +365,7 @@ impl Shared {
     ) -> Result<&'a Held, String> {
         let base = match asked.view.key {
             // Whose entry, stream or evidence it is decides, not the proofs around it.
-            "timeline" => subject.matter.unwrap_or(asked.view.base),
+            "timeline" | "file" => subject.matter.unwrap_or(asked.view.base),
             _ => asked.view.base,
         };
         let mut denied = "R-050".to_owned();
@@ -374,6 +398,28 @@ impl Shared {
             }
         }
         Err(denied)
+    }
+}
+
+impl Shared {
+    /// Opens the file of a document that was asked for, if its reader was shown by which hash it is found.
+    fn content(&self, asked: &Asked, body: &Value) -> Result<Opened, ViewError> {
+        let found = self.find_document(asked.subject.as_deref().unwrap_or_default())?;
+        let (_, entry, filed) = found.ok_or(ViewError::NotFound)?;
+        let hash = filed.file.as_ref().and_then(|file| file.hash).map(|hash| hash.to_string());
+        let shown = body.get("hash").and_then(Value::as_str);
+        if shown.is_some() && shown == hash.as_deref() {
+            return self.open_document(&entry.id, &filed);
+        }
+        let rule = match shown {
+            Some(ERASED) => return Err(ViewError::Refused(privacy::Refusal::Gone.into())),
+            Some(RESTRICTED) => "R-008",
+            Some(WITHHELD) => "R-046",
+            _ if asked.reveal => "R-051",
+            // What shows persons is opened for a purpose.
+            _ => "R-059",
+        };
+        Err(ViewError::Denied(common::Refusal::Forbidden { rule: rule.into() }.into()))
     }
 }
 

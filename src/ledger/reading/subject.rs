@@ -49,6 +49,13 @@ impl Shared {
                 self.subject_of_stream(world, &stream, &mut subject)?;
             }
             (Scope::Tile, Some(_)) => {}
+            (Scope::Document, Some(id)) => {
+                let (index, entry, filed) = self.find_document(id)?.ok_or(ViewError::NotFound)?;
+                subject.since = Some(index);
+                subject.customer = projection::customer_of(&entry);
+                // What it is of decides, and not that somebody may look at the customer.
+                subject.matter = Some(filed.class.class().matter());
+            }
             (Scope::Entry, Some(index)) => {
                 let index: u64 = index.parse().map_err(|_| ViewError::NotFound)?;
                 let entry = self.entry(index)?.ok_or(ViewError::NotFound)?;
@@ -99,6 +106,12 @@ impl Shared {
                 subject.customer = Some(person.ok_or(ViewError::NotFound)?.customer.clone());
                 subject.matter = Some(Matter::PersonIdentity);
                 subject.since = self.first_of(stream)?;
+            }
+            ("document", Some(id)) => {
+                let (index, entry, filed) = self.find_document(id)?.ok_or(ViewError::NotFound)?;
+                subject.since = Some(index);
+                subject.customer = projection::customer_of(&entry);
+                subject.matter = Some(filed.class.class().matter());
             }
             ("sale" | "payment", Some(_)) => {
                 let first = self.first_of(stream)?.ok_or(ViewError::NotFound)?;

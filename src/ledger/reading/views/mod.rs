@@ -1,6 +1,7 @@
 //! What is shown for each view, before it is redacted.
 
 use crate::access::decide::Decision;
+use crate::access::principal::Principal;
 use crate::access::redactor::Sight;
 use crate::clock::Timestamp;
 use crate::domain::{Refusal, common};
@@ -15,6 +16,7 @@ mod anomaly;
 mod composition;
 mod credit;
 mod customer;
+mod document;
 mod evidence;
 mod grade;
 mod grant;
@@ -24,6 +26,7 @@ mod person;
 mod privacy;
 mod record;
 mod sale;
+mod signoff;
 mod staff;
 mod stream;
 
@@ -39,6 +42,7 @@ impl Ledger {
     /// Builds what a view shows of the first `end` entries.
     pub(super) fn build(
         &self,
+        principal: &Principal,
         state: &State,
         end: u64,
         now: Timestamp,
@@ -62,6 +66,9 @@ impl Ledger {
             ("people", Some(id)) => shared.people(state, end, id, subject, People::rows),
             ("relations", Some(id)) => shared.people(state, end, id, subject, People::relations),
             ("decision_roles", Some(id)) => shared.people(state, end, id, subject, People::decision_roles),
+            ("documents", Some(id)) => shared.documents(state, end, id, subject),
+            ("document" | "file", _) => shared.document(asked, subject),
+            ("signoffs", _) => shared.signoffs(principal, state, end, at, asked),
             ("list", _) => shared.list(state, end, at, asked, sight),
             ("stats", _) => shared.statistics(state, end, asked, sight),
             ("grading", _) => shared.grading(state, end, at, asked, sight),

@@ -1,0 +1,297 @@
+//! Papers: every form, contract, statement and scan is a file beside the entries, announced by one (R-016).
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::catalog::{Count, INTEGER_MAX, Int, Sealed, Str, choices, events, objects, refusals};
+use crate::domain::class::Class;
+use crate::domain::history::{Live, Part};
+use crate::domain::person::{self, PersonId};
+use crate::domain::{self, About, Admission, Context, Fact, World, common};
+use crate::entry::Hash;
+use crate::ids::{self, CustomerId, StreamName, SubjectId};
+
+choices! {
+    /// What a paper is.
+    Paper {
+        EnterpriseHistory "enterprise_history" "企业沿革" "Enterprise history",
+        CompanyProfile "company_profile" "企业概况" "Company profile",
+        FinancialStatement "financial_statement" "决算表/财务报告" "Financial statement",
+        PerformanceReport "performance_report" "业绩报告" "Performance report",
+        ProductGuide "product_guide" "产品指南" "Product guide",
+        ProductCatalogue "product_catalogue" "产品目录" "Product catalogue",
+        SurveyReport "survey_report" "调查报告" "Survey report",
+        LetterOfIntent "letter_of_intent" "合作邀请或意向" "Letter of intent",
+        ContractScan "contract_scan" "合同文本" "Contract",
+        QualityAgreement "quality_agreement" "质量保证合同" "Quality agreement",
+        MeetingMinutes "meeting_minutes" "会议纪要" "Minutes of a meeting",
+        SuggestionForm "suggestion_form" "提案表" "Suggestion form",
+        ServiceVoucher "service_voucher" "服务凭证" "Service voucher",
+        RepairCard "repair_card" "修理卡" "Repair card",
+        GoodsReceipt "goods_receipt" "领取收据" "Receipt for goods",
+        CorrespondenceOriginal "correspondence_original" "函件原件" "Original of a letter",
+        Authorisation "authorisation" "授权书" "Authorization",
+        IpAgreement "ip_agreement" "工业所有权协议" "Agreement on industrial property",
+        Evidence "evidence" "凭证" "Evidence",
+        PaperArchive "paper_archive" "纸质档案" "Paper archive",
+        Other "other" "其他资料" "Other",
+    }
+    /// How confidential a paper is as a whole.
+    Secrecy {
+        C1 "C1" "C1 基本资料" "C1 basic data",
+        C2 "C2" "C2 商务" "C2 commercial",
+        C3 "C3" "C3 信用" "C3 credit",
+        C4 "C4" "C4 个人身份" "C4 person identity",
+        C5 "C5" "C5 个人隐私" "C5 person private",
+        C6 "C6" "C6 策略" "C6 strategy",
+    }
+    /// What kind of file it is, found out from its first bytes.
+    Mime {
+        Pdf "application/pdf" "PDF" "PDF",
+        Png "image/png" "PNG" "PNG",
+        Jpeg "image/jpeg" "JPEG" "JPEG",
+        Tiff "image/tiff" "TIFF" "TIFF",
+    }
+}
+
+objects! {
+    /// A file beside the entries.
+    Blob {
+        /// The BLAKE3 of the stored bytes, which it is found by; proposed, that of the bytes sent.
+        hash: Option<Hash>, C2, "哈希", "Hash", computed;
+        /// Its name, sealed.
+        name: Option<Sealed<Str<1, 200>>>, C2, "文件名", "File name", computed;
+        /// What it is, found out from its first bytes.
+        mime: Option<Mime>, C2, "文件类型", "File type", computed;
+        /// How many bytes were sent.
+        size: Option<Count>, C2, "字节数", "Bytes", computed;
+    }
+}
+
+events! {
+    /// A paper is filed: its file is kept beside the entries, named by the hash of its bytes.
+    Filed "document.filed" "资料归档" "Document filed" {
+        /// The document; issued when left out.
+        document_id: Option<SubjectId>, C1, "资料编号", "Document id", computed;
+        /// What it is.
+        kind: Paper, C1, "资料类别", "Kind";
+        /// Its title, sealed.
+        title: Sealed<Str<1, 200>>, C1, "标题", "Title";
+        /// The file.
+        file: Option<Blob>, C2, "文件", "File", computed;
+        /// The customer it is about.
+        customer_id: Option<CustomerId>, C1, "客户", "Customer";
+        /// The key person it is about: it is sealed under that person's keys and erased with them.
+        person_id: Option<PersonId>, C4, "关键人物", "Key person";
+        /// What it belongs to: a meeting, a visit, an entry.
+        related: Option<Vec<SubjectId>>, C1, "关联记录", "Related";
+        /// The period it is about, such as 2026 or 2026Q1.
+        period: Option<Str<4, 7>>, C1, "所属期间", "Period";
+        /// How confidential it is as a whole.
+        class: Secrecy, C1, "密级", "Class";
+    }
+}
+
+impl Secrecy {
+    /// Returns the data class.
+    pub fn class(self) -> Class {
+        match self {
+            Self::C1 => Class::C1,
+            Self::C2 => Class::C2,
+            Self::C3 => Class::C3,
+            Self::C4 => Class::C4,
+            Self::C5 => Class::C5,
+            Self::C6 => Class::C6,
+        }
+    }
+}
+
+impl Paper {
+    /// Tells whether papers of this kind show persons by themselves: names, signatures, who was there.
+    fn shows_persons(self) -> bool {
+        match self {
+            Self::MeetingMinutes
+            | Self::ContractScan
+            | Self::QualityAgreement
+            | Self::ServiceVoucher
+            | Self::RepairCard
+            | Self::GoodsReceipt
+            | Self::CorrespondenceOriginal
+            | Self::Authorisation
+            | Self::PaperArchive => true,
+            Self::EnterpriseHistory
+            | Self::CompanyProfile
+            | Self::FinancialStatement
+            | Self::PerformanceReport
+            | Self::ProductGuide
+            | Self::ProductCatalogue
+            | Self::SurveyReport
+            | Self::LetterOfIntent
+            | Self::SuggestionForm
+            | Self::IpAgreement
+            | Self::Evidence
+            | Self::Other => false,
+        }
+    }
+}
+
+impl Filed {
+    /// Tells whether the file is sealed under its holder's key: it shows persons by its class, its kind, or because it is about one.
+    pub fn sealed(&self) -> bool {
+        matches!(self.class, Secrecy::C4 | Secrecy::C5) || self.kind.shows_persons() || self.person_id.is_some()
+    }
+}
+
+impl Mime {
+    /// Finds out what a file is by its first bytes, whatever it is called; `None` for what is not accepted.
+    ///
+    /// ```text
+    /// PDF   25 50 44 46 2D                 %PDF-   (ISO 32000-1, 7.5.2)
+    /// PNG   89 50 4E 47 0D 0A 1A 0A                (PNG 3rd edition, 5.2)
+    /// JPEG  FF D8 FF                               (ITU-T T.81, B.1.1.3: SOI, then a marker)
+    /// TIFF  49 49 2A 00 or 4D 4D 00 2A             (TIFF 6.0, section 2)
+    /// ```
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        let magic: [(&[u8], Self); 5] = [
+            (b"%PDF-", Self::Pdf),
+            (b"\x89PNG\r\n\x1a\n", Self::Png),
+            (b"\xff\xd8\xff", Self::Jpeg),
+            (b"II*\0", Self::Tiff),
+            (b"MM\0*", Self::Tiff),
+        ];
+        magic.into_iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, mime)| mime)
+    }
+}
+
+/// How many of the first bytes [`Mime::of`] needs.
+pub const MAGIC_BYTES: usize = 8;
+
+/// The most bytes a file may have.
+pub const FILE_BYTES_MAX: u64 = 32 << 20;
+
+/// What the service knows of a file that came with a proposal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// The BLAKE3 of the bytes sent.
+    pub content: Hash,
+    /// The BLAKE3 of the bytes stored.
+    pub stored: Hash,
+    /// What it is.
+    pub mime: Mime,
+    /// How many bytes were sent.
+    pub size: u64,
+}
+
+/// Whether a file comes with a proposal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Attached {
+    /// None does.
+    #[default]
+    Nothing,
+    /// It is on its way: whatever else is wrong is told before it has come.
+    Coming,
+    /// It came.
+    Came(Received),
+}
+
+/// Nothing: a document is one entry and is found by its id; decisions need no more of it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State;
+
+refusals! {
+    /// A proposal alone announces nothing.
+    NoFile => E_RULE "R-016" at "/file", "send the file with it: POST /v1/documents", "须随文件一并提交：POST /v1/documents";
+    /// The file is not the one announced.
+    OtherFile { what: String } => E_RULE "R-016" at "/file",
+        "the file that was sent has another {what} than announced", "收到的文件与所声明的不符（{what}）";
+    /// The first bytes are of no kind that is accepted.
+    NotAccepted => E_SCHEMA "R-016" at "/file",
+        "the file is neither PDF, PNG, JPEG nor TIFF, whatever it is called", "文件内容不是PDF、PNG、JPEG或TIFF，无论其名称如何";
+    /// There is nothing in the file.
+    EmptyFile => E_SCHEMA "R-016" at "/file", "the file is empty", "文件为空";
+    /// The file is larger than allowed.
+    FileTooLarge { megabytes: u64 } => E_SCHEMA "R-016" at "/file",
+        "a file has at most {megabytes} megabytes", "文件不得超过{megabytes}兆字节";
+    /// Minutes are of a meeting.
+    NoMeeting => E_RULE "R-016" at "/related", "minutes name the meeting they are of: a recorded contact", "会议纪要须关联相应会议的联系记录";
+    /// What is about a person is as confidential as the person.
+    PersonClass => E_RULE "R-007" at "/class",
+        "a document about a person has class C4 or C5", "涉及个人的资料密级须为C4或C5";
+    /// The person belongs to another customer.
+    OtherCustomer { customer: String } => E_RULE "R-016" at "/person_id",
+        "this person belongs to customer \"{customer}\"", "该人员属于客户“{customer}”";
+}
+
+/// Says which stream a document belongs to: its own, and that of its customer or its person's.
+pub(super) fn about(world: &World, event: &Event, _: Option<&StreamName>) -> Result<About, domain::Refusal> {
+    let Event::Filed(filed) = event;
+    let person = filed.person_id.as_ref().map(|id| {
+        world.person.people.get(&id.0).ok_or_else(|| common::Refusal::Unknown {
+            pointer: "/person_id".into(),
+            what: "person".into(),
+            id: id.0.to_string(),
+        })
+    });
+    let customer = match (&filed.customer_id, person.transpose()?) {
+        (Some(customer), Some(person)) if *customer != person.customer => {
+            return Err(Refusal::OtherCustomer { customer: person.customer.to_string() }.into());
+        }
+        (Some(customer), _) if !world.customer.customers.contains_key(customer) => {
+            let what = "customer".into();
+            return Err(common::Refusal::Unknown { pointer: "/customer_id".into(), what, id: customer.to_string() }.into());
+        }
+        (Some(customer), _) => Some(customer.clone()),
+        (None, Some(person)) => Some(person.customer.clone()),
+        (None, None) => None,
+    };
+    // Issued at admission: the door cannot know it, and a subject named without the id has not been looked up.
+    let subject = StreamName::of("document", filed.document_id.as_ref().map_or("issued", SubjectId::as_str));
+    Ok(About { subject, customer })
+}
+
+impl Received {
+    /// Returns what the entry says of the file, if what was told of it is so.
+    fn blob(&self, claimed: Option<Blob>) -> Result<Blob, Refusal> {
+        let claimed = claimed.unwrap_or(Blob { hash: None, name: None, mime: None, size: None });
+        let size = Int(i64::try_from(self.size).unwrap_or(INTEGER_MAX));
+        let told = [
+            ("hash", claimed.hash.is_none_or(|hash| hash == self.content)),
+            ("type", claimed.mime.is_none_or(|mime| mime == self.mime)),
+            ("size", claimed.size.is_none_or(|claimed| claimed == size)),
+        ];
+        match told.into_iter().find(|(_, fits)| !fits) {
+            Some((what, _)) => Err(Refusal::OtherFile { what: what.into() }),
+            None => Ok(Blob { hash: Some(self.stored), name: claimed.name, mime: Some(self.mime), size: Some(size) }),
+        }
+    }
+}
+
+/// Decides whether a paper may be filed; the file must have come with it.
+pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Result<Vec<Admission>, domain::Refusal> {
+    let Event::Filed(filed) = event;
+    let file = match &context.fetched.file {
+        Attached::Nothing => return Err(Refusal::NoFile.into()),
+        Attached::Coming => None,
+        Attached::Came(received) => Some(received.blob(filed.file.clone())?),
+    };
+    if filed.kind == Paper::MeetingMinutes && !context.fetched.meeting {
+        return Err(Refusal::NoMeeting.into());
+    }
+    if let Some(PersonId(id)) = &filed.person_id {
+        if !matches!(filed.class, Secrecy::C4 | Secrecy::C5) {
+            return Err(Refusal::PersonClass.into());
+        }
+        person::may_keep(world, id, filed.class == Secrecy::C5)?;
+    }
+    let id = filed.document_id.clone().unwrap_or_else(|| ids::issued(context.id));
+    let about = About { subject: StreamName::of("document", id.as_str()), customer: context.about.customer.clone() };
+    let event = Filed { document_id: Some(id), file, ..filed };
+    Ok(vec![Admission { about, ..Admission::of(Event::Filed(event), context) }])
+}
+
+/// Lets go of nothing.
+pub(super) fn forget(_: &mut State, _: &Part, _: &[Live]) {}
+
+/// Keeps nothing: a document is found by its id.
+pub(super) fn evolve(_: &mut State, _: &Fact<'_>, event: &Event) {
+    let Event::Filed(_) = event;
+}

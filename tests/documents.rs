@@ -1,0 +1,504 @@
+//! Papers through the HTTP API and on pages: filed whole or not at all, sealed where they show persons, read back byte for byte.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use dossier::access::principal::Purpose;
+use dossier::clock::Clock as _;
+use dossier::domain::audit::Mode;
+use dossier::entry::Hash;
+use dossier::ids::SeededSource;
+use dossier::journal::{Fault, MemoryDisk};
+use dossier::ledger::{Asked, Broken, Found, Ledger, SubmitError, verify_data};
+use dossier::projection;
+use serde_json::{Value, json};
+
+use crate::crash::on_memory;
+use crate::pages::{Browser, hidden};
+use crate::support::http::{Answer, Served, parts};
+use crate::support::{Directory, TestLedger, founding, principal, proposal, registration};
+
+/// A document of so many bytes that begins as a PDF does; its text is found wherever it stands in clear.
+fn pdf(bytes: usize) -> Vec<u8> {
+    let mut document = b"%PDF-1.7\n".to_vec();
+    while document.len() < bytes {
+        document.extend_from_slice(format!("planted line {:08}\n", document.len()).as_bytes());
+    }
+    document.truncate(bytes.max(9));
+    document
+}
+
+fn paper(kind: &str, class: &str) -> Value {
+    json!({ "type": "document.filed", "data": {
+        "document_id": "D-1", "kind": kind, "title": "Planted title", "customer_id": "C-01", "class": class,
+    } })
+}
+
+fn of_person(id: &str, class: &str) -> Value {
+    let mut event = paper("evidence", class);
+    event["data"]["document_id"] = json!(id);
+    event["data"]["person_id"] = json!("P-1");
+    event
+}
+
+/// A customer of E-101 with one key person.
+fn one_customer() -> Served {
+    let test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    let person = json!({ "person_id": "P-1", "customer_id": "C-01", "name": "Invented Buyer", "function": "principal" });
+    test.admit("E-101", proposal("person.recorded", None, person));
+    Served::of(test)
+}
+
+fn content(served: &Served, who: &str, id: &str) -> Answer {
+    served.get(who, &format!("/v1/documents/{id}/content"))
+}
+
+fn filed(answer: &Answer) -> Value {
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    answer.json()["entries"][0].clone()
+}
+
+/// Every file kept beside the entries, whatever it is called.
+fn kept(served: &Served) -> Vec<PathBuf> {
+    fn collect(directory: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { collect(&path, found) } else { found.push(path) }
+        }
+    }
+    let mut found = Vec::new();
+    collect(&served.test.home.data.join("documents"), &mut found);
+    found
+}
+
+fn stored(served: &Served, id: &str) -> String {
+    let about = served.get("E-101", &format!("/v1/documents/{id}?reveal=true")).json();
+    about["hash"].as_str().unwrap_or_else(|| panic!("{about}")).to_owned()
+}
+
+#[test]
+fn a_paper_is_read_back_byte_for_byte_and_every_reading_is_entered_first() {
+    let served = one_customer();
+    // One chunk, exactly one, exactly two, and some more; as it came and sealed.
+    for (place, bytes) in [9, 65_536, 131_072, 200_000].into_iter().enumerate() {
+        for (kind, class) in [("company_profile", "C1"), ("evidence", "C4")] {
+            let (id, bytes) = (format!("D-{kind}-{place}"), pdf(bytes));
+            let mut event = paper(kind, class);
+            event["data"]["document_id"] = json!(id);
+            filed(&served.file("E-101", &event, "profile 2026.pdf", &bytes));
+            let size = served.test.ledger.state().size;
+            let answer = content(&served, "E-101", &id);
+            assert_eq!((answer.status, answer.body == bytes), (200, true), "{id}");
+            assert_eq!(answer.header("content-type"), ["application/pdf"]);
+            assert_eq!(answer.header("content-length"), [bytes.len().to_string()]);
+            assert!(answer.header("content-disposition")[0].starts_with("inline; filename=\"profile 2026.pdf\""));
+            assert_eq!(answer.header("dossier-reading"), [size.to_string()]);
+            assert_eq!(stored(&served, &id) == Hash::of(&bytes).to_string(), class == "C1", "named by the stored bytes");
+        }
+    }
+    let log = served.get("E-902", "/v1/customers/C-01/reads").json();
+    let file = log["items"].as_array().unwrap().iter().find(|read| read["view"] == "file").unwrap().clone();
+    assert_eq!((&file["reader"], &file["mode"]), (&json!("E-101"), &json!("view")));
+    let list = served.get("E-101", "/v1/views/documents?subject=C-01").json();
+    let titles: Vec<&str> = list["items"].as_array().unwrap().iter().map(|row| row["title"].as_str().unwrap()).collect();
+    assert_eq!(titles.iter().filter(|title| **title == "•••").count(), 4, "{list}");
+    assert_eq!(titles.iter().filter(|title| **title == "Planted title").count(), 4);
+    let archive = served.get("E-101", "/v1/customers/C-01").json();
+    assert_eq!(archive["documents"].as_array().unwrap().len(), 8);
+}
+
+#[test]
+fn nothing_of_a_paper_that_shows_persons_stands_on_disk_in_clear() {
+    let served = one_customer();
+    // By its class, by its kind, and because it is about somebody.
+    filed(&served.file("E-101", &paper("evidence", "C4"), "planted name.pdf", &pdf(70_000)));
+    let mut minutes = paper("authorisation", "C1");
+    minutes["data"]["document_id"] = json!("D-2");
+    filed(&served.file("E-101", &minutes, "planted name.pdf", &pdf(70_000)));
+    filed(&served.file("E-101", &of_person("D-3", "C4"), "planted name.pdf", &pdf(70_000)));
+    assert_eq!(kept(&served).len(), 3);
+    for path in kept(&served) {
+        let bytes = fs::read(&path).unwrap();
+        assert_eq!(path.file_name().unwrap().to_str().unwrap(), Hash::of(&bytes).to_string());
+        assert!(!bytes.windows(7).any(|window| window == b"planted"), "{}", path.display());
+    }
+    let journal = fs::read_dir(served.test.home.data.join("journal")).unwrap();
+    served.test.ledger.settle();
+    for file in journal.map(|file| fs::read(file.unwrap().path()).unwrap()) {
+        assert!(!file.windows(7).any(|window| window == b"Planted" || window == b"planted"));
+    }
+}
+
+#[test]
+fn who_may_not_read_a_paper_gets_nothing_and_the_denial_is_entered() {
+    let served = one_customer();
+    filed(&served.file("E-101", &paper("financial_statement", "C3"), "statement.pdf", &pdf(100)));
+    let denials = || {
+        let log = served.get("E-902", "/v1/customers/C-01/reads").json();
+        log["items"].as_array().unwrap().iter().filter(|read| !read["denied_rule"].is_null()).count()
+    };
+    let before = denials();
+    for who in ["E-103", "E-703", "E-001"] {
+        assert!(matches!(content(&served, who, "D-1").status, 403 | 404), "{who}");
+    }
+    // Without saying why nobody sees what C3 is; to take it out needs a right of its own.
+    let aimless = served.request("E-101", "GET", "/v1/documents/D-1/content", &[], b"");
+    assert_eq!(aimless.problem(), (403, "E_FORBIDDEN".into(), "R-059".into()));
+    let out = served.get("E-101", "/v1/documents/D-1/content?download=true");
+    assert_eq!(out.status, 403, "{}", out.text());
+    assert_eq!(denials(), before + 5);
+    assert_eq!(content(&served, "E-101", "D-9").status, 404);
+    // Away from the office the confidential stays closed.
+    let offsite = [("Dossier-Place", "offsite"), ("Dossier-Purpose", "management")];
+    let answer = served.request("E-101", "GET", "/v1/documents/D-1/content", &offsite, b"");
+    assert_eq!(answer.problem(), (403, "E_FORBIDDEN".into(), "R-054".into()));
+    assert_eq!(content(&served, "E-101", "D-1").body, pdf(100));
+}
+
+#[test]
+fn who_may_not_file_a_paper_is_told_before_it_is_taken_in() {
+    let served = one_customer();
+    for (who, class) in [("E-102", "C1"), ("E-103", "C1"), ("E-901", "C1"), ("E-101", "C2"), ("E-501", "C3")] {
+        let answer = served.file(who, &paper("other", class), "x.pdf", &pdf(100));
+        assert_eq!(answer.status, 403, "{who} {class}: {}", answer.text());
+    }
+    filed(&served.file("E-501", &paper("other", "C2"), "x.pdf", &pdf(100)));
+    let refusals = served.get("E-902", "/v1/streams/acts/E-102").text();
+    assert!(refusals.contains("command.refused") && refusals.contains("document.filed"), "{refusals}");
+    assert_eq!(kept(&served).len(), 1);
+}
+
+#[test]
+fn an_upload_that_is_refused_leaves_nothing() {
+    let served = one_customer();
+    let refused = |event: &Value, name: &str, bytes: &[u8]| {
+        let problem = served.file("E-101", event, name, bytes).problem();
+        assert_eq!(kept(&served), [] as [PathBuf; 0], "{problem:?}");
+        problem
+    };
+    let rule = |status: u16, code: &str| (status, code.to_owned(), "R-016".to_owned());
+    let event = paper("other", "C1");
+    // What it is says its content and nobody else.
+    for bytes in [&b"MZ\x90\0 a program"[..], b"<html><script>", b"PK\x03\x04 an archive", b"%PDF", b"\x89PNG\r\n\x1a\r"] {
+        assert_eq!(refused(&event, "scan.pdf", bytes), rule(400, "E_SCHEMA"));
+    }
+    assert_eq!(refused(&event, "scan.pdf", b""), rule(400, "E_SCHEMA"));
+    assert_eq!(refused(&event, "scan.pdf", &pdf((32 << 20) + 1)), rule(400, "E_SCHEMA"));
+    let told = |file: Value| {
+        let mut event = event.clone();
+        event["data"]["file"] = file;
+        refused(&event, "scan.pdf", &pdf(100))
+    };
+    assert_eq!(told(json!({ "hash": "0".repeat(64) })), rule(422, "E_RULE"));
+    assert_eq!(told(json!({ "size": 101 })), rule(422, "E_RULE"));
+    assert_eq!(told(json!({ "mime": "image/png" })), rule(422, "E_RULE"));
+    assert_eq!(refused(&paper("meeting_minutes", "C1"), "scan.pdf", &pdf(100)), rule(422, "E_RULE"));
+    assert_eq!(refused(&of_person("D-1", "C1"), "scan.pdf", &pdf(100)).2, "R-007");
+    assert_eq!(refused(&of_person("D-1", "C5"), "scan.pdf", &pdf(100)).2, "R-046", "private without consent");
+    let mut elsewhere = event.clone();
+    elsewhere["data"]["customer_id"] = json!("C-99");
+    assert_eq!(refused(&elsewhere, "scan.pdf", &pdf(100)).1, "E_REF");
+    let mut short = event.clone();
+    short["data"]["title"] = json!("");
+    assert_eq!(refused(&short, "scan.pdf", &pdf(100)).0, 400);
+    // A proposal alone announces nothing.
+    assert_eq!(served.refuse("E-101", &event), rule(422, "E_RULE"));
+    // What was told rightly is filed.
+    let mut right = event;
+    right["data"]["file"] = json!({ "hash": Hash::of(&pdf(100)), "size": 100, "mime": "application/pdf" });
+    filed(&served.file("E-101", &right, "scan.pdf", &pdf(100)));
+    assert_eq!(kept(&served).len(), 1);
+}
+
+#[test]
+fn an_upload_that_is_cut_off_or_in_disorder_is_refused() {
+    let served = one_customer();
+    let event = paper("other", "C1").to_string();
+    let send = |body: &[u8], kind: &str| served.request("E-101", "POST", "/v1/documents", &[("Content-Type", kind)], body);
+    let (kind, whole) = parts(&[("event", None, event.as_bytes()), ("file", Some("x.pdf"), &pdf(1000))]);
+    for end in [whole.len() - 4, whole.len() - 500, event.len(), 10] {
+        assert_eq!(send(&whole[..end], &kind).status, 400, "{end}");
+        assert_eq!(kept(&served), [] as [PathBuf; 0], "{end}");
+    }
+    let (kind, backwards) = parts(&[("file", Some("x.pdf"), &pdf(1000)), ("event", None, event.as_bytes())]);
+    assert_eq!(send(&backwards, &kind).status, 400);
+    let (kind, alone) = parts(&[("event", None, event.as_bytes())]);
+    assert_eq!(send(&alone, &kind).status, 400);
+    assert_eq!(send(event.as_bytes(), "application/json").status, 415);
+    assert_eq!(kept(&served), [] as [PathBuf; 0]);
+    // The connection ends in the middle of the file.
+    let authorization = format!("Bearer {}", served.token("E-101"));
+    let mut head = format!(
+        "POST /v1/documents HTTP/1.1\r\nHost: test\r\nAuthorization: {authorization}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+        whole.len()
+    )
+    .into_bytes();
+    head.extend_from_slice(&whole[..whole.len() / 2]);
+    let mut stream = std::net::TcpStream::connect(served.address()).unwrap();
+    std::io::Write::write_all(&mut stream, &head).unwrap();
+    drop(stream);
+    // Another is served meanwhile; what was cut off leaves nothing by the time the next one is filed and removed.
+    filed(&served.file("E-101", &paper("other", "C1"), "x.pdf", &pdf(50)));
+    let whole_ones = kept(&served).into_iter().filter(|path| !path.parent().unwrap().ends_with("incoming"));
+    assert_eq!(whole_ones.count(), 1);
+}
+
+#[test]
+fn minutes_are_of_a_meeting_with_the_customer() {
+    let served = one_customer();
+    let met = |id: &str, channel: &str| {
+        json!({ "type": "contact.recorded", "subject": "contact/C-01", "data": {
+            "contact_id": id, "direction": "outbound", "channel": channel, "at": "2026-03-02T09:00:00+08:00", "our_people": ["E-101"],
+            "purpose": "care_bond", "summary": "Sat together about spare parts.", "major": false, "class": "C2",
+            "needs_learned": "Forty relays.", "goal_reached": "yes",
+        } })
+    };
+    served.admit("E-101", &met("K-1", "meeting"));
+    served.admit("E-101", &met("K-2", "phone"));
+    let minutes = |related: &str| {
+        let mut event = paper("meeting_minutes", "C1");
+        event["data"]["related"] = json!([related]);
+        served.file("E-101", &event, "minutes.pdf", &pdf(100))
+    };
+    assert_eq!(minutes("K-2").problem().2, "R-016");
+    assert_eq!(minutes("K-9").problem().2, "R-016");
+    filed(&minutes("K-1"));
+}
+
+#[test]
+fn evidence_is_a_document_that_is_there() {
+    let served = one_customer();
+    let consent = |evidence: &str| {
+        json!({ "type": "consent.recorded", "subject": "person/P-1", "data": {
+            "purpose": "relationship_care", "status": "given", "method": "written", "evidence": evidence,
+        } })
+    };
+    assert_eq!(served.refuse("E-101", &consent("D-3")).1, "E_REF");
+    filed(&served.file("E-101", &of_person("D-3", "C4"), "consent.png", b"\x89PNG\r\n\x1a\n..."));
+    served.admit("E-101", &consent("D-3"));
+    // Now that the person has agreed, what is private may be filed too, and is opened for a purpose.
+    filed(&served.file("E-101", &of_person("D-4", "C5"), "family.png", b"\x89PNG\r\n\x1a\n???"));
+    assert_eq!(content(&served, "E-101", "D-4").header("content-type"), ["image/png"]);
+    let mut withdrawn = consent("D-3");
+    withdrawn["data"]["status"] = json!("withdrawn");
+    served.admit("E-101", &withdrawn);
+    assert_eq!(content(&served, "E-101", "D-4").problem().2, "R-046");
+    assert_eq!(content(&served, "E-101", "D-3").status, 200);
+}
+
+#[test]
+fn the_same_paper_under_the_same_id_is_filed_once() {
+    let served = one_customer();
+    for (place, (kind, class)) in [("other", "C1"), ("evidence", "C4")].into_iter().enumerate() {
+        let mut event = paper(kind, class);
+        event["id"] = json!(format!("proposal-{place}"));
+        event["data"]["document_id"] = json!(format!("D-{place}"));
+        let first = filed(&served.file("E-101", &event, "x.pdf", &pdf(70_000)));
+        assert_eq!(filed(&served.file("E-101", &event, "x.pdf", &pdf(70_000))), first);
+        assert_eq!(kept(&served).len(), place + 1);
+        let conflict = |answer: Answer| assert_eq!(answer.problem().1, "E_CONFLICT");
+        conflict(served.file("E-101", &event, "x.pdf", &pdf(70_001)));
+        conflict(served.file("E-101", &event, "other.pdf", &pdf(70_000)));
+        event["id"] = json!("another-one");
+        conflict(served.file("E-101", &event, "x.pdf", &pdf(70_000)));
+        assert_eq!(kept(&served).len(), place + 1);
+    }
+    // The same bytes for two documents are kept once, and stay when a third with them is refused.
+    let mut twin = paper("other", "C1");
+    twin["data"]["document_id"] = json!("D-twin");
+    filed(&served.file("E-101", &twin, "x.pdf", &pdf(70_000)));
+    assert_eq!(served.file("E-101", &twin, "x.pdf", &pdf(70_000)).problem().1, "E_CONFLICT");
+    assert_eq!(kept(&served).len(), 2);
+    assert_eq!(content(&served, "E-101", "D-twin").body, pdf(70_000));
+}
+
+#[test]
+fn a_missing_or_altered_file_is_named_with_its_document_and_hash() {
+    let served = one_customer();
+    filed(&served.file("E-101", &paper("other", "C1"), "x.pdf", &pdf(70_000)));
+    let hash = stored(&served, "D-1");
+    let path = kept(&served)[0].clone();
+    let whole = fs::read(&path).unwrap();
+    served.test.ledger.settle();
+    let mut told = |found: Found| {
+        let reads = served.test.version("reads/C-01");
+        let answer = content(&served, "E-101", "D-1");
+        assert_eq!(answer.problem(), (500, "E_INTEGRITY".into(), "R-016".into()));
+        assert!(answer.text().contains("D-1") && answer.text().contains(&hash), "{}", answer.text());
+        assert_eq!(served.test.version("reads/C-01"), reads, "nothing was shown");
+        match verify_data(&served.test.home.data, |_| {}) {
+            Err(Broken::Content { document, hash: named, found: what, .. }) => {
+                assert_eq!((document.as_str(), named.to_string(), what), ("D-1", hash.clone(), found));
+            }
+            other => panic!("{other:?}"),
+        }
+        // All else is read on.
+        assert_eq!(served.get("E-101", "/v1/documents/D-1").status, 200);
+        assert_eq!(served.get("E-101", "/v1/customers/C-01").status, 200);
+    };
+    fs::remove_file(&path).unwrap();
+    told(Found::Missing);
+    for at in [0, 35_000, whole.len() - 1] {
+        let mut altered = whole.clone();
+        altered[at] ^= 1;
+        fs::write(&path, &altered).unwrap();
+        told(Found::Altered);
+    }
+    fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    told(Found::Altered);
+    fs::write(&path, &whole).unwrap();
+    assert_eq!(content(&served, "E-101", "D-1").body, whole);
+    assert_eq!(verify_data(&served.test.home.data, |_| {}).unwrap().documents, 1);
+}
+
+#[test]
+fn the_papers_of_an_erased_person_are_unreadable_and_still_verify() {
+    let served = one_customer();
+    filed(&served.file("E-101", &of_person("D-3", "C4"), "passport.pdf", &pdf(70_000)));
+    filed(&served.file("E-101", &paper("evidence", "C4"), "other.pdf", &pdf(100)));
+    assert_eq!(content(&served, "E-101", "D-3").body, pdf(70_000));
+    let erased = json!({ "type": "personal_data.erased", "subject": "person/P-1", "id": "erase-0001", "data": { "scope": "all", "ground": "request" } });
+    served.admit("E-902", &erased);
+    served.admit("E-801", &json!({ "type": "approval.given", "data": { "request_id": "erase-0001" } }));
+    let gone = (409, "E_STATE".to_owned(), "R-008".to_owned());
+    assert_eq!(content(&served, "E-101", "D-3").problem(), gone);
+    assert_eq!(served.file("E-101", &of_person("D-5", "C4"), "more.pdf", &pdf(100)).problem(), gone);
+    let about = served.get("E-101", "/v1/documents/D-3?reveal=true").json();
+    assert!(about["title"].as_str().unwrap().starts_with("erased"), "{about}");
+    assert_eq!(content(&served, "E-101", "D-1").body, pdf(100), "of nobody else");
+    served.test.ledger.settle();
+    assert_eq!(verify_data(&served.test.home.data, |_| {}).unwrap().documents, 2);
+}
+
+#[test]
+fn a_file_that_no_entry_announces_is_gone_after_a_start() {
+    let mut test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    let served = Served::of(test);
+    filed(&served.file("E-101", &paper("other", "C1"), "x.pdf", &pdf(100)));
+    filed(&served.file("E-101", &of_class("D-2", "C4"), "x.pdf", &pdf(100)));
+    let announced = kept(&served);
+    let orphan = served.test.home.data.join("documents/ab").join("ab".repeat(32));
+    fs::create_dir_all(orphan.parent().unwrap()).unwrap();
+    fs::write(&orphan, b"%PDF- of nobody").unwrap();
+    fs::write(served.test.home.data.join("documents/incoming/cut"), b"%PD").unwrap();
+    test = served.into_test();
+    test.reopen();
+    let served = Served::of(test);
+    assert_eq!(kept(&served), announced);
+    assert_eq!(content(&served, "E-101", "D-2").body, pdf(100), "its key came through the start");
+}
+
+fn of_class(id: &str, class: &str) -> Value {
+    let mut event = paper("evidence", class);
+    event["data"]["document_id"] = json!(id);
+    event
+}
+
+#[test]
+fn a_death_between_file_and_entry_leaves_no_file_behind() {
+    let directory = Directory::new();
+    let disk = MemoryDisk::new();
+    let clock = dossier::clock::ManualClock::at("2026-03-02T10:00:00+08:00".parse().unwrap());
+    let home = dossier::ledger::Home::beside(&directory.path().join("data"));
+    Ledger::create(&home, "test.example.com/ledger", &SeededSource::new("test")).unwrap();
+    let open = |seed: &str| on_memory(&directory, &disk, &clock, seed).unwrap();
+    let ledger = open("first");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        ledger.found(founding(clock.now())).await.unwrap();
+        ledger.adopt_policies().await.unwrap();
+        ledger.submit(&principal("E-101"), vec![registration("C-01", "Heyuan", "north", "E-101")]).await.unwrap();
+        let mut filing = proposal("document.filed", None, paper("other", "C1")["data"].clone());
+        let mut upload = ledger.receive(&principal("E-101"), &mut filing).await.unwrap();
+        upload.write(&pdf(1000)).unwrap();
+        filing.file = Some(upload.finish().unwrap());
+        disk.inject(Fault::Sync);
+        let failed = ledger.submit(&principal("E-101"), vec![filing]).await;
+        assert!(matches!(failed, Err(SubmitError::Unwritable)), "{failed:?}");
+    });
+    let path = dossier::files::Files::of(&home.data).path(&Hash::of(&pdf(1000)));
+    assert!(path.exists(), "the file stood before its entry was tried");
+    ledger.close();
+    drop(ledger);
+    disk.cut_power(0);
+    let ledger = open("second");
+    assert!(!path.exists());
+    ledger.close();
+}
+
+#[test]
+fn a_paper_is_filed_opened_and_taken_out_on_pages() {
+    let served = one_customer();
+    let mut browser = Browser::signed_in(&served, "E-101", "en");
+    let page = browser.get("/customers/C-01/documents").text();
+    let fields = [
+        ("token", hidden(&page, "token")),
+        ("id", hidden(&page, "id")),
+        ("kind", "company_profile".to_owned()),
+        ("title", "Profile <2026>".to_owned()),
+        ("class", "C1".to_owned()),
+        ("last", "1".to_owned()),
+    ];
+    let send = |browser: &mut Browser<'_>, fields: &[(&str, String)], bytes: &[u8]| {
+        let mut all: Vec<(&str, Option<&str>, &[u8])> =
+            fields.iter().map(|(name, value)| (*name, None, value.as_bytes())).collect();
+        all.push(("file", Some("profile.pdf"), bytes));
+        let (kind, body) = parts(&all);
+        browser.send_bytes("POST", "/customers/C-01/documents", &[("Content-Type", &kind)], &body)
+    };
+    // What is refused is shown in the form, with everything typed.
+    let refused = send(&mut browser, &fields, b"not a paper");
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("Profile &lt;2026&gt;") && refused.text().contains("R-016"), "{}", refused.text());
+    let mut forged = fields.clone();
+    forged[0].1 = "forged".into();
+    assert_eq!(send(&mut browser, &forged, &pdf(100)).status, 403);
+    assert_eq!(kept(&served), [] as [PathBuf; 0]);
+    assert_eq!(send(&mut browser, &fields, &pdf(100)).status, 303);
+    let page = browser.get("/customers/C-01/documents").text();
+    assert!(page.contains("Profile &lt;2026&gt;") && page.contains("Company profile") && page.contains("PDF 100 B"), "{page}");
+    let id = page.split("formaction=\"/documents/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let token = hidden(&page, "token");
+    let opened = browser.post(&format!("/documents/{id}"), &[("token", &token), ("purpose", "")]);
+    assert_eq!((opened.status, opened.body == pdf(100)), (200, true));
+    assert_eq!(browser.get(&format!("/documents/{id}")).status, 405, "nothing is opened by an address");
+    assert_eq!(browser.get("/propose/document.filed?customer_id=C-01").header("location"), ["/customers/C-01/documents"]);
+    // In Chinese, to the market director, who may take the list of customers out.
+    let mut browser = Browser::signed_in(&served, "E-601", "zh");
+    let page = browser.get("/").text();
+    let token = hidden(&page, "token");
+    let aimless = browser.post("/export/list", &[("token", &token), ("format", "xlsx")]);
+    assert_eq!(aimless.status, 400);
+    let fields = [("token", token.as_str()), ("format", "xlsx"), ("purpose", "management"), ("limit", "200"), ("q", "")];
+    let sheet = browser.post("/export/list", &fields);
+    assert_eq!(sheet.status, 200, "{}", sheet.text());
+    assert!(sheet.body.starts_with(b"PK\x03\x04"));
+    assert!(sheet.header("content-disposition")[0].ends_with(".xlsx\""));
+    assert!(!sheet.header("dossier-reading").is_empty(), "taking out is entered, also of the list alone");
+}
+
+#[test]
+fn what_is_taken_out_in_either_form_is_entered_by_the_same_content() {
+    let served = one_customer();
+    for format in ["csv", "xlsx"] {
+        assert_eq!(served.get("E-601", &format!("/v1/views/list?format={format}")).status, 200);
+    }
+    assert_eq!(served.get("E-101", "/v1/views/list?format=xlsx").status, 403);
+    let mut asked = Asked::new(projection::view("list").unwrap());
+    asked.mode = Mode::Export;
+    asked.purpose = Some(Purpose::parse("management").unwrap());
+    let shown = served.test.ask("E-601", &asked).unwrap();
+    let log = served.get("E-902", "/v1/views/access_log?subject=employee/E-601").json();
+    let exports: Vec<&Value> = log["items"].as_array().unwrap().iter().filter(|read| read["mode"] == "export").collect();
+    assert_eq!(exports.len(), 3, "{log}");
+    for read in exports {
+        let entry = served.get("E-901", &format!("/v1/entries/{}", read["index"])).json();
+        let salt = BASE64_URL_SAFE_NO_PAD.decode(entry["entry"]["salt"].as_str().unwrap()).unwrap();
+        let hash = blake3::Hasher::new().update(&salt).update(shown.text.as_bytes()).finalize();
+        assert_eq!(read["content_hash"], hash.to_hex().as_str());
+    }
+}
