@@ -66,7 +66,7 @@ impl Drop for Incoming {
 impl Files {
     /// Names the files of a data directory, which may have none yet; creates and removes nothing.
     pub fn of(data: &Path) -> Self {
-        Self { directory: data.join("documents") }
+        Self { directory: data.join(FOLDER) }
     }
 
     /// Opens the files of a data directory, and removes what was being written when the last process ended.
@@ -90,8 +90,7 @@ impl Files {
 
     /// Returns where the file of this hash stands, if it is there.
     pub fn path(&self, hash: &Hash) -> PathBuf {
-        let name = hash.to_string();
-        self.directory.join(name.get(..2).unwrap_or_default()).join(name)
+        self.directory.join(shelf(&hash.to_string()))
     }
 
     /// Begins a file under a name nobody else writes under.
@@ -191,6 +190,22 @@ impl Files {
     }
 }
 
+/// Returns where in a data directory the file of this hash stands.
+pub fn place(hash: &Hash) -> String {
+    format!("{FOLDER}/{}", shelf(&hash.to_string()))
+}
+
+/// Tells whether a path within a data directory is where a file of some hash stands.
+pub fn is_place(path: &str) -> bool {
+    path.rsplit('/').next().and_then(Hash::from_hex).is_some_and(|hash| place(&hash) == path)
+}
+
+fn shelf(name: &str) -> String {
+    format!("{}/{name}", name.get(..2).unwrap_or_default())
+}
+
+const FOLDER: &str = "documents";
+
 fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
@@ -230,6 +245,11 @@ mod tests {
         assert_eq!(kept(&files, "two", b"paper"), hash);
         assert_eq!(files.list().unwrap(), [(hash, 5)]);
         assert_eq!(files.check(&hash).unwrap(), Found::Whole);
+        assert_eq!(files.path(&hash), directory.0.join(place(&hash)));
+        assert!(is_place(&place(&hash)));
+        for elsewhere in [hash.to_string(), format!("documents/{hash}"), format!("documents/00/{hash}"), format!("../{}", place(&hash))] {
+            assert!(!is_place(&elsewhere), "{elsewhere}");
+        }
         fs::write(files.path(&hash), b"other").unwrap();
         assert_eq!(files.check(&hash).unwrap(), Found::Altered);
         files.remove(&hash).unwrap();

@@ -11,7 +11,7 @@ use crate::clock::Zone;
 use crate::domain::catalog::{self, Kind};
 use crate::domain::history::{Amendment, Amendments, Live, Lived, Part, Refold};
 use crate::domain::record::{self, Event as Record};
-use crate::domain::{self, Actor, Context, Event, Fetched, Refusal, World, approval, common, sale};
+use crate::domain::{self, Actor, Context, Event, Fetched, Refusal, World, approval, common, document, sale};
 use crate::ids::EntryId;
 
 /// What happened in a part of the world, as far as its correction needs it.
@@ -157,7 +157,8 @@ fn relive(
     let mut all: Vec<(&Live, bool)> = company.iter().map(|live| (live, false)).collect();
     all.extend(own.iter().map(|live| (live, true)));
     all.sort_by_key(|(live, _)| live.index);
-    let mut fetched = Fetched::default();
+    // A paper that was filed came with its file, and minutes were of a meeting.
+    let mut fetched = Fetched { file: document::Attached::Coming, meeting: true, ..Fetched::default() };
     let mut refused = Vec::new();
     for (live, own) in all {
         if own && live.index >= from {
@@ -213,7 +214,9 @@ fn readmit(then: &World, now: &World, live: &Live, fetched: &Fetched, stays: Opt
         | Event::Payment(_)
         | Event::Person(_)
         | Event::Privacy(_)
-        | Event::Anomaly(_) => (&live.event, &live.subject),
+        | Event::Anomaly(_)
+        | Event::Document(_)
+        | Event::Signoff(_) => (&live.event, &live.subject),
     };
     let Some(kind) = catalog::find(event.name()) else { return Ok(()) };
     let mut data = event.data().unwrap_or_default();
@@ -269,7 +272,7 @@ const NAMED_MAX: usize = 20;
 pub fn names(lived: &Lived) -> BTreeMap<String, bool> {
     let mut names = BTreeMap::from([(lived.id.to_string(), false)]);
     if lived.first
-        && matches!(lived.subject.kind(), "customer" | "person" | "employee" | "org" | "sale" | "payment")
+        && matches!(lived.subject.kind(), "customer" | "person" | "employee" | "org" | "sale" | "payment" | "document")
         && let Some(id) = lived.subject.id()
     {
         names.insert(id.to_owned(), true);

@@ -14,7 +14,7 @@ use crate::domain::{About, Event, Fetched, Refusal, common};
 use crate::entry::{Entry, Hash};
 use crate::ids::{EntryId, StreamName};
 use crate::ledger::claims::term;
-use crate::ledger::door::{Stop, holder};
+use crate::ledger::door::{Stop, holder, purpose_of};
 use crate::ledger::state::{Head, State};
 use crate::ledger::tail::{amends_term, company_term, stream_term};
 use crate::ledger::{Shared, SubmitError};

@@ -1,4 +1,5 @@
-//! A copy of a ledger elsewhere: its full segments by their hashes, what follows them up to the signed checkpoint, and the key ring.
+//! A copy of a ledger elsewhere: its full segments by their hashes, what follows them up to the signed checkpoint, the files of its documents,
+//! and the key ring.
 //!
 //! ```text
 //! <place>/
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, Timestamp};
 use crate::entry::Hash;
+use crate::files::{self, Files};
 use crate::journal::copy::{self, Full, Rest};
 use crate::ledger::open::{IDENTITY, Identity};
 use crate::ledger::snapshot::{self, Signed};
@@ -220,7 +222,7 @@ fn fill(
         }
         let missing: u64 = taken.files.iter().filter(|(kept, _)| !place.has(kept)).map(|(kept, _)| kept.length).sum();
         let total = copied + missing;
-        let mut files = Vec::with_capacity(taken.files.len());
+        let mut files: Vec<Kept> = Vec::with_capacity(taken.files.len());
         for (kept, source) in taken.files {
             if !place.has(&kept) {
                 if !place.copy(&kept, source, |bytes| progress(copied + bytes, total))? {
@@ -230,6 +232,10 @@ fn fill(
             }
             files.push(kept);
         }
+        // A file that the ledger has lost is what a backup is for.
+        let lost = standing.iter().flat_map(|standing| &standing.files).filter(|kept| files::is_place(&kept.path));
+        let lost: Vec<Kept> = lost.filter(|kept| !files.contains(kept) && place.has(kept)).cloned().collect();
+        files.extend(lost);
         let manifest = Manifest {
             format: FORMAT,
             origin: identity.origin.clone(),
@@ -305,7 +311,7 @@ struct Taken {
 /// Where the bytes of a file come from.
 enum Source {
     Bytes(Vec<u8>),
-    Segment(PathBuf),
+    File(PathBuf),
 }
 
 /// Reads what is to be copied: the list of full segments first, then a checkpoint that covers them, then the ring, which holds every key
@@ -350,13 +356,20 @@ fn read_ring(home: &Home, origin: &str) -> Result<ring::Copy, BackupError> {
 
 fn list(home: &Home, signed: Signed, full: &Full, rest: Rest, ring: ring::Copy) -> Result<Taken, BackupError> {
     let ring_generation = ring.generation;
+    // A file is kept before the entry that announces it: those of the entries that are copied are all there by now.
+    let documents = Files::of(&home.data);
+    let listed = documents.list().map_err(io_at(&home.data))?;
+    let documents = listed.into_iter().map(|(hash, length)| {
+        (Kept { path: files::place(&hash), length, blake3: hash }, Source::File(documents.path(&hash)))
+    });
     let mut files: Vec<(Kept, Source)> = full
         .segments()
         .map(|segment| {
             let path = home.data.join("journal").join(&segment.name);
             let path_kept = format!("journal/{}", segment.name);
-            (Kept { path: path_kept, length: segment.length, blake3: Hash(segment.hash) }, Source::Segment(path))
+            (Kept { path: path_kept, length: segment.length, blake3: Hash(segment.hash) }, Source::File(path))
         })
+        .chain(documents)
         .collect();
     let mut bytes = |path: String, bytes: Vec<u8>| {
         let kept = Kept { path, length: length_of(&bytes), blake3: Hash::of(&bytes) };
@@ -437,12 +450,12 @@ impl Place {
         fs::metadata(self.file(kept)).is_ok_and(|found| found.len() == kept.length)
     }
 
-    /// Copies a file, syncs it, reads it back and gives it its name; says no if it is a segment that was recompressed meanwhile.
+    /// Copies a file, syncs it, reads it back and gives it its name; says no if it is a segment that was recompressed or a file that was taken back meanwhile.
     fn copy(&self, kept: &Kept, source: Source, progress: impl FnMut(u64)) -> Result<bool, BackupError> {
         let path = self.file(kept);
         let source: Box<dyn io::Read> = match source {
             Source::Bytes(bytes) => Box::new(io::Cursor::new(bytes)),
-            Source::Segment(from) => match File::open(&from) {
+            Source::File(from) => match File::open(&from) {
                 Ok(file) => Box::new(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
                 Err(error) => return Err(io_at(&from)(error)),
@@ -502,6 +515,7 @@ impl Kept {
     fn belongs(&self) -> bool {
         match self.path.strip_prefix("journal/") {
             Some(name) => copy::belongs(name),
+            None if files::is_place(&self.path) => true,
             None => [IDENTITY, ACCOUNTS, RING, CHECKPOINT].contains(&self.path.as_str()),
         }
     }

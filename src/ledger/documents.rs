@@ -13,6 +13,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::access::principal::Principal;
+use crate::access::redactor;
 use crate::domain::class::Class;
 use crate::domain::document::{self, Attached, FILE_BYTES_MAX, Filed, MAGIC_BYTES, Mime, Received};
 use crate::domain::{self, Event, Refusal, privacy};
@@ -295,8 +296,10 @@ impl Shared {
             seal = Some(FileSeal::open(&key, &head, &self.place_of(id)).map_err(|_| amiss(Found::Altered))?);
         }
         let name = blob.name.as_ref().map(|name| name.text().to_owned()).unwrap_or_default();
-        let name = self.open_seal(&name, id, "document.filed", "/data/file/name");
-        let name = name.as_ref().and_then(Value::as_str).unwrap_or(document.as_str()).to_owned();
+        let name = match self.open_seal(&name, id, "document.filed", "/data/file/name") {
+            redactor::Opened::Value(Value::String(name)) => name,
+            redactor::Opened::Value(_) | redactor::Opened::Erased | redactor::Opened::Unreadable => document.to_string(),
+        };
         let size = u64::try_from(size.0).unwrap_or(0);
         Ok(Opened { name, mime, size, hash, file, seal, left, hasher })
     }

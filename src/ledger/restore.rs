@@ -259,7 +259,7 @@ fn copy_all(
     manifest: &Manifest,
     progress: &mut dyn FnMut(Step),
 ) -> Result<u64, RestoreError> {
-    for folder in ["journal", "keyring"].map(|name| home.data.join(name)) {
+    for folder in ["journal", "keyring", "documents"].map(|name| home.data.join(name)) {
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io_at(&folder))?;
     }
     let stands = |kept: &Kept| hash_of(&home.data.join(&kept.path)).is_ok_and(|hash| hash == kept.blake3);
@@ -270,6 +270,9 @@ fn copy_all(
         let damaged = || RestoreError::Damaged { path: kept.path.clone() };
         let source = File::open(place.file(kept)).map_err(|_| damaged())?;
         let path = home.data.join(&kept.path);
+        if let Some(folder) = path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io_at(folder))?;
+        }
         let whole = copy_file(source, &path, kept, |bytes| progress(Step::Copied { bytes: copied + bytes, of: total }))
             .map_err(io_at(&path))?;
         if !whole {
@@ -277,6 +280,9 @@ fn copy_all(
         }
         copied += kept.length;
     }
+    // The names of the folders in it; those of the files are durable with each.
+    let documents = home.data.join("documents");
+    sync(&documents).map_err(io_at(&documents))?;
     sync(&home.data).map_err(io_at(&home.data))?;
     Ok(copied)
 }

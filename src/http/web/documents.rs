@@ -228,6 +228,7 @@ fn filing(
         refused: problem.map(|problem| problem.fields(frame.language)).unwrap_or_default(),
         zone: door.ledger.state().world.ledger.zone,
         more: "",
+        whole: true,
     };
     let wrong = filled.about("file").next().map(|_| "true");
     let accepted = [Mime::Pdf, Mime::Png, Mime::Jpeg, Mime::Tiff].map(Mime::as_str).join(",");
