@@ -323,7 +323,7 @@ fn a_missing_or_altered_file_is_named_with_its_document_and_hash() {
     let path = kept(&served)[0].clone();
     let whole = fs::read(&path).unwrap();
     served.test.ledger.settle();
-    let mut told = |found: Found| {
+    let told = |found: Found| {
         let reads = served.test.version("reads/C-01");
         let answer = content(&served, "E-101", "D-1");
         assert_eq!(answer.problem(), (500, "E_INTEGRITY".into(), "R-016".into()));

@@ -1,5 +1,6 @@
 //! Signatures through the HTTP API and on pages: along the chain of each form, on the card, and the card on paper.
 
+use dossier::clock::Clock as _;
 use serde_json::{Value, json};
 
 use crate::pages::{Browser, hidden};
@@ -34,7 +35,7 @@ fn pending(served: &Served, who: &str, more: &str) -> Vec<Value> {
 }
 
 fn update(served: &Served) -> String {
-    let data = json!({ "section": "basic", "changes": { "address": "1 Station Road, building 4" }, "learned_at": "2026-03-02T09:00:00+08:00", "source": "the customer" });
+    let data = json!({ "section": "basic", "changes": { "address": "1 Station Road, building 4" }, "learned_at": "2026-03-02T09:00:00+08:00", "major": false });
     let entry = served.admit("E-101", &json!({ "type": "customer.profile_updated", "subject": "customer/C-02", "data": data }));
     entry["id"].as_str().unwrap().to_owned()
 }
@@ -120,10 +121,10 @@ fn a_card_that_is_returned_is_signed_anew_after_its_correction() {
 #[test]
 fn a_step_whose_holder_is_disqualified_moves_up() {
     let test = TestLedger::new();
-    // The manager of the region has registered it: the second step moves to the general manager, the third to the deputy.
-    let entry = test.admit("E-301", registration("C-02", "Heyuan Alloy Works", "north", "E-101"))[0].id.to_string();
+    // The one supervisor of the region has registered it: the manager signs for them, and the steps above move as well.
+    let entry = test.admit("E-201", registration("C-02", "Heyuan Alloy Works", "north", "E-101"))[0].id.to_string();
     let served = Served::of(test);
-    served.admit("E-201", &signed(&entry, 1, "review", "approved"));
+    served.admit("E-301", &signed(&entry, 1, "review", "approved"));
     assert_eq!(served.refuse("E-802", &signed(&entry, 2, "review", "approved")).1, "E_FORBIDDEN");
     served.admit("E-801", &signed(&entry, 2, "review", "approved"));
     served.admit("E-802", &signed(&entry, 3, "approve", "approved"));

@@ -25,6 +25,7 @@ const MARKS: &[(&str, &[Matter], bool)] = &[
     ("Marktalk", &[Matter::ContactLog], false),
     ("Markbid", &[Matter::AccessLog], false),
     ("Markstaff", &[Matter::Staff], true),
+    ("Markpaper", &[Matter::Credit], false),
 ];
 
 fn id(role: Role) -> String {
@@ -71,6 +72,7 @@ fn company() -> TestLedger {
     test.admit("E-401", proposal("sale.recorded", None, sale));
     let mut talk = contact("C-01", "E-101", test.clock.now());
     talk.data["summary"] = json!("Marktalk about the summer.");
+    talk.id = Some("talk-0001".into());
     let evidence = test.admit("E-101", talk)[0].id.to_string();
     test.admit(
         "E-101",
@@ -112,6 +114,8 @@ fn company() -> TestLedger {
     test.admit("E-501", proposal("archive.borrowed", None, json!({
         "loan_id": "L-1", "customer_id": "C-01", "borrower": "E-302", "sections": ["basic"], "purpose": "Markbid as well",
         "until": "2026-03-05", "declaration": true })));
+    let paper = json!({ "document_id": "D-1", "kind": "financial_statement", "title": "Markpaper of the year", "class": "C3", "customer_id": "C-01" });
+    test.file("E-101", proposal("document.filed", None, paper), b"%PDF-1.7 Markpaper");
     test
 }
 
@@ -137,7 +141,9 @@ fn surfaces(test: &TestLedger) -> Vec<String> {
                 "subject=employee/W-marked&",
                 "subject=grant/G-1&",
                 "subject=loan/L-1&",
+                "subject=document/D-1&",
             ],
+            Scope::Document => &["subject=D-1&"],
             Scope::Entry => &[],
             Scope::Tile => &["subject=000&"],
         };
@@ -155,7 +161,8 @@ fn surfaces(test: &TestLedger) -> Vec<String> {
             format!("/v1/views/{}?{subject}reveal=true&as_of={}", view.key, test.ledger.state().size - 1)
         }));
     }
-    for page in ["", "/people", "/people?view=relations", "/grades", "/timeline", "/reads"] {
+    paths.push("/v1/documents/D-1/content".to_owned());
+    for page in ["", "/card", "/documents", "/people", "/people?view=relations", "/grades", "/timeline", "/reads"] {
         paths.push(format!("/customers/C-01{page}"));
     }
     paths.extend(
@@ -178,7 +185,7 @@ fn surfaces(test: &TestLedger) -> Vec<String> {
 /// The entries about the marked customer and employee: the last of the ledger, after the company was gathered.
 fn marked_entries(test: &TestLedger) -> Vec<u64> {
     let size = test.ledger.state().size;
-    (size - 12..size).collect()
+    (size - 13..size).collect()
 }
 
 #[test]
@@ -270,7 +277,17 @@ fn attempts(test: &TestLedger, customer: &str, round: usize, role: Role) -> Vec<
     letter.data["channel"] = json!("letter");
     let mut visit = contact(customer, "E-101", now);
     visit.data["channel"] = json!("visit");
+    // Of the basics, as the matrix has it; which need nobody's leave to be read by whoever may.
+    let files = match role {
+        Role::Salesperson | Role::CustomerManager => customer.starts_with("O-"),
+        Role::SalesManager | Role::RegionalGm | Role::MarketDevelopment | Role::Marketing | Role::Archivist => true,
+        _ => false,
+    };
+    let paper = json!({ "kind": "other", "title": "x", "class": "C1", "customer_id": customer });
+    let signed = json!({ "subject_event": "talk-0001", "purpose": "noted", "step": 1, "decision": "noted" });
     vec![
+        (proposal("document.filed", None, paper), no.with_if(files, Facts::SUBJECT_WRITER)),
+        (proposal("signoff.recorded", None, signed), Facts::STEP_HOLDER),
         (proposal("ledger.verified", None, json!({ "from_position": 0, "to_position": 1 })), no),
         (
             proposal(

@@ -295,3 +295,103 @@ pub(super) fn forget(_: &mut State, _: &Part, _: &[Live]) {}
 pub(super) fn evolve(_: &mut State, _: &Fact<'_>, event: &Event) {
     let Event::Filed(_) = event;
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::Code;
+    use crate::domain::testing::{Given, Proposed, customer, event, given};
+
+    fn received() -> Received {
+        Received { content: Hash([1; 32]), stored: Hash([2; 32]), mime: Mime::Pdf, size: 1000 }
+    }
+
+    /// Two customers, the first with a person, and a file that has come.
+    fn with_file() -> Given {
+        let person = event("person.recorded", json!({ "person_id": "P-1", "customer_id": "C-01", "name": "s1.sealed" }));
+        let mut given = given([
+            ("E-101", customer("C-01", "Heyuan Alloy Works")),
+            ("E-101", customer("C-02", "Linhai Shipyard")),
+            ("E-101", person),
+        ]);
+        given.fetched.file = Attached::Came(received());
+        given
+    }
+
+    fn paper(class: &str) -> Proposed {
+        event("document.filed", json!({ "kind": "other", "title": "s1.sealed", "customer_id": "C-01", "class": class }))
+    }
+
+    #[test]
+    fn a_paper_is_announced_by_the_hash_of_what_is_stored() {
+        let given = with_file();
+        let data = given.when("E-101", paper("C1").id("filing-0001")).data();
+        assert_eq!(data["file"], json!({ "hash": Hash([2; 32]), "mime": "application/pdf", "size": 1000 }));
+        assert_eq!(data["document_id"], "filing-0001");
+        given.when("E-101", paper("C1").with("document_id", "D-1")).then(["document.filed"]);
+        assert_eq!(given.when("E-101", paper("C1").with("document_id", "D-1")).subject(), "document/D-1");
+    }
+
+    #[test]
+    fn what_is_told_of_the_file_must_be_so() {
+        let given = with_file();
+        let told = |file: Value| given.when("E-101", paper("C1").with("file", file));
+        told(json!({ "hash": Hash([1; 32]), "mime": "application/pdf", "size": 1000 })).then(["document.filed"]);
+        for wrong in [json!({ "hash": Hash([2; 32]) }), json!({ "mime": "image/png" }), json!({ "size": 999 })] {
+            told(wrong).then_refused(Code::E_RULE, "R-016");
+        }
+        let mut alone = given.clone();
+        alone.fetched.file = Attached::Nothing;
+        alone.when("E-101", paper("C1")).then_refused(Code::E_RULE, "R-016");
+        // While it is on its way everything else is decided already.
+        alone.fetched.file = Attached::Coming;
+        alone.when("E-101", paper("C1")).then(["document.filed"]);
+        alone.when("E-101", paper("C1").with("kind", "meeting_minutes")).then_refused(Code::E_RULE, "R-016");
+    }
+
+    #[test]
+    fn minutes_are_of_a_meeting() {
+        let mut given = with_file();
+        let minutes = || paper("C1").with("kind", "meeting_minutes").with("related", json!(["K-1"]));
+        given.when("E-101", minutes()).then_refused(Code::E_RULE, "R-016");
+        given.fetched.meeting = true;
+        given.when("E-101", minutes()).then(["document.filed"]);
+    }
+
+    #[test]
+    fn what_is_about_a_person_is_as_confidential_as_the_person() {
+        let given = with_file();
+        let of_person = |class: &str| paper(class).with("person_id", "P-1");
+        given.when("E-101", of_person("C4")).then(["document.filed"]);
+        for class in ["C1", "C2", "C3", "C6"] {
+            given.when("E-101", of_person(class)).then_refused(Code::E_RULE, "R-007");
+        }
+        given.when("E-101", of_person("C5")).then_refused(Code::E_RULE, "R-046");
+        given.when("E-101", of_person("C4").with("customer_id", "C-02")).then_refused(Code::E_RULE, "R-016");
+        given.when("E-101", of_person("C4").with("person_id", "P-9")).then_refused(Code::E_REF, "");
+        given.when("E-101", paper("C1").with("customer_id", "C-99")).then_refused(Code::E_REF, "");
+        let said = json!({ "purpose": "relationship_care", "status": "given", "method": "oral" });
+        let given = given.and("E-101", event("consent.recorded", said).about("person/P-1"));
+        given.when("E-101", of_person("C5")).then(["document.filed"]);
+    }
+
+    #[test]
+    fn a_file_is_what_its_first_bytes_say() {
+        for (bytes, mime) in [
+            (&b"%PDF-1.7"[..], Some(Mime::Pdf)),
+            (b"\x89PNG\r\n\x1a\n", Some(Mime::Png)),
+            (b"\xff\xd8\xff\xe0", Some(Mime::Jpeg)),
+            (b"II*\0", Some(Mime::Tiff)),
+            (b"MM\0*", Some(Mime::Tiff)),
+            (b" %PDF-1.7", None),
+            (b"\x89PNG\n\x1a\n", None),
+            (b"GIF89a", None),
+            (b"PK\x03\x04", None),
+            (b"", None),
+        ] {
+            assert_eq!(Mime::of(bytes), mime, "{bytes:?}");
+        }
+    }
+}

@@ -457,3 +457,101 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         customer.map(|customer| kept.remove(&customer));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::domain::Code;
+    use crate::domain::testing::{Given, Proposed, customer, event, given, staff_status};
+
+    fn registered() -> Given {
+        given([("E-101", customer("C-01", "Heyuan Alloy Works").id("the-card-01"))])
+    }
+
+    fn signed(step: i64, decision: &str) -> Proposed {
+        let purpose = if step == 3 { "approve" } else { "review" };
+        let data = json!({ "subject_event": "the-card-01", "purpose": purpose, "step": step, "decision": decision });
+        event("signoff.recorded", data).about("customer/C-01")
+    }
+
+    #[test]
+    fn a_card_is_signed_by_three_in_their_order_and_then_no_more() {
+        let given = registered();
+        given.when("E-301", signed(2, "approved")).then_refused(Code::E_STATE, "R-021");
+        given.when("E-201/department_head", signed(1, "approved")).then_refused(Code::E_FORBIDDEN, "R-021");
+        let given = given.and("E-201", signed(1, "approved"));
+        given.when("E-201/department_head", signed(2, "approved")).then_refused(Code::E_SOD, "R-025");
+        given.when("E-302", signed(2, "approved")).then_refused(Code::E_FORBIDDEN, "R-021");
+        let given = given.and("E-301", signed(2, "approved")).and("E-801", signed(3, "approved"));
+        assert!(given.world.signoff.open.is_empty() && given.world.signoff.cards.is_empty());
+        given.when("E-802", signed(3, "approved")).then_refused(Code::E_STATE, "R-021");
+    }
+
+    #[test]
+    fn nobody_signs_what_they_entered_and_the_step_moves_up() {
+        let given = given([("E-201", customer("C-01", "Heyuan Alloy Works").id("the-card-01"))]);
+        given.when("E-201", signed(1, "approved")).then_refused(Code::E_SOD, "R-025");
+        // No other supervisor is in the region: the manager signs for the supervisor, and the steps above move as well.
+        let given = given.and("E-301", signed(1, "approved"));
+        let given = given.and("E-801", signed(2, "approved"));
+        given.when("E-801", signed(3, "approved")).then_refused(Code::E_SOD, "R-025");
+        given.when("E-802", signed(3, "approved")).then(["signoff.recorded"]);
+        // Where the deputy is not there either nobody is left.
+        let given = given.and("E-001", staff_status("E-802", "suspended"));
+        given.when("E-302", signed(3, "approved")).then_refused(Code::E_SOD, "R-025");
+    }
+
+    #[test]
+    fn a_return_says_why_and_ends_the_round_until_the_archive_is_corrected() {
+        let given = registered();
+        given.when("E-201", signed(1, "returned")).then_refused(Code::E_SCHEMA, "R-021");
+        let given = given.and("E-201", signed(1, "returned").with("opinion", "no building"));
+        given.when("E-301", signed(2, "approved")).then_refused(Code::E_STATE, "R-021");
+        let changes = json!({ "section": "basic", "changes": { "address": "1 Station Road" }, "learned_at": "2026-03-02T01:00:00Z", "major": false });
+        let given = given.and("E-101", event("customer.profile_updated", changes).about("customer/C-01"));
+        given.when("E-201", signed(1, "approved")).then(["signoff.recorded"]);
+    }
+
+    #[test]
+    fn a_step_is_for_what_its_form_says() {
+        let given = registered();
+        given.when("E-201", signed(1, "approved").with("purpose", "noted")).then_refused(Code::E_RULE, "R-021");
+        given.when("E-201", signed(1, "noted")).then_refused(Code::E_RULE, "R-021");
+        given.when("E-201", signed(1, "approved").with("purpose", "approve")).then(["signoff.recorded"]);
+        given.when("E-201", signed(0, "approved")).then_malformed(["/step"]);
+        given.when("E-201", signed(10, "approved")).then_malformed(["/step"]);
+        given.when("system", signed(1, "approved")).then_refused(Code::E_SOD, "R-025");
+    }
+
+    #[test]
+    fn what_is_no_form_is_not_signed_and_what_is_decided_elsewhere_says_so() {
+        let mut given = registered();
+        let other = |kind: &str, given: &mut Given| {
+            given.fetched.signed = Some(kind.into());
+            let words = given.when("E-201", signed(1, "approved").with("subject_event", "another-01"));
+            words.then_refused(if kind.starts_with("customer.") { Code::E_STATE } else { Code::E_RULE }, "R-021")
+        };
+        assert!(other("credit_grade.proposed", &mut given).contains("events of its own"));
+        assert!(other("complaint.registered", &mut given).contains("events of its own"));
+        assert!(other("contact.recorded", &mut given).contains("no form"));
+        assert!(other("customer.registered", &mut given).contains("waits for no sign-off"));
+    }
+
+    #[test]
+    fn only_the_newest_update_of_an_archive_is_acknowledged() {
+        let update = |id: &'static str| {
+            let changes = json!({ "section": "basic", "changes": { "fax": "0531 8000 0009" }, "learned_at": "2026-03-02T01:00:00Z", "major": false });
+            event("customer.profile_updated", changes).about("customer/C-01").id(id)
+        };
+        let acknowledged = |id: &str| {
+            let data = json!({ "subject_event": id, "purpose": "copy_acknowledged", "step": 1, "decision": "noted" });
+            event("signoff.recorded", data).about("customer/C-01")
+        };
+        let given = registered().and("E-101", update("update-01")).and("E-101", update("update-02"));
+        given.when("E-501", acknowledged("update-01")).then_refused(Code::E_STATE, "R-021");
+        given.when("E-801", acknowledged("update-02")).then_refused(Code::E_FORBIDDEN, "R-021");
+        let given = given.and("E-501", acknowledged("update-02"));
+        assert!(given.world.signoff.updates.is_empty());
+    }
+}

@@ -26,7 +26,7 @@ use crate::ledger::proposal::Proposal;
 use crate::ledger::tail::file_term;
 use crate::ledger::{Ledger, Shared, SubmitError, ViewError};
 use crate::seal::file::{CHUNK_BYTES, HEAD_BYTES, NONCE_BYTES, TAG_BYTES};
-use crate::seal::ring::{Purpose, RingError};
+use crate::seal::ring::{KeyError, Purpose, RingError};
 use crate::seal::{Chunk, FileSeal, Place, file_key_id};
 use crate::store::Direction;
 
@@ -290,9 +290,14 @@ impl Shared {
             file.read_exact(&mut head).map_err(unreadable)?;
             hasher.update(&head);
             left = left.saturating_sub(u64::try_from(HEAD_BYTES).unwrap_or(0));
-            let key = file_key_id(&head).and_then(|id| self.ring.key(id).ok());
-            // Whose key is gone was erased.
-            let key = key.ok_or_else(|| ViewError::Refused(privacy::Refusal::Gone.into()))?;
+            let key_id = file_key_id(&head).ok_or_else(|| amiss(Found::Altered))?;
+            let key = self.ring.key(key_id).map_err(|error| match error {
+                KeyError::Destroyed => ViewError::Refused(privacy::Refusal::Gone.into()),
+                KeyError::Unknown { .. } => {
+                    tracing::error!(%error, %hash, "a file cannot be opened");
+                    ViewError::Store
+                }
+            })?;
             seal = Some(FileSeal::open(&key, &head, &self.place_of(id)).map_err(|_| amiss(Found::Altered))?);
         }
         let name = blob.name.as_ref().map(|name| name.text().to_owned()).unwrap_or_default();

@@ -101,6 +101,14 @@ impl TestLedger {
         self.submit(who, vec![proposal]).unwrap_or_else(|error| panic!("{kind} by {who}: {error}"))
     }
 
+    /// Files a document with its file as an employee, which must be admitted.
+    pub(crate) fn file(&self, who: &str, mut filing: Proposal, bytes: &[u8]) -> Vec<Receipt> {
+        let mut upload = self.block_on(self.ledger.receive(&principal(who), &mut filing)).unwrap();
+        upload.write(bytes).unwrap();
+        filing.file = Some(upload.finish().unwrap());
+        self.admit(who, filing)
+    }
+
     /// Proposes as an employee what must be refused, and returns the code and the rule.
     pub(crate) fn refuse(&self, who: &str, proposal: Proposal) -> (Code, String) {
         let kind = proposal.kind.clone();

@@ -40,11 +40,13 @@ pub(crate) fn brings_file(method: &Method, headers: &HeaderMap) -> bool {
 /// `POST /v1/documents`: 201 with the entry; the part `event` is the proposal, the part `file` behind it the file.
 pub(crate) async fn file(State(door): State<Arc<Door>>, asker: Asker, request: Request) -> Result<Response, Problem> {
     let mut parts = Parts::of(request).await?;
-    let mut event = parts.next().await?.filter(|part| part.name() == Some("event"));
-    let Some(event) = event.as_mut() else {
-        return Err(Problem::value("/event", "must be the first part: the proposal in JSON", "须为第一部分：JSON格式的事件"));
+    let text = match parts.next().await? {
+        Some(mut part) if part.name() == Some("event") => text(&mut part).await?,
+        _ => {
+            let words = ("must be the first part: the proposal in JSON", "须为第一部分：JSON格式的事件");
+            return Err(Problem::value("/event", words.0, words.1));
+        }
     };
-    let text = text(event).await?;
     let mut proposal = events::read_one(text.as_bytes(), door.ledger.origin())?;
     let receipts = parts.take_in(&door, &asker.principal, &mut proposal).await?;
     let mut response = api::json(&json!({ "entries": receipts }));

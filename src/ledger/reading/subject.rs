@@ -53,8 +53,8 @@ impl Shared {
                 let (index, entry, filed) = self.find_document(id)?.ok_or(ViewError::NotFound)?;
                 subject.since = Some(index);
                 subject.customer = projection::customer_of(&entry);
-                // What it is of decides, and not that somebody may look at the customer.
-                subject.matter = Some(filed.class.class().matter());
+                // Of what is in it its class decides, and not that somebody may look at the customer.
+                subject.matter = (asked.view.key == "file").then(|| filed.class.class().matter());
             }
             (Scope::Entry, Some(index)) => {
                 let index: u64 = index.parse().map_err(|_| ViewError::NotFound)?;
