@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::clock::{Date, Timestamp, Zone};
 use crate::domain::catalog::{self, EventType};
-use crate::domain::{Actor, Event, Fact, record};
+use crate::domain::{Actor, Event, Fact, record, signoff};
 use crate::entry::Entry;
 use crate::ids::{CustomerId, EntryId, StreamName};
 
@@ -292,7 +292,7 @@ pub struct Refold {
     pub part: Part,
     /// An event of the module.
     pub of: Event,
-    /// What was live of the part.
+    /// What was live of the part: the entries of that module, and those that are signed or sign.
     pub before: Vec<Live>,
     /// What is.
     pub after: Vec<Live>,
@@ -308,8 +308,9 @@ impl Refold {
         let root = amendment.data.get("record").and_then(Value::as_str)?.to_owned();
         let root = entries.iter().find(|lived| lived.id.as_str() == root)?;
         let of = Event::read(root.kind.name, &root.data)?.ok()?;
-        // Modules know nothing of each other: only the one whose entry it is folds anew.
-        let share: Vec<&Lived> = entries.iter().filter(|lived| lived.kind.module == root.kind.module).collect();
+        // Modules know nothing of each other: only the one whose entry it is folds anew, and what waits for sign-offs, whatever it is of.
+        let shared = |lived: &&Lived| lived.kind.module == root.kind.module || signoff::concerns(lived.kind.name);
+        let share: Vec<&Lived> = entries.iter().filter(shared).collect();
         let live = |amendments: &Amendments| share.iter().filter_map(|lived| amendments.live(lived, zone)).collect();
         let before = live(&amendments);
         amendments.add(amendment);
@@ -342,8 +343,10 @@ mod tests {
 
     use super::*;
     use crate::domain::World;
+    use crate::domain::document::Attached;
+    use crate::domain::signoff::{Decision, Purpose};
     use crate::domain::testing::{
-        Given, NOW, Proposed, business_proposed, contact, customer, customer_status, duplicate, event, given,
+        Given, NOW, Proposed, STAFF, business_proposed, contact, customer, customer_status, duplicate, event, given,
         grade_proposed, main_customer, paid, sold, staff_status, unit,
     };
 
@@ -378,6 +381,7 @@ mod tests {
                 "collection_rate": 9_800,
             })
         };
+        let paper = json!({ "kind": "other", "title": "s1.title", "class": "C1" });
         let returned = sold("S-3", "C-01", "2026-03-02", 30).with("kind", "return").with("returns", "S-1");
         vec![
             ("E-101", customer("C-01", "Heyuan Alloy Works")),
@@ -429,7 +433,29 @@ mod tests {
             ("E-001", event("employee.registered", staff)),
             ("E-001", staff_status("E-102", "on_notice")),
             ("E-001", staff_status("E-102", "active")),
+            ("E-501", event("document.filed", paper).with("customer_id", "C-01")),
         ]
+    }
+
+    /// The company, and a file on its way to it.
+    fn company() -> Given {
+        let mut given = given([]);
+        given.fetched.file = Attached::Coming;
+        given
+    }
+
+    /// Lets somebody who may sign what waits, or return it; `None` if nothing waits there.
+    fn sign(given: &Given, place: usize, decision: Decision) -> Option<Given> {
+        let (id, round) = given.world.signoff.open.iter().nth(place)?;
+        let purpose = round.purposes().first()?;
+        let decision = if *purpose == Purpose::CopyAcknowledged { Decision::Noted } else { decision };
+        let data = json!({
+            "subject_event": id, "purpose": purpose, "step": round.next(), "decision": decision, "opinion": "looked at it",
+        });
+        let subject = round.subject.to_string();
+        STAFF
+            .iter()
+            .find_map(|(who, _, _)| given.when(who, event("signoff.recorded", data.clone()).about(&subject)).perhaps())
     }
 
     /// What may be put right in an entry of each type: where, and what may stand there instead.
@@ -485,6 +511,7 @@ mod tests {
             "anomaly.reported" => {
                 vec![("/facts", json!("three instalments are late")), ("/reported_to", json!(["E-801", "E-001"]))]
             }
+            "document.filed" => vec![("/period", json!("2025"))],
             "policy.reviewed" => vec![("/year", json!(2024)), ("/findings", json!("still as it was"))],
             "org_unit.defined" => vec![("/territory", json!(["west end"])), ("/name", json!("The West"))],
             "employee.registered" => vec![("/unit", json!("south")), ("/superior", json!("E-101"))],
@@ -560,6 +587,7 @@ mod tests {
                 "employee": { "members": members, "revised": world.employee.revised },
                 "approval": debug(&world.approval),
                 "anomaly": debug(&world.anomaly),
+                "signoff": debug(&world.signoff),
                 "ledger": debug(&world.ledger),
             })
             .serialize(to)
@@ -595,7 +623,9 @@ mod tests {
 
     /// Lets everything happen that people may enter.
     fn everything() -> Given {
-        happenings().into_iter().fold(given([]), |given, (who, proposed)| given.and(who, proposed))
+        let given = happenings().into_iter().fold(company(), |given, (who, proposed)| given.and(who, proposed));
+        let last = given.world.signoff.open.len() - 1;
+        sign(&given, last, Decision::Approved).unwrap()
     }
 
     #[test]
@@ -655,6 +685,10 @@ mod tests {
             let (who, proposed) = happenings.swap_remove(one % happenings.len());
             return given.when(who, proposed).perhaps();
         }
+        if what == 5 {
+            let decision = if other % 3 == 0 { Decision::Returned } else { Decision::Approved };
+            return sign(given, one % given.world.signoff.open.len().max(1), decision);
+        }
         let by_people: Vec<&Lived> =
             given.lived.iter().map(|one| &one.0).filter(|lived| lived.actor != Actor::System).collect();
         let target = *by_people.get(one % by_people.len().max(1)).filter(|lived| !lived.kind.decision)?;
@@ -667,8 +701,8 @@ mod tests {
     fn a_world_put_right_is_the_world_in_which_nothing_was_ever_wrong() {
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
         let config = Config { failure_persistence: None, cases: 16, max_shrink_iters: 64, ..Config::default() };
-        let steps = prop::collection::vec((0..5_u8, any::<usize>(), any::<usize>()), 1..30);
-        let begun = [given([]), everything()];
+        let steps = prop::collection::vec((0..6_u8, any::<usize>(), any::<usize>()), 1..30);
+        let begun = [company(), everything()];
         let outcome = TestRunner::new_with_rng(config, rng).run(&steps, |steps| {
             let mut given = begun[steps.len() % 2].clone();
             for pick in steps {

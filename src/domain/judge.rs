@@ -11,7 +11,7 @@ use crate::clock::Zone;
 use crate::domain::catalog::{self, Kind};
 use crate::domain::history::{Amendment, Amendments, Live, Lived, Part, Refold};
 use crate::domain::record::{self, Event as Record};
-use crate::domain::{self, Actor, Context, Event, Fetched, Refusal, World, approval, common, document, sale};
+use crate::domain::{self, Actor, Context, Event, Fetched, Refusal, World, approval, common, document, sale, signoff};
 use crate::ids::EntryId;
 
 /// What happened in a part of the world, as far as its correction needs it.
@@ -123,14 +123,13 @@ fn check_live(past: &Past, amendments: &Amendments, target: &EntryId) -> Result<
     }
 }
 
-/// The decisions taken on what an entry began, such as a proposal: they were taken on what it said then.
+/// The decisions taken on what an entry began, such as a proposal, and the signatures under it: they were on what it said then.
 fn decided_on(past: &Past, amendments: &Amendments, root: &Lived) -> Vec<EntryId> {
     let begun = root.kind.fields.iter().find(|field| field.computed && matches!(field.kind, Kind::Id));
-    let Some((field, id)) = begun.and_then(|field| Some((field.name, root.data.get(field.name)?))) else {
-        return Vec::new();
-    };
+    let begun = begun.and_then(|field| Some((field.name, root.data.get(field.name)?)));
     let decides = |lived: &&Lived| {
-        lived.kind.decision && lived.data.get(field) == Some(id) && amendments.voided(&lived.id).is_none()
+        let on_it = begun.is_some_and(|(field, id)| lived.data.get(field) == Some(id));
+        lived.kind.decision && (on_it || signoff::signs(lived, &root.id)) && amendments.voided(&lived.id).is_none()
     };
     past.entries.iter().filter(decides).map(|lived| lived.id.clone()).collect()
 }

@@ -201,6 +201,7 @@ macro_rules! modules {
                     })*
                 }
                 obligation::refold(self, refold);
+                signoff::refold(&mut self.signoff, &refold.part, &refold.before, &refold.after);
             }
         }
 

@@ -253,7 +253,7 @@ fn fields(changes: &[Change], target: &Lived) -> Result<Vec<Str<0, 200>>, domain
                 Some(target.data.get("fields")?.get(number)?.as_str()?.to_owned()).filter(|field| !field.is_empty())
             }),
             // What a document says of itself decides how it and its file are sealed.
-            (false, _) if target.kind.name == "document.filed" => None,
+            (false, path) if target.kind.name == "document.filed" && path != "/period" => None,
             (false, _) if computed || matches!(place.kind, Kind::Id) => None,
             (false, _) => Some(path.to_owned()),
         };

@@ -2,11 +2,12 @@
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::domain::catalog::{Int, Kind, Referent, Shape, Text, choices, events, refusals};
 use crate::domain::employee::Held;
-use crate::domain::history::{Live, Part};
+use crate::domain::history::{Live, Lived, Part};
 use crate::domain::role::Role;
 use crate::domain::{self, About, Actor, Admission, Context, Fact, World};
 use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, UnitId};
@@ -122,6 +123,9 @@ const FORMS: &[(&str, Option<&str>, Form)] = &[
     ("account_plan.submitted", Some("annual_development"), Form::DevelopmentPlan),
     ("report.filed", Some("supervisor_daily"), Form::DailyReport),
 ];
+
+/// The type of event by which somebody signs.
+const SIGNED: &str = "signoff.recorded";
 
 /// The types of event whose chains are events of their own, so that nobody signs them off.
 const DECIDED_ELSEWHERE: &[&str] = &[
@@ -252,10 +256,11 @@ impl Round {
     /// Tells whether somebody may sign the next step now.
     pub fn waits_for(&self, world: &World, employee: &EmployeeId, at: Timestamp) -> bool {
         let Some(member) = world.employee.members.get(employee) else { return false };
-        !self.took_part(employee)
-            && self.awaited(world, at).is_some_and(|seat| {
-                member.roles_on(world.date(at)).any(|held| self.seated(world, held, seat))
-            })
+        let today = world.date(at);
+        let fills = |seat| member.roles_on(today).any(|held| self.seated(world, held, seat));
+        // Most fill none of these seats; whose turn it is takes a look at everybody.
+        let ever = self.step().is_some_and(|(seat, _)| seat.upwards().any(fills));
+        ever && !self.took_part(employee) && self.awaited(world, at).is_some_and(fills)
     }
 
     /// Tells whether somebody is in the chain: entered it, has signed it, or fills one of its seats.
@@ -427,8 +432,37 @@ pub(super) fn begin(state: &mut State, fact: &Fact<'_>, event: &domain::Event) {
     state.open.insert(fact.id.clone(), round);
 }
 
-/// Lets go of nothing: sign-offs are neither corrected nor voided, and what is corrected still waits for its own.
-pub(super) fn forget(_: &mut State, _: &Part, _: &[Live]) {}
+/// Tells whether entries of a type are signed or sign.
+pub(super) fn concerns(kind: &str) -> bool {
+    kind == SIGNED || FORMS.iter().any(|(of, ..)| *of == kind)
+}
+
+/// Tells whether an entry is a signature under another.
+pub(super) fn signs(lived: &Lived, id: &EntryId) -> bool {
+    lived.kind.name == SIGNED && lived.data.get("subject_event").and_then(Value::as_str) == Some(id.as_str())
+}
+
+/// Lets go of what waits in a part of the world.
+pub(super) fn forget(state: &mut State, part: &Part, live: &[Live]) {
+    for one in live {
+        state.open.remove(&one.id);
+    }
+    if let Part::Customer(customer) = part {
+        state.cards.remove(customer);
+        state.updates.remove(customer);
+    }
+}
+
+/// Folds what waits in a part anew: the form that is voided takes its chain along, and the one before it waits again.
+pub(super) fn refold(state: &mut State, part: &Part, before: &[Live], after: &[Live]) {
+    forget(state, part, before);
+    for live in after {
+        if let domain::Event::Signoff(event) = &live.event {
+            evolve(state, &live.fact(), event);
+        }
+        begin(state, &live.fact(), &live.event);
+    }
+}
 
 /// Takes over a signature; the last one, or a return, ends the chain.
 pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {

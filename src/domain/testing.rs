@@ -83,7 +83,7 @@ pub(crate) fn given<const N: usize>(happened: [(&str, Proposed); N]) -> Given {
 }
 
 /// The staff: id, unit, roles in the order of precedence.
-const STAFF: &[(&str, &str, &[&str])] = &[
+pub(crate) const STAFF: &[(&str, &str, &[&str])] = &[
     ("E-001", "hq", &["hr"]),
     ("E-002", "hq", &["system_admin"]),
     ("E-101", "north", &["salesperson"]),
