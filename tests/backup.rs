@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use dossier::clock::Clock as _;
+use dossier::files::Files;
 use dossier::ledger::backup::{BackupError, Done, Reach, back_up, forget, places};
 use dossier::ledger::restore::{RestoreError, Restored, Standing, restore};
-use dossier::ledger::{Home, Ledger, OpenError, Options, SubmitError, ViewError, verify_data};
+use dossier::ledger::{Broken, Found, Home, Ledger, OpenError, Options, SubmitError, ViewError, verify_data};
 use dossier::seal::Ring;
 use serde_json::{Value, json};
 
@@ -123,6 +124,86 @@ fn a_backup_made_beside_a_running_ledger_is_restored_as_it_was() {
     let refused = backed.test.block_on(restored.submit(&crate::support::principal("E-101"), twice));
     assert!(matches!(refused, Err(SubmitError::Refused { .. })), "its names can be compared: {refused:?}");
     restored.close();
+}
+
+/// Files a paper of the customer and one of the person, and returns where they stand, the customer's first.
+fn papers(test: &TestLedger) -> [PathBuf; 2] {
+    let files = Files::of(&test.home.data);
+    let mut standing: Vec<PathBuf> = Vec::new();
+    for (id, class, person) in [("D-1", "C1", None), ("D-2", "C4", Some("P-1"))] {
+        let mut data =
+            json!({ "document_id": id, "kind": "evidence", "title": "x", "customer_id": "C-01", "class": class });
+        data["person_id"] = json!(person);
+        if person.is_none() {
+            data.as_object_mut().unwrap().remove("person_id");
+        }
+        test.file("E-101", proposal("document.filed", None, data), format!("%PDF-1.7 of {id}").as_bytes());
+        let all = files.list().unwrap().into_iter().map(|(hash, _)| files.path(&hash));
+        let new: Vec<PathBuf> = all.filter(|path| !standing.contains(path)).collect();
+        standing.extend(new);
+    }
+    standing.try_into().unwrap()
+}
+
+fn documents(test: &TestLedger, home: &Home) -> Vec<(String, Vec<u8>)> {
+    let files = Files::of(&home.data);
+    let mut all: Vec<(String, Vec<u8>)> = (files.list().unwrap().into_iter())
+        .map(|(hash, _)| (hash.to_string(), fs::read(files.path(&hash)).unwrap()))
+        .collect();
+    all.sort();
+    assert_eq!(verify_data(&home.data, |_| {}).unwrap().documents, 2, "{}", test.ledger.origin());
+    all
+}
+
+#[test]
+fn the_files_of_documents_are_backed_up_and_restored_with_their_entries() {
+    let backed = Backed::new();
+    let [open_one, sealed_one] = papers(&backed.test);
+    let first = backed.back_up();
+    let home = backed.fresh("one");
+    backed.restore(&home).unwrap();
+    let (ours, theirs) = (documents(&backed.test, &backed.test.home), documents(&backed.test, &home));
+    assert_eq!(ours, theirs, "byte for byte, under their hashes");
+    backed.check_same(&home);
+    // Nothing of them is copied twice.
+    assert_eq!(backed.try_back_up().unwrap().copied, 0);
+    // What the ledger has lost since stays in its backup, and comes back with it.
+    let whole = fs::read(&open_one).unwrap();
+    fs::remove_file(&open_one).unwrap();
+    fs::write(&sealed_one, b"%PDF-1.7 another one, and longer than it was before").unwrap();
+    let later = backed.back_up();
+    assert_eq!((later.altered.len(), later.manifest.files.len()), (0, first.manifest.files.len()));
+    let home = backed.fresh("two");
+    backed.restore(&home).unwrap();
+    assert_eq!(documents(&backed.test, &home), theirs);
+    // A file of the backup that is not as it was filed is not restored.
+    let path =
+        format!("documents/{}", open_one.strip_prefix(backed.test.home.data.join("documents")).unwrap().display());
+    fs::write(backed.file(&path), vec![0; whole.len()]).unwrap();
+    let refused = backed.restore(&backed.fresh("three")).map(|restored| restored.standing);
+    assert!(matches!(&refused, Err(RestoreError::Damaged { path: named }) if *named == path), "{refused:?}");
+}
+
+#[test]
+fn a_paper_that_was_altered_before_its_first_backup_is_named_and_hinders_nothing_else() {
+    let backed = Backed::new();
+    let [open_one, sealed_one] = papers(&backed.test);
+    backed.test.ledger.settle();
+    fs::write(&open_one, b"%PDF-1.7 something else").unwrap();
+    let done = backed.try_back_up().unwrap();
+    assert_eq!(done.altered.len(), 1);
+    assert!(done.altered[0].ends_with(open_one.file_name().unwrap().to_str().unwrap()), "{:?}", done.altered);
+    let home = backed.fresh("one");
+    let restored = backed.restore(&home).unwrap();
+    assert_eq!((restored.standing, restored.lost.len()), (Standing::Goes, 1));
+    assert!(
+        matches!(verify_data(&home.data, |_| {}), Err(Broken::Content { document, found: Found::Missing, .. }) if document.as_str() == "D-1")
+    );
+    let sealed_there = home.data.join(sealed_one.strip_prefix(&backed.test.home.data).unwrap());
+    assert_eq!(fs::read(sealed_there).unwrap(), fs::read(&sealed_one).unwrap());
+    // On the command line the backup is made, and says so with the code of damage.
+    let (code, told) = dossier(&["backup"], &[("--data", &backed.test.home.data), ("--to", &backed.place())]);
+    assert_eq!((code, told.contains(&done.altered[0])), (4, true), "{told}");
 }
 
 #[test]

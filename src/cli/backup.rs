@@ -65,5 +65,6 @@ pub(super) fn run(arguments: &Arguments, language: Language) -> Result<(), Failu
     output::line(&language.choose((
         format!("\"{to}\" holds {entries} entries and the key ring in {files} files; {copied} bytes were new"),
         format!("“{to}”中已有{entries}条记录及密钥环，共{files}个文件；本次新增{copied}字节"),
-    )))
+    )))?;
+    if done.altered.is_empty() { Ok(()) } else { Err(Failure::Altered(done.altered)) }
 }

@@ -46,6 +46,8 @@ pub enum Failure {
     Verify(Broken),
     /// No backup was made.
     Backup(BackupError),
+    /// The backup stands, without these files of documents: they are not as they were filed.
+    Altered(Vec<String>),
     /// Nothing was restored.
     Restore(RestoreError),
     /// The place is none of those remembered.
@@ -168,6 +170,15 @@ impl Failure {
             Self::Verify(broken) => verify(broken),
             Self::Backup(error) => backup(error),
             Self::Restore(error) => restore(error),
+            Self::Altered(paths) => told(
+                Exit::Integrity,
+                format!("the backup stands, without files that are not as they were filed: {}", paths.join(", ")),
+                format!("备份已完成，但不含以下与归档时不符的资料原件：{}", paths.join("、")),
+            )
+            .hint(
+                "`dossier verify` names the documents; put the files back from an earlier backup.",
+                "可用 `dossier verify` 查明相应资料；请从较早的备份中恢复原件。",
+            ),
             Self::NoSuchPlace(path) => told(
                 Exit::NotAllowed,
                 format!("no backup at \"{}\" is remembered", path.display()),

@@ -63,5 +63,6 @@ pub(super) fn run(arguments: &Arguments, language: Language) -> Result<(), Failu
             ),
             format!("现为只读：已公布过{published}条的封存点，不得另行签名"),
         ),
-    }))
+    }))?;
+    restored.lost.into_iter().next().map_or(Ok(()), |lost| Err(Failure::Verify(lost)))
 }

@@ -74,6 +74,8 @@ pub struct Done {
     pub manifest: Manifest,
     /// How many bytes had to be copied.
     pub copied: u64,
+    /// The files of documents that are not as they were filed and stand in no earlier backup either, by their paths.
+    pub altered: Vec<String>,
 }
 
 /// Why no backup was made; what stood at the place before still does.
@@ -223,18 +225,26 @@ fn fill(
         let missing: u64 = taken.files.iter().filter(|(kept, _)| !place.has(kept)).map(|(kept, _)| kept.length).sum();
         let total = copied + missing;
         let mut files: Vec<Kept> = Vec::with_capacity(taken.files.len());
+        let mut altered = Vec::new();
         for (kept, source) in taken.files {
             if !place.has(&kept) {
-                if !place.copy(&kept, source, |bytes| progress(copied + bytes, total))? {
-                    continue 'again;
+                match place.copy(&kept, source, |bytes| progress(copied + bytes, total)) {
+                    Ok(true) => copied += kept.length,
+                    Ok(false) => continue 'again,
+                    // A paper that was altered is as good as lost, and no reason to back up nothing else.
+                    Err(BackupError::Segment(path)) if files::is_place(&path) => {
+                        altered.push(path);
+                        continue;
+                    }
+                    Err(error) => return Err(error),
                 }
-                copied += kept.length;
             }
             files.push(kept);
         }
         // A file that the ledger has lost is what a backup is for.
         let lost = standing.iter().flat_map(|standing| &standing.files).filter(|kept| files::is_place(&kept.path));
         let lost: Vec<Kept> = lost.filter(|kept| !files.contains(kept) && place.has(kept)).cloned().collect();
+        altered.retain(|path| !lost.iter().any(|kept| kept.path == *path));
         files.extend(lost);
         let manifest = Manifest {
             format: FORMAT,
@@ -249,7 +259,7 @@ fn fill(
         place.check_ring(&manifest, home)?;
         place.put_manifest(&manifest)?;
         place.sweep(&manifest)?;
-        return Ok(Done { manifest, copied });
+        return Ok(Done { manifest, copied, altered });
     }
     Err(BackupError::Restless)
 }

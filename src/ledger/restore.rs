@@ -17,7 +17,7 @@ use crate::ledger::door::person_holder;
 use crate::ledger::erasure::purposes;
 use crate::ledger::follower::for_each_key;
 use crate::ledger::open::{lock, read_signing_key};
-use crate::ledger::verification::verify_data;
+use crate::ledger::verification::{amiss, verify_entries};
 use crate::ledger::{Broken, Home, OpenError};
 use crate::proof::checkpoint::{self, Checkpoint, Vkey};
 use crate::proof::merkle;
@@ -25,7 +25,7 @@ use crate::proof::tile::Growth;
 use crate::seal::ring::{self, KeyError};
 
 /// What was restored.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Restored {
     /// What the backup held.
     pub manifest: Manifest,
@@ -33,6 +33,8 @@ pub struct Restored {
     pub copied: u64,
     /// Whether it goes on.
     pub standing: Standing,
+    /// The documents whose files the backup did not have either.
+    pub lost: Vec<Broken>,
 }
 
 /// Whether a restored ledger goes on.
@@ -184,7 +186,8 @@ pub fn restore(
 
     let _lock = begin(home, &manifest)?;
     let copied = copy_all(home, &place, &manifest, progress)?;
-    let sound = verify_data(&home.data, |done| progress(Step::Verified { done, of: manifest.entries }))?;
+    let sound = verify_entries(&home.data, |done| progress(Step::Verified { done, of: manifest.entries }))?;
+    let (sound, announced) = sound;
     if sound.entries != manifest.entries || sound.origin != manifest.origin {
         return Err(RestoreError::OtherSize { said: manifest.entries, found: sound.entries });
     }
@@ -197,8 +200,10 @@ pub fn restore(
         }
         Some(_) => Standing::Goes,
     };
+    // A paper that the backup lacks is reported by whoever reads it; all else goes on.
+    let lost = amiss(&home.data, announced)?;
     finish(home, standing)?;
-    Ok(Restored { manifest, copied, standing })
+    Ok(Restored { manifest, copied, standing, lost })
 }
 
 /// Tells whether a restore into a data directory was cut short.

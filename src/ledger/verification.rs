@@ -116,7 +116,19 @@ pub struct Sound {
 ///
 /// # Errors
 /// What is broken first, in the order of the entries.
-pub fn verify_data(data: &Path, mut progress: impl FnMut(u64)) -> Result<Sound, Broken> {
+pub fn verify_data(data: &Path, progress: impl FnMut(u64)) -> Result<Sound, Broken> {
+    let (sound, announced) = verify_entries(data, progress)?;
+    match amiss(data, announced)?.into_iter().next() {
+        Some(broken) => Err(broken),
+        None => Ok(sound),
+    }
+}
+
+/// Verifies the entries of a whole data directory and leaves the files they announce to [`amiss`].
+pub(super) fn verify_entries(
+    data: &Path,
+    mut progress: impl FnMut(u64),
+) -> Result<(Sound, Vec<(u64, Announced)>), Broken> {
     let identity = std::fs::read_to_string(data.join("ledger.json")).map_err(|_| Broken::NoLedger)?;
     let identity: serde_json::Value = serde_json::from_str(&identity).map_err(|_| Broken::NoLedger)?;
     let text = |field: &str| identity.get(field).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
@@ -169,23 +181,23 @@ pub fn verify_data(data: &Path, mut progress: impl FnMut(u64)) -> Result<Sound, 
     match (&signed, root) {
         (Some(signed), Some(root)) if signed.root != root => Err(Broken::Root { size: covered }),
         _ => {
-            let documents = check_files(&Files::of(data), &announced)?;
-            Ok(Sound { entries: growth.size(), checkpoint: signed, origin, documents })
+            let documents = u64::try_from(announced.len()).unwrap_or(u64::MAX);
+            Ok((Sound { entries: growth.size(), checkpoint: signed, origin, documents }, announced))
         }
     }
 }
 
-/// Hashes the file of every document again.
-fn check_files(files: &Files, announced: &[(u64, Announced)]) -> Result<u64, Broken> {
+/// Hashes the file of every document again and names those that are not as they were filed, in the order of the entries.
+pub(super) fn amiss(data: &Path, announced: Vec<(u64, Announced)>) -> Result<Vec<Broken>, Broken> {
+    let files = Files::of(data);
+    let mut amiss = Vec::new();
     for (index, Announced { document, hash }) in announced {
-        match files.check(hash).map_err(Broken::Io)? {
+        match files.check(&hash).map_err(Broken::Io)? {
             Found::Whole => {}
-            found @ (Found::Missing | Found::Altered) => {
-                return Err(Broken::Content { index: *index, document: document.clone(), hash: *hash, found });
-            }
+            found @ (Found::Missing | Found::Altered) => amiss.push(Broken::Content { index, document, hash, found }),
         }
     }
-    Ok(u64::try_from(announced.len()).unwrap_or(u64::MAX))
+    Ok(amiss)
 }
 
 impl Unfit {
