@@ -83,7 +83,9 @@ impl FileSeal {
     /// A file of 2^32 chunks; no door lets in a thousandth of it.
     pub fn seal_chunk(&mut self, bytes: &mut Vec<u8>, chunk: Chunk) {
         let nonce = self.nonce_of(chunk);
-        self.cipher.encrypt_in_place(&nonce.into(), &self.binding, bytes).expect("a vector grows, and a chunk is small");
+        self.cipher
+            .encrypt_in_place(&nonce.into(), &self.binding, bytes)
+            .expect("a vector grows, and a chunk is small");
     }
 
     /// Opens the next chunk.
@@ -93,9 +95,7 @@ impl FileSeal {
     pub fn open_chunk(&mut self, bytes: Vec<u8>, chunk: Chunk) -> Result<Zeroizing<Vec<u8>>, OpenSealError> {
         let nonce = self.nonce_of(chunk);
         let mut bytes = Zeroizing::new(bytes);
-        self.cipher
-            .decrypt_in_place(&nonce.into(), &self.binding, &mut *bytes)
-            .map_err(|_| OpenSealError::Altered)?;
+        self.cipher.decrypt_in_place(&nonce.into(), &self.binding, &mut *bytes).map_err(|_| OpenSealError::Altered)?;
         Ok(bytes)
     }
 
@@ -156,6 +156,18 @@ mod tests {
         });
         let sealed = sealed.collect();
         (head.to_vec(), sealed)
+    }
+
+    /// Computed by another program from the words of `schemas/README.md`.
+    #[test]
+    fn the_bytes_of_a_sealed_file_never_change() {
+        const HEAD: &str = "445346310101010101010101010101010101010107070707070707070707070707070707070707\
+                            446e15dae5a0ffcbc251ad679c2c4b5afa15718f70143b6a6bcce5f44471f3ac";
+        const CHUNKS: &str = "6c81e1f550eb6fd2133f7e9276dc49ccd132d1911fafa14337284c5468\
+                              b1ff37671b22359c2efd1df22880459660cea3ca6f0fe38ae989eda3";
+        let (head, chunks) = sealed(&[b"one", b"two", b"end"]);
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!((hex(&head), hex(&chunks.concat())), (HEAD.to_owned(), CHUNKS.to_owned()));
     }
 
     #[test]
