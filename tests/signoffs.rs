@@ -36,7 +36,8 @@ fn pending(served: &Served, who: &str, more: &str) -> Vec<Value> {
 
 fn update(served: &Served) -> String {
     let data = json!({ "section": "basic", "changes": { "address": "1 Station Road, building 4" }, "learned_at": "2026-03-02T09:00:00+08:00", "major": false });
-    let entry = served.admit("E-101", &json!({ "type": "customer.profile_updated", "subject": "customer/C-02", "data": data }));
+    let entry =
+        served.admit("E-101", &json!({ "type": "customer.profile_updated", "subject": "customer/C-02", "data": data }));
     entry["id"].as_str().unwrap().to_owned()
 }
 
@@ -108,7 +109,10 @@ fn a_card_that_is_returned_is_signed_anew_after_its_correction() {
     assert_eq!(code, "E_STATE", "what is returned goes no further");
     assert_eq!(served.refuse("E-201", &signed(&entry, 1, "review", "approved")).1, "E_STATE");
     let waiting = pending(&served, "E-101", "");
-    assert_eq!((&waiting[0]["returned"], &waiting[0]["opinions"][1]["opinion"]), (&json!(true), &json!("The address lacks the building.")));
+    assert_eq!(
+        (&waiting[0]["returned"], &waiting[0]["opinions"][1]["opinion"]),
+        (&json!(true), &json!("The address lacks the building."))
+    );
     update(&served);
     for (who, step) in [("E-201", 1), ("E-301", 2), ("E-801", 3)] {
         served.admit(who, &signed(&entry, step, "approve", "approved"));
@@ -162,6 +166,14 @@ fn what_waits_is_shown_to_those_in_its_chain_only() {
     let then = pending(&served, "E-301", &format!("as_of={before}"));
     assert_eq!(then[0]["step"], 1);
     assert_eq!(pending(&served, "E-301", "mine=1")[0]["step"], 2);
+    // Whoever is no longer in the chain sees nothing of it, whatever moment is asked about.
+    let then = served.test.ledger.state().size - 1;
+    let moved = json!({ "type": "employee.roles_changed", "id": "moves-south", "subject": "employee/E-301", "data": {
+        "added": [{ "role": "regional_gm", "unit": "south" }], "removed": [{ "role": "regional_gm", "unit": "north" }], "reason": "moves",
+    } });
+    served.admit("E-002", &moved);
+    served.admit("E-201", &json!({ "type": "approval.given", "data": { "request_id": "moves-south" } }));
+    assert_eq!(pending(&served, "E-301", &format!("as_of={then}")), [] as [Value; 0]);
 }
 
 #[test]
@@ -172,7 +184,14 @@ fn what_waits_is_signed_and_returned_on_a_page() {
     assert!(page.contains("Customer card") && page.contains("step 1, waits for: Supervisor"), "{page}");
     let fields = |decision: &'static str, page: &str| {
         let of = |name: &str| hidden(page, name);
-        vec![("token", of("token")), ("id", of("id")), ("subject_event", of("subject_event")), ("step", of("step")), ("purpose", "review".into()), ("decision", decision.to_owned())]
+        vec![
+            ("token", of("token")),
+            ("id", of("id")),
+            ("subject_event", of("subject_event")),
+            ("step", of("step")),
+            ("purpose", "review".into()),
+            ("decision", decision.to_owned()),
+        ]
     };
     let send = |browser: &mut Browser<'_>, fields: &[(&str, String)]| {
         browser.post("/signoffs", &fields.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>())

@@ -824,10 +824,13 @@ impl Shared {
         let Value::Object(stored) = stored else { return false };
         // A file is the same by what is in it, whatever it is sealed to.
         if let Some(Ok(Event::Document(document::Event::Filed(filed)))) = Event::decode(&entry.kind, &entry.data) {
-            let name = |data: &serde_json::Map<String, Value>| data.get("file").and_then(|file| file.get("name")).cloned();
-            let came = proposal.file.as_ref().and_then(Came::received);
-            let content = came.is_none_or(|came| self.same_content(came, &entry.id, &filed));
-            if !content || name(&proposed) != name(&stored) {
+            let name =
+                |data: &serde_json::Map<String, Value>| data.get("file").and_then(|file| file.get("name")).cloned();
+            let Some(came) = &proposal.file else { return false };
+            // Of one still on its way neither is known yet.
+            if let Some(came) = came.received()
+                && (name(&proposed) != name(&stored) || !self.same_content(came, &entry.id, &filed))
+            {
                 return false;
             }
             proposed.remove("file");

@@ -68,7 +68,7 @@ impl Ledger {
             ("decision_roles", Some(id)) => shared.people(state, end, id, subject, People::decision_roles),
             ("documents", Some(id)) => shared.documents(state, end, id, subject),
             ("document" | "file", _) => shared.document(asked, subject),
-            ("signoffs", _) => shared.signoffs(principal, state, end, at, asked),
+            ("signoffs", _) => shared.signoffs(principal, state, end, (now, at), asked),
             ("list", _) => shared.list(state, end, at, asked, sight),
             ("stats", _) => shared.statistics(state, end, asked, sight),
             ("grading", _) => shared.grading(state, end, at, asked, sight),

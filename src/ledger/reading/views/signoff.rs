@@ -15,13 +15,13 @@ use crate::ledger::state::State;
 use crate::projection::Node;
 
 impl Shared {
-    /// The open chains the asker is in, in the order of the entries' ids.
+    /// The open chains the asker is in now, as they were at a moment, in the order of the entries' ids.
     pub(super) fn signoffs(
         &self,
         principal: &Principal,
         state: &State,
         end: u64,
-        at: Timestamp,
+        (now, at): (Timestamp, Timestamp),
         asked: &Asked,
     ) -> Result<Built, ViewError> {
         let then = self.state_at(state, end)?;
@@ -33,11 +33,9 @@ impl Shared {
             if asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str()) {
                 continue;
             }
-            let wanted = match mine {
-                true => round.waits_for(world, &principal.employee, at),
-                false => round.concerns(world, &principal.employee, at),
-            };
-            if !wanted {
+            let asker = &principal.employee;
+            let waits = !mine || round.waits_for(world, asker, at);
+            if !waits || !round.concerns(&state.world, asker, now) {
                 continue;
             }
             if rows.len() >= asked.limit {
