@@ -71,39 +71,41 @@ fn written(frame: &Frame, door: &Door, id: &str, answered: &Answered, printed: b
 fn card(frame: &Frame, door: &Door, answered: &Answered, printed: bool) -> Markup {
     let body = &answered.body;
     let cell = |name: &str| shown(frame, door, name, body.get(name).unwrap_or(&Value::Null));
-    let label = |name: &str| words::label(frame.language, name).into_owned();
     let principals = items(body, "principals");
+    // Whoever may see none of them sees that there may be some.
+    let unseen = body.get("principals").is_some_and(Value::is_string);
     let of = |person: &Value, name: &str| shown(frame, door, name, person.get(name).unwrap_or(&Value::Null));
     // The paper has room for three.
-    let blank = 3_usize.saturating_sub(principals.len());
+    let blank = 3_usize.saturating_sub(principals.len()).saturating_sub(usize::from(unseen));
     html! {
         article.paper {
             h2 { (frame.say("card-title")) }
             p.number-of { (frame.say("card-number")) " " (text(body, "customer_id")) }
             table {
-                colgroup { col style="width:14%"; col style="width:20%"; col style="width:12%"; col style="width:21%"; col style="width:12%"; col style="width:21%"; }
+                colgroup { col style="width:15%"; col style="width:18%"; col style="width:15%"; col style="width:19%"; col style="width:14%"; col style="width:19%"; }
                 tbody {
-                    tr { th scope="row" { (label("company_name")) } td colspan="3" { (cell("company_name")) }
-                        th scope="row" { (label("phone")) } td { (cell("phone")) } }
-                    tr { th scope="row" { (label("address")) } td colspan="3" { (cell("address")) }
-                        th scope="row" { (label("fax")) } td { (cell("fax")) } }
-                    tr { th scope="row" { (label("company_type")) } td { (cell("company_type")) }
-                        th scope="row" { (label("registered_capital")) } td { (cell("registered_capital")) }
-                        th scope="row" { (label("postcode")) } td { (cell("postcode")) } }
+                    tr { th scope="row" { (frame.say("card-company")) } td colspan="3" { (cell("company_name")) }
+                        th scope="row" { (frame.say("card-phone")) } td { (cell("phone")) } }
+                    tr { th scope="row" { (frame.say("card-address")) } td colspan="3" { (cell("address")) }
+                        th scope="row" { (frame.say("card-fax")) } td { (cell("fax")) } }
+                    tr { th scope="row" { (frame.say("card-type")) } td { (cell("company_type")) }
+                        th scope="row" { (frame.say("card-capital")) } td { (cell("registered_capital")) }
+                        th scope="row" { (frame.say("card-postcode")) } td { (cell("postcode")) } }
                     tr { th.across colspan="6" scope="rowgroup" { (frame.say("card-principals")) } }
-                    tr { th scope="col" { (label("name-of-person")) } th scope="col" { (label("position")) }
-                        th scope="col" { (frame.say("card-phone")) } th scope="col" colspan="2" { (label("personality")) }
-                        th scope="col" { (label("hobbies")) } }
+                    tr { th scope="col" { (frame.say("card-person")) } th scope="col" { (frame.say("card-position")) }
+                        th scope="col" { (frame.say("card-phone")) } th scope="col" colspan="2" { (frame.say("card-personality")) }
+                        th scope="col" { (frame.say("card-hobbies")) } }
+                    @if unseen { tr { td { (cell("principals")) } td {} td {} td colspan="2" {} td {} } }
                     @for person in principals {
                         tr { td { (of(person, "name")) } td { (of(person, "position")) } td { (of(person, "phone")) }
                             td colspan="2" { (of(person, "personality")) } td { (of(person, "hobbies")) } }
                     }
                     @for _ in 0..blank { tr { td { "\u{a0}" } td {} td {} td colspan="2" {} td {} } }
-                    tr { th scope="row" { (label("products_bought")) } td colspan="5" { (cell("products_bought")) } }
-                    tr { th scope="row" { (label("first_purchase_on")) } td { (cell("first_purchase_on")) }
-                        th scope="row" { (label("purchase_count")) } td { (cell("purchase_count")) }
-                        th scope="row" { (label("cumulative_amount")) } td { (cell("cumulative_amount")) } }
-                    tr.remark { th scope="row" { (label("remark")) } td colspan="5" { (cell("remark")) } }
+                    tr { th scope="row" { (frame.say("card-products")) } td colspan="5" { (cell("products_bought")) } }
+                    tr { th scope="row" { (frame.say("card-first")) } td { (cell("first_purchase_on")) }
+                        th scope="row" { (frame.say("card-count")) } td { (cell("purchase_count")) }
+                        th scope="row" { (frame.say("card-amount")) } td { (cell("cumulative_amount")) } }
+                    tr.remark { th scope="row" { (frame.say("card-remark")) } td colspan="5" { (cell("remark")) } }
                 }
             }
             dl.signatures {

@@ -206,7 +206,7 @@ fn size(item: &Value) -> String {
     match bytes {
         0..1024 => format!("{kind} {bytes} B"),
         1024..1_048_576 => format!("{kind} {} KB", bytes.div_ceil(1024)),
-        _ => format!("{kind} {}.{} MB", bytes >> 20, (bytes % (1 << 20)) * 10 >> 20),
+        _ => format!("{kind} {}.{} MB", bytes >> 20, ((bytes % (1 << 20)) * 10) >> 20),
     }
 }
 

@@ -68,7 +68,8 @@ pub(crate) async fn form(
     // A paper comes with its file, for which there is a form of its own.
     if kind.name == "document.filed" {
         let customer = query.get("customer_id").filter(|id| id.parse::<CustomerId>().is_ok());
-        let form = customer.map_or_else(|| "/documents".to_owned(), |id| format!("/customers/{}/documents", encode(id)));
+        let form =
+            customer.map_or_else(|| "/documents".to_owned(), |id| format!("/customers/{}/documents", encode(id)));
         return Ok(Redirect::to(&form).into_response());
     }
     Ok(written(&door, &visitor, kind, &prefilled(kind, query), None))

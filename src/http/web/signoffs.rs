@@ -29,23 +29,12 @@ pub(crate) async fn page(
 }
 
 /// `POST /signoffs`: signs or returns what the form names.
-pub(crate) async fn sign(
-    State(door): State<Arc<Door>>,
-    visitor: Visitor,
-    fields: Fields,
-) -> Result<Response, Problem> {
+pub(crate) async fn sign(State(door): State<Arc<Door>>, visitor: Visitor, fields: Fields) -> Result<Response, Problem> {
     visitor.check_sent(&fields)?;
-    let mut data = json!({
-        "subject_event": fields.text("subject_event"),
-        "purpose": fields.text("purpose"),
-        "decision": fields.text("decision"),
-    });
-    if let Ok(step) = fields.text("step").parse::<i64>() {
-        data["step"] = json!(step);
-    }
-    if let Some(opinion) = fields.said("opinion") {
-        data["opinion"] = json!(opinion.replace("\r\n", "\n"));
-    }
+    let step = fields.text("step").parse::<i64>().ok().map(|step| ("step", json!(step)));
+    let opinion = fields.said("opinion").map(|opinion| ("opinion", json!(opinion.replace("\r\n", "\n"))));
+    let said = ["subject_event", "purpose", "decision"].map(|name| (name, json!(fields.text(name))));
+    let data: Value = said.into_iter().chain(step).chain(opinion).collect();
     let proposal = Proposal { kind: "signoff.recorded".into(), id: fields.said("id"), data, ..Proposal::default() };
     match door.submit(&visitor.asker.principal, vec![proposal]).await {
         Ok(_) => Ok(Redirect::to("/signoffs").into_response()),
@@ -95,11 +84,12 @@ fn waiting(frame: &Frame, door: &Door, row: &Value, place: usize, refused: Optio
     let step = row.get("step").and_then(Value::as_u64).unwrap_or_default().to_string();
     let yours = row.get("yours") == Some(&Value::Bool(true));
     let seat = text(row, "awaiting");
+    let page = if text(row, "form") == Form::Card.as_str() { "/card" } else { "" };
     html! {
         section {
             h2 { (chosen::<Form>(frame, text(row, "form"))) " "
                 @if customer.is_empty() { (text(row, "subject")) }
-                @else { a href={ "/customers/" (encode(customer)) "/card" } { (customer) } } }
+                @else { a href={ "/customers/" (encode(customer)) (page) } { (customer) } } }
             p {
                 (frame.say("submitted-by")) " " (layout::actor(frame.language, text(row, "submitted_by"))) " · "
                 @if row.get("returned") == Some(&Value::Bool(true)) { (frame.say("signoff-returned")) }
@@ -135,7 +125,7 @@ fn signing(frame: &Frame, door: &Door, row: &Value, place: usize, refused: Optio
             }
             label for={ "opinion-" (place) } { (frame.say("signoff-opinion")) }
             textarea id={ "opinion-" (place) } name="opinion" rows="2" maxlength="4000" { (opinion) }
-            small { (frame.say("signoff-opinion-hint")) }
+            @if !only_noted { small { (frame.say("signoff-opinion-hint")) } }
             div.buttons { @for decision in decisions {
                 button.quiet[*decision == "returned"] name="decision" value=(decision) { (frame.say(if *decision == "returned" { "signoff-returned-button" } else if *decision == "noted" { "signoff-noted" } else { "signoff-approved" })) }
             } }

@@ -225,6 +225,8 @@ const DOCS: &[(&str, &str)] = &[
     ("record.corrected", "更正某一事件中的错误：此后按新值计，原事件保持不变。"),
     ("record.voided", "作废某一不应记入的事件：此后不再计入，原事件保持不变。"),
     ("sale.recorded", "货物售出、作为样品发出或退回。"),
+    ("document.filed", "资料归档：原件以其内容的哈希为名，存于账本之旁。"),
+    ("signoff.recorded", "对他人提交的单据签核，或予以退回。"),
 ];
 
 const EN: &str = include_str!("words/en.ftl");
@@ -264,6 +266,9 @@ mod tests {
             include_str!("corrections.rs"),
             include_str!("form.rs"),
             include_str!("propose.rs"),
+            include_str!("card.rs"),
+            include_str!("documents.rs"),
+            include_str!("signoffs.rs"),
         ];
         let known = keys(EN);
         for page in pages {
