@@ -81,9 +81,10 @@ fn cell(value: Option<&Value>) -> String {
     }
 }
 
-/// A spreadsheet takes text that begins like this for a formula, from CSV at once and from XLSX when it is saved as CSV.
+/// A spreadsheet takes text that begins like this for a formula, from CSV at once and from XLSX when it is saved as CSV; one set up for
+/// Chinese or Japanese also by the signs in full width.
 fn escaped(text: &str) -> String {
-    match text.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']) {
+    match text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\0', '＝', '＋', '－', '＠']) {
         true => format!("'{text}"),
         false => text.to_owned(),
     }
@@ -109,9 +110,10 @@ fn workbook(
     let head = Format::new().set_bold().set_text_wrap().set_align(FormatAlign::Top);
     for (place, column) in (0_u16..).zip(columns) {
         let declared = view.columns.iter().find(|known| known.id == *column);
-        let label = declared.map_or_else(|| words::label(language, column).into_owned(), |column| {
-            language.choose((column.en, column.zh)).to_owned()
-        });
+        let label = declared.map_or_else(
+            || words::label(language, column).into_owned(),
+            |column| language.choose((column.en, column.zh)).to_owned(),
+        );
         let label = if money(column) { format!("{label} ({})", language.choose(("CNY", "元"))) } else { label };
         page.write_string_with_format(0, place, label, &head)?;
         page.set_column_width(place, width(column))?;
@@ -176,14 +178,23 @@ fn write(
                 page.write_datetime_with_format(row, place, &ExcelDateTime::parse_from_str(&wall)?, &formats.instant)?;
             }
             _ => {
-                page.write_string_with_format(row, place, escaped(&said(column, value, sheet)), &formats.text)?;
+                page.write_string_with_format(row, place, fitting(column, value, sheet), &formats.text)?;
             }
         },
         Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
-            page.write_string_with_format(row, place, escaped(&said(column, value, sheet)), &formats.text)?;
+            page.write_string_with_format(row, place, fitting(column, value, sheet), &formats.text)?;
         }
     }
     Ok(())
+}
+
+/// Says a value as a cell holds it: no formula, and cut where it is longer than a cell may be.
+fn fitting(column: &str, value: &Value, sheet: &Sheet<'_>) -> String {
+    let text = escaped(&said(column, value, sheet));
+    match text.char_indices().nth(CELL_CHARACTERS_MAX - 1) {
+        Some((end, last)) if end + last.len_utf8() < text.len() => format!("{}…", text.get(..end).unwrap_or_default()),
+        _ => text,
+    }
 }
 
 /// Says a value as a page would, in words.
@@ -242,6 +253,9 @@ fn sheet_name(label: &str) -> String {
     label.chars().filter(|c| !"[]:*?/\\'".contains(*c)).take(31).collect()
 }
 
+/// The most characters a cell may have.
+const CELL_CHARACTERS_MAX: usize = 32_767;
+
 /// The number of A4 among the sizes of paper.
 const A4: u8 = 9;
 
@@ -298,7 +312,7 @@ mod tests {
 
     #[test]
     fn whatever_begins_like_a_formula_is_text() {
-        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\0=1"] {
+        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\0=1", "＝1", "＠SUM(A1)"] {
             assert_eq!(escaped(text), format!("'{text}"));
         }
         for text in ["1-1", "a=b", " =1", "–1", ""] {
@@ -307,16 +321,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_longer_than_a_cell_is_cut_and_the_rest_is_taken_out() {
+        let sheet =
+            Sheet { language: Language::English, zone: Zone::default(), reader: "E-1", now: Timestamp::from_micros(0) };
+        let of = |length: usize| fitting("remark", &json!("字".repeat(length)), &sheet);
+        assert_eq!(of(32_767), "字".repeat(32_767));
+        assert_eq!(of(32_768), format!("{}…", "字".repeat(32_766)));
+        let long = json!({ "items": [{ "customer_id": "C-1", "name": "x".repeat(60_000) }] });
+        assert!(bytes(xlsx(projection::view("list").unwrap(), &answered(long), &sheet).unwrap()).starts_with(b"PK"));
+    }
+
+    #[test]
     fn what_is_no_list_is_no_table() {
         let archive = projection::view("archive").unwrap();
         assert!(matches!(csv(archive, &answered(json!({ "name": "x" }))), Err(Problem::NoTable)));
-        let sheet = Sheet { language: Language::English, zone: Zone::default(), reader: "E-1", now: Timestamp::from_micros(0) };
+        let sheet =
+            Sheet { language: Language::English, zone: Zone::default(), reader: "E-1", now: Timestamp::from_micros(0) };
         assert!(matches!(xlsx(archive, &answered(json!({ "name": "x" })), &sheet), Err(Problem::NoTable)));
     }
 
     #[test]
     fn the_same_answer_makes_the_same_sheet_byte_for_byte() {
-        let sheet = Sheet { language: Language::Chinese, zone: Zone::default(), reader: "E-1", now: Timestamp::from_micros(0) };
+        let sheet =
+            Sheet { language: Language::Chinese, zone: Zone::default(), reader: "E-1", now: Timestamp::from_micros(0) };
         let made = || bytes(xlsx(projection::view("list").unwrap(), &answered(rows()), &sheet).unwrap());
         assert!(made().starts_with(b"PK\x03\x04"));
         assert_eq!(made(), made());
