@@ -9,13 +9,18 @@ use dossier::access::principal::Purpose;
 use dossier::clock::Clock as _;
 use dossier::domain::audit::Mode;
 use dossier::entry::Hash;
+use dossier::files::Files;
 use dossier::ids::SeededSource;
 use dossier::journal::{Fault, MemoryDisk};
-use dossier::ledger::{Asked, Broken, Found, Ledger, SubmitError, verify_data};
+use dossier::ledger::backup::{Reach, back_up};
+use dossier::ledger::restore::restore;
+use dossier::ledger::{Asked, Broken, Found, Home, Ledger, SubmitError, verify_data};
 use dossier::projection;
+use dossier::seal::ring::{Copy, KeyError};
 use serde_json::{Value, json};
 
 use crate::crash::on_memory;
+use crate::erasure::{completed, everything};
 use crate::pages::{Browser, hidden};
 use crate::support::http::{Answer, Served, parts};
 use crate::support::{Directory, TestLedger, founding, principal, proposal, registration};
@@ -47,7 +52,8 @@ fn of_person(id: &str, class: &str) -> Value {
 fn one_customer() -> Served {
     let test = TestLedger::new();
     test.customer("C-01", "Heyuan Alloy Works");
-    let person = json!({ "person_id": "P-1", "customer_id": "C-01", "name": "Invented Buyer", "function": "principal" });
+    let person =
+        json!({ "person_id": "P-1", "customer_id": "C-01", "name": "Invented Buyer", "function": "principal" });
     test.admit("E-101", proposal("person.recorded", None, person));
     Served::of(test)
 }
@@ -96,14 +102,19 @@ fn a_paper_is_read_back_byte_for_byte_and_every_reading_is_entered_first() {
             assert_eq!(answer.header("content-length"), [bytes.len().to_string()]);
             assert!(answer.header("content-disposition")[0].starts_with("inline; filename=\"profile 2026.pdf\""));
             assert_eq!(answer.header("dossier-reading"), [size.to_string()]);
-            assert_eq!(stored(&served, &id) == Hash::of(&bytes).to_string(), class == "C1", "named by the stored bytes");
+            assert_eq!(
+                stored(&served, &id) == Hash::of(&bytes).to_string(),
+                class == "C1",
+                "named by the stored bytes"
+            );
         }
     }
     let log = served.get("E-902", "/v1/customers/C-01/reads").json();
     let file = log["items"].as_array().unwrap().iter().find(|read| read["view"] == "file").unwrap().clone();
     assert_eq!((&file["reader"], &file["mode"]), (&json!("E-101"), &json!("view")));
     let list = served.get("E-101", "/v1/views/documents?subject=C-01").json();
-    let titles: Vec<&str> = list["items"].as_array().unwrap().iter().map(|row| row["title"].as_str().unwrap()).collect();
+    let titles: Vec<&str> =
+        list["items"].as_array().unwrap().iter().map(|row| row["title"].as_str().unwrap()).collect();
     assert_eq!(titles.iter().filter(|title| **title == "•••").count(), 4, "{list}");
     assert_eq!(titles.iter().filter(|title| **title == "Planted title").count(), 4);
     let archive = served.get("E-101", "/v1/customers/C-01").json();
@@ -182,7 +193,9 @@ fn an_upload_that_is_refused_leaves_nothing() {
     let rule = |status: u16, code: &str| (status, code.to_owned(), "R-016".to_owned());
     let event = paper("other", "C1");
     // What it is says its content and nobody else.
-    for bytes in [&b"MZ\x90\0 a program"[..], b"<html><script>", b"PK\x03\x04 an archive", b"%PDF", b"\x89PNG\r\n\x1a\r"] {
+    for bytes in
+        [&b"MZ\x90\0 a program"[..], b"<html><script>", b"PK\x03\x04 an archive", b"%PDF", b"\x89PNG\r\n\x1a\r"]
+    {
         assert_eq!(refused(&event, "scan.pdf", bytes), rule(400, "E_SCHEMA"));
     }
     assert_eq!(refused(&event, "scan.pdf", b""), rule(400, "E_SCHEMA"));
@@ -217,7 +230,8 @@ fn an_upload_that_is_refused_leaves_nothing() {
 fn an_upload_that_is_cut_off_or_in_disorder_is_refused() {
     let served = one_customer();
     let event = paper("other", "C1").to_string();
-    let send = |body: &[u8], kind: &str| served.request("E-101", "POST", "/v1/documents", &[("Content-Type", kind)], body);
+    let send =
+        |body: &[u8], kind: &str| served.request("E-101", "POST", "/v1/documents", &[("Content-Type", kind)], body);
     let (kind, whole) = parts(&[("event", None, event.as_bytes()), ("file", Some("x.pdf"), &pdf(1000))]);
     for end in [whole.len() - 4, whole.len() - 500, event.len(), 10] {
         assert_eq!(send(&whole[..end], &kind).status, 400, "{end}");
@@ -360,6 +374,18 @@ fn the_papers_of_an_erased_person_are_unreadable_and_still_verify() {
     filed(&served.file("E-101", &of_person("D-3", "C4"), "passport.pdf", &pdf(70_000)));
     filed(&served.file("E-101", &paper("evidence", "C4"), "other.pdf", &pdf(100)));
     assert_eq!(content(&served, "E-101", "D-3").body, pdf(70_000));
+    served.test.ledger.settle();
+    let elsewhere = Directory::new();
+    let (place, old_place) = (elsewhere.path().join("place"), elsewhere.path().join("old"));
+    for (to, reach) in [(&place, Reach::Erasures), (&old_place, Reach::Once)] {
+        back_up(&served.test.home, to, reach, &served.test.clock, &mut |_, _| {}).unwrap();
+    }
+    let hash = Hash::from_hex(&stored(&served, "D-3")).unwrap();
+    let passport = Files::of(&served.test.home.data).path(&hash);
+    let key = dossier::seal::file_key_id(&fs::read(&passport).unwrap()).unwrap();
+    let origin = served.test.ledger.origin().to_owned();
+    let ring = served.test.home.data.join("keyring/ring");
+    assert!(Copy::read(&ring, &served.test.home.keys, &origin).unwrap().has(key).is_ok(), "until then it opens");
     let erased = json!({ "type": "personal_data.erased", "subject": "person/P-1", "id": "erase-0001", "data": { "scope": "all", "ground": "request" } });
     served.admit("E-902", &erased);
     served.admit("E-801", &json!({ "type": "approval.given", "data": { "request_id": "erase-0001" } }));
@@ -369,8 +395,33 @@ fn the_papers_of_an_erased_person_are_unreadable_and_still_verify() {
     let about = served.get("E-101", "/v1/documents/D-3?reveal=true").json();
     assert!(about["title"].as_str().unwrap().starts_with("erased"), "{about}");
     assert_eq!(content(&served, "E-101", "D-1").body, pdf(100), "of nobody else");
+    assert!(completed(&served.test), "the keys were not destroyed");
     served.test.ledger.settle();
     assert_eq!(verify_data(&served.test.home.data, |_| {}).unwrap().documents, 2);
+    let mut test = served.into_test();
+    test.let_go();
+    // The sealed file stands, here and in every backup; no file there is holds a word of it or a key that opens it.
+    let fresh = Home::beside(&elsewhere.path().join("restored"));
+    fs::create_dir(&fresh.keys).unwrap();
+    for key in ["signing.key", "master.key"] {
+        fs::copy(test.home.keys.join(key), fresh.keys.join(key)).unwrap();
+    }
+    restore(&fresh, &place, None, &mut |_| {}).unwrap();
+    assert_eq!(fs::read(Files::of(&fresh.data).path(&hash)).unwrap(), fs::read(&passport).unwrap());
+    for home in [&test.home, &fresh] {
+        let files = everything(home);
+        assert!(files.contains(&fs::read(&passport).unwrap()), "the paper is among them");
+        for word in ["planted line", "Planted title", "passport.pdf"] {
+            let stands = files.iter().any(|bytes| bytes.windows(word.len()).any(|window| window == word.as_bytes()));
+            assert!(!stands, "{word:?} stands in clear");
+        }
+        let ring = Copy::read(&home.data.join("keyring/ring"), &home.keys, &origin).unwrap();
+        assert_eq!(ring.has(key), Err(KeyError::Destroyed));
+    }
+    let manifest: Value = serde_json::from_slice(&fs::read(old_place.join("backup.json")).unwrap()).unwrap();
+    let old_ring = manifest["files"].as_array().unwrap().iter().find(|file| file["path"] == "keyring/ring").unwrap();
+    let old_ring = old_place.join("files").join(old_ring["blake3"].as_str().unwrap());
+    assert!(Copy::read(&old_ring, &test.home.keys, &origin).is_err(), "the ring of a backup made before opens");
 }
 
 #[test]
@@ -403,7 +454,7 @@ fn a_death_between_file_and_entry_leaves_no_file_behind() {
     let directory = Directory::new();
     let disk = MemoryDisk::new();
     let clock = dossier::clock::ManualClock::at("2026-03-02T10:00:00+08:00".parse().unwrap());
-    let home = dossier::ledger::Home::beside(&directory.path().join("data"));
+    let home = Home::beside(&directory.path().join("data"));
     Ledger::create(&home, "test.example.com/ledger", &SeededSource::new("test")).unwrap();
     let open = |seed: &str| on_memory(&directory, &disk, &clock, seed).unwrap();
     let ledger = open("first");
@@ -420,7 +471,7 @@ fn a_death_between_file_and_entry_leaves_no_file_behind() {
         let failed = ledger.submit(&principal("E-101"), vec![filing]).await;
         assert!(matches!(failed, Err(SubmitError::Unwritable)), "{failed:?}");
     });
-    let path = dossier::files::Files::of(&home.data).path(&Hash::of(&pdf(1000)));
+    let path = Files::of(&home.data).path(&Hash::of(&pdf(1000)));
     assert!(path.exists(), "the file stood before its entry was tried");
     ledger.close();
     drop(ledger);
@@ -460,20 +511,27 @@ fn a_paper_is_filed_opened_and_taken_out_on_pages() {
     assert_eq!(kept(&served), [] as [PathBuf; 0]);
     assert_eq!(send(&mut browser, &fields, &pdf(100)).status, 303);
     let page = browser.get("/customers/C-01/documents").text();
-    assert!(page.contains("Profile &lt;2026&gt;") && page.contains("Company profile") && page.contains("PDF 100 B"), "{page}");
+    assert!(
+        page.contains("Profile &lt;2026&gt;") && page.contains("Company profile") && page.contains("PDF 100 B"),
+        "{page}"
+    );
     let id = page.split("formaction=\"/documents/").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let token = hidden(&page, "token");
     let opened = browser.post(&format!("/documents/{id}"), &[("token", &token), ("purpose", "")]);
     assert_eq!((opened.status, opened.body == pdf(100)), (200, true));
     assert_eq!(browser.get(&format!("/documents/{id}")).status, 405, "nothing is opened by an address");
-    assert_eq!(browser.get("/propose/document.filed?customer_id=C-01").header("location"), ["/customers/C-01/documents"]);
+    assert_eq!(
+        browser.get("/propose/document.filed?customer_id=C-01").header("location"),
+        ["/customers/C-01/documents"]
+    );
     // In Chinese, to the market director, who may take the list of customers out.
     let mut browser = Browser::signed_in(&served, "E-601", "zh");
     let page = browser.get("/").text();
     let token = hidden(&page, "token");
     let aimless = browser.post("/export/list", &[("token", &token), ("format", "xlsx")]);
     assert_eq!(aimless.status, 400);
-    let fields = [("token", token.as_str()), ("format", "xlsx"), ("purpose", "management"), ("limit", "200"), ("q", "")];
+    let fields =
+        [("token", token.as_str()), ("format", "xlsx"), ("purpose", "management"), ("limit", "200"), ("q", "")];
     let sheet = browser.post("/export/list", &fields);
     assert_eq!(sheet.status, 200, "{}", sheet.text());
     assert!(sheet.body.starts_with(b"PK\x03\x04"));
@@ -493,7 +551,8 @@ fn what_is_taken_out_in_either_form_is_entered_by_the_same_content() {
     asked.purpose = Some(Purpose::parse("management").unwrap());
     let shown = served.test.ask("E-601", &asked).unwrap();
     let log = served.get("E-902", "/v1/views/access_log?subject=employee/E-601").json();
-    let exports: Vec<&Value> = log["items"].as_array().unwrap().iter().filter(|read| read["mode"] == "export").collect();
+    let exports: Vec<&Value> =
+        log["items"].as_array().unwrap().iter().filter(|read| read["mode"] == "export").collect();
     assert_eq!(exports.len(), 3, "{log}");
     for read in exports {
         let entry = served.get("E-901", &format!("/v1/entries/{}", read["index"])).json();

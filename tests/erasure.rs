@@ -67,7 +67,7 @@ fn until(so: impl Fn() -> bool) -> bool {
     })
 }
 
-fn completed(test: &TestLedger) -> bool {
+pub(crate) fn completed(test: &TestLedger) -> bool {
     until(|| !erasing(test))
 }
 
@@ -213,7 +213,7 @@ fn holds_planted(bytes: &[u8], values: &HashSet<Vec<u8>>) -> bool {
 }
 
 /// Every file below a directory, and what is compressed in it: snapshots, and the entries of journal and store.
-fn everything(home: &Home) -> Vec<Vec<u8>> {
+pub(crate) fn everything(home: &Home) -> Vec<Vec<u8>> {
     let mut files = Vec::new();
     let mut folders = vec![home.data.clone(), home.keys.clone()];
     while let Some(folder) = folders.pop() {
