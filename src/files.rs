@@ -247,7 +247,12 @@ mod tests {
         assert_eq!(files.check(&hash).unwrap(), Found::Whole);
         assert_eq!(files.path(&hash), directory.0.join(place(&hash)));
         assert!(is_place(&place(&hash)));
-        for elsewhere in [hash.to_string(), format!("documents/{hash}"), format!("documents/00/{hash}"), format!("../{}", place(&hash))] {
+        for elsewhere in [
+            hash.to_string(),
+            format!("documents/{hash}"),
+            format!("documents/00/{hash}"),
+            format!("../{}", place(&hash)),
+        ] {
             assert!(!is_place(&elsewhere), "{elsewhere}");
         }
         fs::write(files.path(&hash), b"other").unwrap();

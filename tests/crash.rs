@@ -272,7 +272,12 @@ fn collect(directory: &Path, files: &mut Vec<Vec<u8>>) {
 }
 
 /// A ledger whose journal is in memory and can be made to fail.
-pub(crate) fn on_memory(directory: &Directory, disk: &MemoryDisk, clock: &ManualClock, seed: &str) -> Result<Ledger, OpenError> {
+pub(crate) fn on_memory(
+    directory: &Directory,
+    disk: &MemoryDisk,
+    clock: &ManualClock,
+    seed: &str,
+) -> Result<Ledger, OpenError> {
     let home = Home::beside(&directory.path().join("data"));
     let disk = disk.clone();
     let mut options = Options::new(Arc::new(clock.clone()), Arc::new(SeededSource::new(seed)));

@@ -45,7 +45,13 @@ impl Years<'_> {
         }
     }
 
-    async fn sign_cards(&mut self, who: &'static str, step: usize, region: Option<&str>, most: usize) -> Result<(), BuildError> {
+    async fn sign_cards(
+        &mut self,
+        who: &'static str,
+        step: usize,
+        region: Option<&str>,
+        most: usize,
+    ) -> Result<(), BuildError> {
         let state = self.ledger.state();
         let now = self.clock.now();
         let Ok(signer) = who.parse() else { return Ok(()) };
@@ -100,11 +106,13 @@ impl Years<'_> {
         let title = if client.chinese { chinese } else { english };
         let data = json!({
             "kind": kind, "title": title, "class": class, "customer_id": client.id, "period": day.get(..4).unwrap_or_default(),
-            "file": { "name": format!("{kind}-{}.{}", client.id, if paper % 2 == 0 { "pdf" } else { "png" }) },
+            "file": { "name": format!("{kind}-{}.{}", client.id, if paper.is_multiple_of(2) { "pdf" } else { "png" }) },
         });
         let mut proposal = self.proposal("document.filed", None, data);
         let bytes = match paper % 2 {
-            0 => pdf(&[english, &format!("Customer {}, {day}", client.id), "An invented paper of an invented company."]),
+            0 => {
+                pdf(&[english, &format!("Customer {}, {day}", client.id), "An invented paper of an invented company."])
+            }
             _ => png(self.dice.place(200)),
         };
         let Ok(archivist) = ARCHIVIST.parse() else { return Ok(()) };
@@ -166,7 +174,7 @@ fn png(seed: usize) -> Vec<u8> {
         let low = (low + u32::from(*byte)) % 65_521;
         (low, (high + low) % 65_521)
     });
-    data.extend_from_slice(&(high << 16 | low).to_be_bytes());
+    data.extend_from_slice(&((high << 16) | low).to_be_bytes());
     chunk(&mut picture, b"IDAT", &data);
     chunk(&mut picture, b"IEND", &[]);
     picture

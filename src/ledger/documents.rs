@@ -196,7 +196,8 @@ impl Shared {
             let event = Event::Document(document::Event::Filed(filed.clone()));
             let about = domain::about(world, &event, named_subject(proposal)?.as_ref())?;
             let purpose = purpose(&filed);
-            let key = self.ring.key_for(&holder(&about, &id, &proposal.data), purpose, &mut |bytes| self.source.fill(bytes));
+            let key =
+                self.ring.key_for(&holder(&about, &id, &proposal.data), purpose, &mut |bytes| self.source.fill(bytes));
             let key = key.map_err(|error| match error {
                 RingError::Erased { .. } => Stop::from(Refusal::from(privacy::Refusal::Gone)),
                 _ => SubmitError::Store.into(),
@@ -268,7 +269,9 @@ impl Shared {
     /// Opens the file of a document, every byte hashed.
     pub(super) fn open_document(&self, id: &EntryId, filed: &Filed) -> Result<Opened, ViewError> {
         let (Some(document), Some(blob)) = (&filed.document_id, &filed.file) else { return Err(ViewError::Store) };
-        let (Some(hash), Some(mime), Some(size)) = (blob.hash, blob.mime, blob.size) else { return Err(ViewError::Store) };
+        let (Some(hash), Some(mime), Some(size)) = (blob.hash, blob.mime, blob.size) else {
+            return Err(ViewError::Store);
+        };
         let amiss = |found| ViewError::Content { document: document.clone(), hash, found };
         let unreadable = |error: io::Error| {
             tracing::error!(%error, %hash, "a file cannot be read");
@@ -303,7 +306,9 @@ impl Shared {
         let name = blob.name.as_ref().map(|name| name.text().to_owned()).unwrap_or_default();
         let name = match self.open_seal(&name, id, "document.filed", "/data/file/name") {
             redactor::Opened::Value(Value::String(name)) => name,
-            redactor::Opened::Value(_) | redactor::Opened::Erased | redactor::Opened::Unreadable => document.to_string(),
+            redactor::Opened::Value(_) | redactor::Opened::Erased | redactor::Opened::Unreadable => {
+                document.to_string()
+            }
         };
         let size = u64::try_from(size.0).unwrap_or(0);
         Ok(Opened { name, mime, size, hash, file, seal, left, hasher })

@@ -267,9 +267,7 @@ pub(crate) fn begun(event: &Event) -> Option<(&'static str, &'static str, Option
         Event::Payment(payment::Event::Recorded(payment)) => {
             Some(("payment_id", "payment", payment.payment_id.as_ref()))
         }
-        Event::Document(document::Event::Filed(filed)) => {
-            Some(("document_id", "document", filed.document_id.as_ref()))
-        }
+        Event::Document(document::Event::Filed(filed)) => Some(("document_id", "document", filed.document_id.as_ref())),
         Event::Contact(contact::Event::Recorded(contact)) => {
             Some(("contact_id", "contact", contact.contact_id.as_ref()))
         }

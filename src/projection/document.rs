@@ -36,7 +36,8 @@ impl Paper {
         let own = |value: Value, pointer: Option<&str>| {
             let sealed = pointer.map(|pointer| SealedAt { pointer: format!("/data/{pointer}"), ..self.at.clone() });
             let person = filed.person_id.as_ref();
-            let person = person.map(|person::PersonId(id)| Personal { id: id.clone(), by_consent: secrecy == Class::C5 });
+            let person =
+                person.map(|person::PersonId(id)| Personal { id: id.clone(), by_consent: secrecy == Class::C5 });
             Node::Cell(Cell { value, matter: secrecy.matter(), class: secrecy, sealed, person })
         };
         let open = |value: Value| Node::of(Class::C1, value);

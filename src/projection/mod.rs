@@ -739,7 +739,10 @@ pub fn matter_of(kind: &str) -> Option<Matter> {
 
 /// Returns how confidential a payload says it is as a whole; contacts and documents say so for themselves.
 pub fn floor(kind: &EventType, data: &Value) -> Option<Class> {
-    let class = data.get("class").and_then(Value::as_str).filter(|_| matches!(kind.name, "contact.recorded" | "document.filed"));
+    let class = data
+        .get("class")
+        .and_then(Value::as_str)
+        .filter(|_| matches!(kind.name, "contact.recorded" | "document.filed"));
     class.and_then(|class| Class::ALL.into_iter().find(|known| known.key() == class))
 }
 

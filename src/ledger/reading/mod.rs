@@ -340,7 +340,8 @@ impl Ledger {
         let mut sight = Sight::new(reader, &open, asked.reveal);
         sight.turn_to(subject.customer.as_ref());
         sight.open_by(subject.matter.unwrap_or(asked.view.base));
-        let Built { node, next, targets } = self.build(reader.principal, state, end, now, asked, subject, &mut sight)?;
+        let Built { node, next, targets } =
+            self.build(reader.principal, state, end, now, asked, subject, &mut sight)?;
         let node = match &subject.customer {
             Some(customer) => Node::About(customer.clone(), Box::new(node)),
             None => node,
