@@ -10,7 +10,8 @@ use crate::domain::audit::Place;
 use crate::domain::employee::{Held, Member, Status};
 use crate::domain::role::Role;
 use crate::domain::{
-    About, Actor, Event, World, anomaly, approval, contact, customer, escalation, grade, grant, loan, obligation, signoff,
+    About, Actor, Event, World, anomaly, approval, contact, customer, escalation, grade, grant, loan, obligation,
+    signoff,
 };
 use crate::ids::{CustomerId, EmployeeId};
 use crate::projection::grant::Line;

@@ -276,6 +276,8 @@ pub fn oblige(world: &World, fact: &Fact<'_>, event: &domain::Event, sink: &mut 
         | domain::Event::Record(_)
         | domain::Event::Grant(_)
         | domain::Event::Anomaly(_)
+        | domain::Event::Document(_)
+        | domain::Event::Signoff(_)
         | domain::Event::Calendar(_)
         | domain::Event::Obligation(_)
         | domain::Event::Audit(_) => {}

@@ -14,8 +14,8 @@ use crate::domain::class::Class;
 use crate::domain::history::Part;
 use crate::domain::role::Role;
 use crate::domain::{
-    self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, contact, customer, document, loan,
-    obligation, person, privacy, record, sale, signoff,
+    self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, contact, customer, document,
+    loan, obligation, person, privacy, record, sale, signoff,
 };
 use crate::entry::{Entry, Hash};
 use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
