@@ -500,8 +500,8 @@ fn every_role_proposes_every_event_and_is_refused_where_the_table_says_so() {
                     Err(SubmitError::Refused { refusal, .. }) => {
                         let (code, rule) = refusal.grounds();
                         // These the modules say, not the policies: what is asked for may be permitted to the role.
-                        let by_policy =
-                            matches!(code, Code::E_FORBIDDEN) && matches!(rule, "R-050" | "R-052" | "R-055" | "R-063" | "R-064");
+                        let by_policy = matches!(code, Code::E_FORBIDDEN)
+                            && matches!(rule, "R-050" | "R-052" | "R-055" | "R-063" | "R-064");
                         by_policy.then(|| rule.to_owned())
                     }
                     Err(SubmitError::NotFound) => Some("hidden".to_owned()),
