@@ -11,7 +11,7 @@ use dossier::clock::Clock as _;
 use dossier::ids::SubjectId;
 use dossier::ledger::backup::{Reach, back_up};
 use dossier::ledger::restore::{RestoreError, restore};
-use dossier::ledger::{Asked, Home, OpenError, Proposal, verify_data};
+use dossier::ledger::{AsOf, Asked, Home, OpenError, Proposal, verify_data};
 use dossier::projection;
 use dossier::proof::checkpoint::Vkey;
 use dossier::proof::evidence::Evidence;
@@ -228,6 +228,9 @@ pub(crate) fn everything(home: &Home) -> Vec<Vec<u8>> {
                 let note = usize::try_from(u32::from_be_bytes(bytes[..4].try_into().unwrap())).unwrap();
                 files.push(zstd::stream::decode_all(&bytes[4 + note..]).unwrap());
             }
+            if path.extension().is_some_and(|extension| extension == "moment") {
+                files.push(zstd::stream::decode_all(&bytes["dossier moment 1\n".len() + 32..]).unwrap());
+            }
             files.push(bytes);
         }
     }
@@ -237,8 +240,9 @@ pub(crate) fn everything(home: &Home) -> Vec<Vec<u8>> {
     if store.exists() {
         let store = dossier::store::Store::open(&store, dossier::store::Options::default()).unwrap();
         files.extend(store.scan(0..store.len()).map(|item| item.unwrap().1.to_vec()));
-        for document in ["register", "archive/C-01"] {
-            files.extend(store.document(document).unwrap().map(|(_, bytes)| bytes.to_vec()));
+        let kept = (0..12_000).map(|version| format!("past/C-01/{version}"));
+        for document in ["register.2", "archive/C-01"].into_iter().map(str::to_owned).chain(kept) {
+            files.extend(store.document(&document).unwrap().map(|(_, bytes)| bytes.to_vec()));
         }
     }
     files
@@ -295,6 +299,14 @@ fn a_person_of_ten_thousand_entries_leaves_no_readable_byte_and_two_entries() {
     let before = Copy::read(&old_ring, &test.home.keys, &origin).unwrap();
     assert!(keys.iter().all(|key| before.has(*key).is_ok()), "until the erasure they open");
 
+    // Somebody looks back at what was before, so that it is kept.
+    let look_back = || {
+        for (view, subject) in [("list", None), ("people", Some("C-01"))] {
+            test.view_as_of("E-901", view, subject, AsOf::Index(10_000)).unwrap();
+        }
+        fs::read_dir(test.home.data.join("past")).unwrap().count()
+    };
+    assert_eq!(look_back(), 2);
     let (size, version) = (test.ledger.state().size, test.version("person/P-1"));
     let began = test.clock.now();
     erase(&test, "all");
@@ -303,6 +315,11 @@ fn a_person_of_ten_thousand_entries_leaves_no_readable_byte_and_two_entries() {
     assert_eq!(test.version("person/P-1"), version + 2);
     assert_eq!(test.ledger.state().size, size + 4);
     assert_eq!(test.clock.now(), began, "nothing of it waits for a clock");
+    // What was kept of earlier moments went before the end was entered; what is kept anew tells no more of the person than the entries do.
+    assert_eq!(fs::read_dir(test.home.data.join("past")).unwrap().count(), 0);
+    assert_eq!(look_back(), 2);
+    let then = test.view_as_of("E-902", "people", Some("C-01"), AsOf::Index(10_000)).unwrap();
+    assert!(words(&then.body["items"][0]["name"]).starts_with("erased"), "{}", then.body);
     test.ledger.settle();
     let vkey = Vkey::parse(&test.ledger.vkey()).unwrap();
     assert!(Evidence::decode(evidence.text.as_bytes()).unwrap().verify(&vkey).sound(), "evidence made before stands");

@@ -8,6 +8,7 @@ mod documents; // papers: filed whole or not at all, sealed, read back, missing 
 mod erasure; // a person erased: keys gone, nothing readable, everything still proven
 mod grades; // grades by business and by credit, terms, reviews, payments, and what they add up to
 mod loans; // archive files lent, renewed, overdue, recalled, given back
+mod moments; // earlier moments by both times, and what changed between two
 mod northwind; // real input, imported by its mapping
 mod obligations; // deadlines: opened, met, late, reported upward, extended; the clock
 mod once; // ids and names that may be used only once, and who wins
@@ -17,6 +18,7 @@ mod policy; // the access matrix and the append rights, cell by cell
 mod rights; // access beyond one's own: asked for, decided, used, over; refusals that add up
 mod scenarios; // the acceptance scenarios through the API
 mod schemas; // every stored shape has a frozen example that reads back as itself
+mod search; // customers and people found, and what is entered of having looked
 mod signoffs; // signatures along the chain of each form, on the card, and the card on paper
 mod spine; // propose, admit, prove, read, recover
 mod support;

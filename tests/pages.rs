@@ -56,6 +56,14 @@ impl<'a> Browser<'a> {
         answer
     }
 
+    /// Sends a form of the page at another address.
+    pub(crate) fn post_from(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let page = self.get(page).text();
+        let token = hidden(&page, "token");
+        let fields: Vec<(&str, &str)> = fields.iter().copied().chain([("token", token.as_str())]).collect();
+        self.post(path, &fields)
+    }
+
     pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.send("GET", path, &[], "")
     }

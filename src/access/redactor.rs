@@ -142,6 +142,17 @@ impl<'a> Sight<'a> {
         }
     }
 
+    /// Returns the same eyes, which have seen nothing yet.
+    pub fn afresh(&self) -> Self {
+        Self {
+            object: self.object.clone(),
+            decided: Default::default(),
+            remembered: BTreeMap::new(),
+            seen: Seen::default(),
+            ..*self
+        }
+    }
+
     /// Looks at a customer from here on.
     pub fn turn_to(&mut self, customer: Option<&CustomerId>) {
         self.object = self.look_at(customer);
@@ -227,16 +238,16 @@ impl<'a> Sight<'a> {
             Node::Cell(cell) => self.cell(cell, pointer, name),
             Node::Row(row) => {
                 let mut shown = Map::new();
-                // A row that says which item it is gives its value that name.
+                // A row that says which item or field it is gives its values that name.
                 let item = row.iter().find_map(|(name, node)| match node {
-                    Node::Cell(cell) if *name == "item" => cell.value.as_str(),
+                    Node::Cell(cell) if matches!(*name, "item" | "field") => cell.value.as_str(),
                     _ => None,
                 });
                 for (name, node) in row {
                     let length = pointer.len();
                     pointer.push('/');
                     pointer.push_str(name);
-                    let label = if *name == "value" { item.unwrap_or(name) } else { name };
+                    let label = if matches!(*name, "value" | "before" | "after") { item.unwrap_or(name) } else { name };
                     let value = self.node(node, pointer, label);
                     pointer.truncate(length);
                     // Nothing to show is left out: an absent value has no field.

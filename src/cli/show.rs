@@ -9,9 +9,10 @@ use serde_json::{Map, Value};
 use crate::access::principal::{Language, Purpose, PurposeKind};
 use crate::cli::error::Failure;
 use crate::cli::{Caller, Place, output};
+use crate::clock::Timestamp;
 use crate::domain::audit::Mode;
-use crate::ledger::{Answered, AsOf, Asked, Ledger};
-use crate::projection::{self, VIEWS, View};
+use crate::ledger::{Answered, AsOf, Asked, Ledger, Moment};
+use crate::projection::{self, Column, VIEWS, View, difference};
 
 /// Show a view, as the holder of the token may see it. Every reading of more than the list is entered first.
 ///
@@ -33,6 +34,12 @@ pub(super) struct Arguments {
     /// The state after this index, or at this instant, instead of now.
     #[arg(long, value_name = "INDEX|INSTANT", value_parser = as_of)]
     as_of: Option<AsOf>,
+    /// Of what is recorded, only what had happened by this instant.
+    #[arg(long, value_name = "INSTANT")]
+    valid_at: Option<Timestamp>,
+    /// Only what has changed since this index or instant.
+    #[arg(long, value_name = "INDEX|INSTANT", value_parser = as_of)]
+    since: Option<AsOf>,
     /// Why it is read: a purpose of the list, and after a colon what to say about it.
     #[arg(long, value_name = "PURPOSE[: NOTE]", value_parser = purpose)]
     purpose: Option<Purpose>,
@@ -66,7 +73,8 @@ enum Format {
 /// Reads the view and prints it.
 pub(super) async fn run(arguments: Arguments, language: Language) -> Result<(), Failure> {
     let view = projection::view(&arguments.view).ok_or_else(|| Failure::NoSuchView(arguments.view.clone()))?;
-    if arguments.format == Format::Csv && view.columns.is_empty() {
+    let columns = if arguments.since.is_some() { difference::COLUMNS } else { view.columns };
+    if arguments.format == Format::Csv && columns.is_empty() {
         return Err(Failure::NotTabular);
     }
     let ledger = arguments.place.open()?;
@@ -75,10 +83,10 @@ pub(super) async fn run(arguments: Arguments, language: Language) -> Result<(), 
     let answer = read?;
     match arguments.format {
         Format::Json => output::json(&whole(answer)),
-        Format::Csv => output::write(&csv_of(view, &rows(&answer.body), language)?),
+        Format::Csv => output::write(&csv_of(columns, &rows(&answer.body), language)?),
         Format::Table => {
             let text = match answer.body.get("items").and_then(Value::as_array) {
-                Some(items) if !view.columns.is_empty() => output::columns(&table(view, items, language)),
+                Some(items) if !columns.is_empty() => output::columns(&table(columns, items, language)),
                 _ => tree(&answer.body, 0),
             };
             output::write(text.as_bytes())?;
@@ -106,6 +114,8 @@ async fn read(
         subject: arguments.subject.clone(),
         filters: arguments.filters.iter().cloned().collect::<BTreeMap<_, _>>(),
         as_of: arguments.as_of.unwrap_or(AsOf::Latest),
+        valid_at: arguments.valid_at,
+        since: arguments.since.map(|recorded| Moment { recorded, valid_at: arguments.valid_at }),
         purpose: arguments.purpose.clone(),
         mode: if arguments.format == Format::Csv { Mode::Export } else { Mode::View },
         reveal: arguments.reveal,
@@ -143,9 +153,9 @@ fn whole(answer: Answered) -> Value {
     Value::Object(fields)
 }
 
-fn table(view: &View, items: &[Value], language: Language) -> Vec<Vec<String>> {
-    let header = view.columns.iter().map(|column| language.choose((column.en, column.zh)).to_owned()).collect();
-    let cells = |item: &Value| view.columns.iter().map(|column| text(item.get(column.id))).collect();
+fn table(columns: &[Column], items: &[Value], language: Language) -> Vec<Vec<String>> {
+    let header = columns.iter().map(|column| language.choose((column.en, column.zh)).to_owned()).collect();
+    let cells = |item: &Value| columns.iter().map(|column| text(item.get(column.id))).collect();
     std::iter::once(header).chain(items.iter().map(cells)).collect()
 }
 
@@ -178,9 +188,9 @@ fn tree(value: &Value, depth: usize) -> String {
     }
 }
 
-fn csv_of(view: &View, items: &[Value], language: Language) -> Result<Vec<u8>, Failure> {
+fn csv_of(columns: &[Column], items: &[Value], language: Language) -> Result<Vec<u8>, Failure> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in table(view, items, language) {
+    for row in table(columns, items, language) {
         writer.write_record(row.iter().map(|cell| harmless(cell))).map_err(|error| Failure::Process(error.into()))?;
     }
     writer.into_inner().map_err(|error| Failure::Process(std::io::Error::other(error.to_string())))
@@ -240,7 +250,7 @@ mod tests {
     fn a_formula_is_written_as_text() {
         let view = projection::view("list").unwrap();
         let rows = [json!({"customer_id": "C-1", "name": "=1+1"})];
-        let csv = String::from_utf8(csv_of(view, &rows, Language::English).unwrap()).unwrap();
+        let csv = String::from_utf8(csv_of(view.columns, &rows, Language::English).unwrap()).unwrap();
         assert!(csv.starts_with("Customer,Code,Name,"), "{csv}");
         assert!(csv.contains("C-1,,'=1+1,"), "{csv}");
     }

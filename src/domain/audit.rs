@@ -95,6 +95,12 @@ events! {
         purpose: Option<Text>, C8, "用途", "Purpose";
         /// The last index what was shown reflects.
         as_of: Count, C8, "数据截至序号", "As of";
+        /// By when what was shown had happened, where that was asked.
+        valid_at: Option<Timestamp>, C8, "业务时间截至", "Valid at";
+        /// The last index of the earlier state it was compared with.
+        since: Option<Count>, C8, "对比起点序号", "Compared with";
+        /// By when what was in that earlier state had happened, where that was asked.
+        since_valid_at: Option<Timestamp>, C8, "对比起点业务时间", "Compared with, valid at";
         /// The salted hash of what was shown.
         content_hash: Hash, C8, "所见内容哈希", "Content hash";
         /// Where from.

@@ -187,6 +187,11 @@ impl Amendments {
         self.count
     }
 
+    /// Returns the index of the last one.
+    pub fn last(&self) -> Option<u64> {
+        self.of.values().flatten().map(|one| one.index).max()
+    }
+
     /// Returns those about an entry, oldest first.
     pub fn of(&self, id: &EntryId) -> &[Amendment] {
         self.of.get(id).map_or(&[], Vec::as_slice)

@@ -174,11 +174,22 @@ impl Entry {
         std::str::from_utf8(kind).ok()
     }
 
+    /// Returns when what stored bytes tell of happened, as it is written, reading nothing else.
+    ///
+    /// No text within an entry can pose as the attribute, as its quotes would be escaped, and no payload follows it.
+    pub fn occurred_in(bytes: &[u8]) -> Option<&str> {
+        let start = bytes.windows(OCCURRED.len()).rposition(|window| window == OCCURRED)?;
+        let at = bytes.get(start + OCCURRED.len()..)?.split(|byte| *byte == b'"').next()?;
+        std::str::from_utf8(at).ok()
+    }
+
     /// Returns the entry's link in `stream`, if it belongs to it.
     pub fn link(&self, stream: &str) -> Option<&Link> {
         self.streams.iter().find(|link| link.name.as_str() == stream)
     }
 }
+
+const OCCURRED: &[u8] = b",\"occurredat\":\"";
 
 /// The attributes of an entry being written, in their order.
 ///
@@ -336,6 +347,8 @@ mod tests {
         assert_eq!(bytes, serde_json_canonicalizer::to_vec(&value).unwrap());
         assert_eq!(Entry::kind_of(&bytes), Some("contact.recorded"));
         assert_eq!(Entry::kind_of(b"{\"data\":\"x\"}"), None);
+        assert_eq!(Entry::occurred_in(&bytes), Some(sample().occurredat.to_string().as_str()));
+        assert_eq!(Entry::occurred_in(b"{}"), None);
         assert_eq!(
             Entry::kind_of(br#"{"data":{"type":"archive.accessed"},"type":"sale.recorded"}"#),
             Some("sale.recorded")

@@ -25,7 +25,7 @@ use crate::accounts::Accounts;
 use crate::http::api::operations::Metrics;
 use crate::http::connection::Connections;
 use crate::http::session::Sessions;
-use crate::ledger::{Answered, AsOf, Asked, Ledger, Proposal, Receipt, SubmitError, ViewError};
+use crate::ledger::{Answered, Asked, Ledger, Proposal, Receipt, SubmitError, ViewError};
 
 mod api;
 mod around;
@@ -68,10 +68,10 @@ impl Door {
     ///
     /// What was shown at an earlier moment may take a fold from the first entry on. Few do so at once, as each holds a state in memory.
     async fn view(&self, principal: &Principal, asked: &Asked) -> Result<Answered, ViewError> {
-        let turns = match (asked.view.key, asked.as_of) {
+        let turns = match asked.view.key {
             // Every byte of a file is hashed before the first leaves.
-            ("file", _) => &self.filing,
-            (_, AsOf::Latest) => return self.ledger.view(principal, asked).await,
+            "file" => &self.filing,
+            _ if asked.is_of_now() => return self.ledger.view(principal, asked).await,
             _ => &self.earlier,
         };
         let (ledger, principal, asked) = (self.ledger.clone(), principal.clone(), asked.clone());

@@ -187,7 +187,10 @@ fn described(operation: &Operation) -> Value {
         all.extend(["role", "place", "purpose"].map(shared));
     }
     if let Answers::View(key) = operation.answers {
-        all.extend(["as_of", "limit", "after", "reveal", "format", "purposeInQuery"].map(shared));
+        all.extend(
+            ["as_of", "valid_at", "since", "since_valid_at", "limit", "after", "reveal", "format", "purposeInQuery"]
+                .map(shared),
+        );
         all.extend(views::filters(key).iter().map(|name| {
             json!({ "in": "query", "name": name, "description": "Narrows the view.", "schema": { "type": "string" } })
         }));
@@ -275,6 +278,9 @@ fn parameters() -> Value {
         "purpose": { "in": "header", "name": "Dossier-Purpose", "description": purpose, "schema": { "type": "string" } },
         "purposeInQuery": query("purpose", "The same, where no header can be sent.", json!({ "type": "string" })),
         "as_of": query("as_of", "An index or an instant: the state after that entry, or after the last one recorded by then.", json!({ "type": "string" })),
+        "valid_at": query("valid_at", "An instant: of what is recorded, only what had happened by then.", json!({ "type": "string", "format": "date-time" })),
+        "since": query("since", "An index or an instant: only what has changed since then, field by field and item by item.", json!({ "type": "string" })),
+        "since_valid_at": query("since_valid_at", "The same of the earlier state, where it is not that of the later one.", json!({ "type": "string", "format": "date-time" })),
         "limit": query("limit", "The most rows of a page; a bundle of evidence holds 10,000 entries where it is not said.", json!({ "type": "integer", "minimum": 1, "maximum": views::LIMIT_MAX, "default": PAGE_ROWS })),
         "after": query("after", "Where the last page ended: its \"next\".", json!({ "type": "string" })),
         "reveal": query("reveal", "Whether masked personal values are opened; needs the right and a purpose.", json!({ "type": "boolean", "default": false })),

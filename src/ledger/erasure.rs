@@ -23,6 +23,7 @@ use crate::ids::StreamName;
 use crate::ledger::backup::{self, BackupError, Reach};
 use crate::ledger::door::person_holder;
 use crate::ledger::follower::chained;
+use crate::ledger::reading::ViewError;
 use crate::ledger::writer::{Answer, Job};
 use crate::ledger::{Shared, Signal};
 use crate::seal::ring::{Purpose, RewriteError, RingError, WriteError};
@@ -47,6 +48,9 @@ enum EraseError {
     /// A backup cannot be brought up to date: the old master key is still needed to open it.
     #[error("a backup is not brought up to date")]
     Backup(#[from] BackupError),
+    /// What is kept of earlier moments cannot be dropped.
+    #[error("what is kept of earlier moments is not dropped")]
+    Past(#[source] ViewError),
 }
 
 /// Completes erasures as they come, and those a crash cut off, until the ledger closes.
@@ -92,6 +96,7 @@ impl Shared {
             return Ok(());
         }
         self.forget_keys(privacy)?;
+        self.forget_names();
         // One may stand from an erasure that was cut off: the ring is rewritten already, perhaps without keys forgotten since.
         if self.ring.old_master_stands()? {
             self.destroy_old_master(state.size)?;
@@ -99,6 +104,11 @@ impl Shared {
         if self.ring.is_stale() {
             self.ring.rewrite(&mut |bytes| self.source.fill(bytes))?;
             self.destroy_old_master(state.size)?;
+        }
+        // One opened while the keys went.
+        self.forget_names();
+        for person in privacy.erasing.keys() {
+            self.drop_past_of(person, state.size).map_err(EraseError::Past)?;
         }
         self.enter_completed(privacy);
         Ok(())

@@ -68,7 +68,7 @@ pub use crate::files::Found;
 pub use self::documents::{Came, Opened, Upload};
 pub use self::open::{OpenError, Options};
 pub use self::proposal::{BATCH_MAX, Expected, Proposal, Receipt, SubmitError};
-pub use self::reading::{Answered, AsOf, Asked, ViewError};
+pub use self::reading::{Answered, AsOf, Asked, Moment, ViewError};
 pub use self::state::{FoldError, Head, Heads, State};
 pub use self::verification::{Broken, verify_data};
 
@@ -101,6 +101,7 @@ struct Threads {
     writer: JoinHandle<()>,
     follower: JoinHandle<()>,
     eraser: JoinHandle<()>,
+    keeper: JoinHandle<()>,
 }
 
 /// What the writer, its follower and the doors share.
@@ -369,7 +370,7 @@ impl Ledger {
         self.shared.unwritable.store(true, Ordering::SeqCst);
         self.shared.signal.closing.store(true, Ordering::SeqCst);
         self.shared.signal.notify();
-        if ended.into_iter().chain([threads.eraser.join()]).any(|ended| ended.is_err()) {
+        if ended.into_iter().chain([threads.eraser.join(), threads.keeper.join()]).any(|ended| ended.is_err()) {
             tracing::error!("a thread of the ledger panicked");
         }
     }

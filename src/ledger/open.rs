@@ -28,7 +28,7 @@ use crate::ledger::documents::Documents;
 use crate::ledger::door::person_holder;
 use crate::ledger::erasure;
 use crate::ledger::follower::{self, FollowError, Follower};
-use crate::ledger::reading::{Folds, Shown};
+use crate::ledger::reading::{Folds, Shown, keep_past};
 use crate::ledger::restore;
 use crate::ledger::snapshot::{self, Signed};
 use crate::ledger::state::{FoldError, State};
@@ -329,11 +329,14 @@ impl Ledger {
             let run = move || follower::recompress(&signal, &recompressor);
             thread::Builder::new().name("recompressor".into()).spawn(run).map_err(failed(home.data.clone()))?;
         }
-        let erasing = shared.clone();
+        shared.drop_unfinished_moments();
+        let (erasing, keeping) = (shared.clone(), shared.clone());
         let threads = Threads {
             writer: spawn("writer", shared.clone(), move || writer.run()).map_err(failed(home.data.clone()))?,
             follower: spawn("follower", shared.clone(), move || follower.run()).map_err(failed(home.data.clone()))?,
             eraser: spawn("eraser", shared.clone(), move || erasure::run(&erasing, &erasing.signal))
+                .map_err(failed(home.data.clone()))?,
+            keeper: spawn("keeper", shared.clone(), move || keep_past(&keeping, &keeping.signal))
                 .map_err(failed(home.data.clone()))?,
         };
         let ledger = Self { shared, threads: Arc::new(Mutex::new(Some(threads))) };

@@ -138,7 +138,7 @@ impl Batch {
 /// Returns the customer an entry concerns, as its links name it, without parsing the rest.
 ///
 /// No text within an entry can pose as the attribute, as its quotes would be escaped, and no payload follows the attribute.
-fn customer_in(entry: &[u8]) -> Option<&[u8]> {
+pub(super) fn customer_in(entry: &[u8]) -> Option<&[u8]> {
     let start = entry.windows(STREAMS.len()).rposition(|window| window == STREAMS)?;
     let streams = entry.get(start + STREAMS.len()..)?.split(|byte| *byte == b'"').next()?;
     let customer = streams.split(|byte| *byte == b' ').find_map(|link| link.strip_prefix(b"customer/"))?;

@@ -35,6 +35,9 @@ pub fn reading(read: &Read<'_>, of: Option<&str>) -> Option<Node> {
                 ("purpose", json!(accessed.purpose)),
                 ("place", json!(accessed.place)),
                 ("as_of", json!(accessed.as_of)),
+                ("valid_at", json!(accessed.valid_at)),
+                ("since", json!(accessed.since)),
+                ("since_valid_at", json!(accessed.since_valid_at)),
                 ("content_hash", json!(accessed.content_hash)),
             ]
         }

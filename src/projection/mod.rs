@@ -23,6 +23,7 @@ pub mod audit;
 pub mod composition;
 pub mod credit;
 pub mod customer;
+pub mod difference;
 pub mod document;
 pub mod grade;
 pub mod grant;
@@ -34,6 +35,7 @@ pub mod privacy;
 pub mod record;
 pub mod register;
 pub mod sale;
+pub mod search;
 pub mod signoff;
 
 /// A view: what it is called and what it is about.
@@ -55,6 +57,15 @@ pub struct View {
     pub page_rows: usize,
     /// Its columns, where it is a table.
     pub columns: &'static [Column],
+}
+
+impl View {
+    /// Tells whether it is a state that changes, so that two moments of it can be compared; others are lists of entries, to
+    /// which only more are added.
+    pub fn compares(&self) -> bool {
+        matches!(self.scope, Scope::Company | Scope::Customer | Scope::Customers)
+            && !matches!(self.key, "grade_audit" | "corrections" | "refusals" | "search")
+    }
 }
 
 /// What a view's subject is.
@@ -124,6 +135,19 @@ pub const VIEWS: &[View] = &[
             "customer_id" "客户编号" "Customer", "code" "客户代码" "Code", "name" "客户名称" "Name", "industry" "行业" "Industry",
             "party" "客户界定" "Party", "phone" "联系方式" "Telephone", "region" "区域" "Region", "owner" "责任业务员" "Owner",
             "status" "状态" "Status",
+        },
+    },
+    View {
+        key: "search",
+        number: "V-12",
+        zh: "检索结果",
+        en: "Search",
+        scope: Scope::Company,
+        base: Matter::List,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "customer_id" "客户编号" "Customer", "code" "客户代码" "Code", "name" "客户名称" "Name", "region" "区域" "Region",
+            "owner" "责任业务员" "Owner", "person_id" "人员编号" "Person", "person" "姓名" "Person's name",
         },
     },
     View {
@@ -275,6 +299,7 @@ pub const VIEWS: &[View] = &[
             "at" "时间" "At", "reader" "读者" "Reader", "reader_role" "角色" "Role", "view" "视图/资料" "View", "targets" "对象" "Targets",
             "classes" "密级" "Classes", "masked" "遮蔽字段" "Masked", "mode" "方式" "Mode", "authority" "依据" "Authority",
             "policies" "决定性策略" "Policies", "purpose" "用途" "Purpose", "place" "地点" "Place", "as_of" "数据截至" "As of",
+            "valid_at" "业务时间截至" "Valid at", "since" "对比起点" "Compared with", "since_valid_at" "对比起点业务时间" "Compared with, valid at",
             "content_hash" "内容哈希" "Content hash", "denied_rule" "被拒规则" "Denied by", "index" "账本序号" "Index",
         },
     },

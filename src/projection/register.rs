@@ -11,6 +11,7 @@ use crate::domain::{Event, credit, customer, employee, grade, sale};
 use crate::ids::{CustomerId, EmployeeId};
 use crate::projection::credit::Terms;
 use crate::projection::grade::Grades;
+use crate::projection::search::{Found, Wanted};
 use crate::projection::{Cell, Node, Read, SealedAt, sale::Sales};
 
 /// A fold over the whole ledger, as large as the live subjects in it.
@@ -41,6 +42,8 @@ pub struct Listed {
     pub phone: Option<String>,
     /// The code.
     pub code: Option<String>,
+    /// The codes it had before, which stay searchable.
+    pub former_codes: Vec<String>,
     /// The region.
     pub region: String,
     /// The owner.
@@ -54,6 +57,17 @@ pub struct Listed {
 }
 
 impl Listed {
+    fn assign(&mut self, code: &str) {
+        self.former_codes.extend(self.code.replace(code.to_owned()));
+    }
+
+    /// Finds what somebody looks for in the name, as far as that may be looked at, the id and the codes.
+    pub fn found(&self, id: &CustomerId, wanted: &Wanted, name: Option<&str>) -> Option<Found> {
+        let codes = self.code.iter().chain(&self.former_codes).map(String::as_str);
+        let others: Vec<&str> = std::iter::once(id.as_str()).chain(codes).collect();
+        wanted.found_in(name, &others)
+    }
+
     /// The name, which is personal where it is sealed.
     pub fn named(&self) -> Node {
         let class = if self.sealed.is_some() { Class::C4 } else { Class::C0 };
@@ -175,9 +189,26 @@ impl Register {
                 }
             }
             customer::Event::OwnerAssigned(assigned) => listed.owner = assigned.owner.to_string(),
-            customer::Event::CodeAssigned(assigned) => listed.code = Some(assigned.code.0.clone()),
+            customer::Event::CodeAssigned(assigned) => listed.assign(&assigned.code.0),
             customer::Event::MarkedDuplicate(marked) => listed.duplicate_of = Some(marked.duplicate_of.to_string()),
             customer::Event::Classified(_) | customer::Event::StatusChanged(_) | customer::Event::Verified(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_former_code_still_finds_its_customer() {
+        let mut listed = Listed { name: "河源合金厂".into(), ..Listed::default() };
+        listed.assign("C-00001");
+        listed.assign("B-00001");
+        let id = "K-7".parse().unwrap();
+        let found = |text: &str| listed.found(&id, &Wanted::of(text).unwrap(), Some(&listed.name));
+        assert_eq!(listed.code.as_deref(), Some("B-00001"));
+        assert_eq!((found("c-00001"), found("B-00001")), (Some(Found::Named), Some(Found::Named)));
+        assert_eq!((found("00001"), found("A-00001")), (Some(Found::Within), None));
     }
 }

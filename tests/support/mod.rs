@@ -142,6 +142,11 @@ impl TestLedger {
         self.runtime.block_on(self.ledger.view(&principal(who), asked))
     }
 
+    /// What the clock shows.
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// The version of a stream.
     pub(crate) fn version(&self, stream: &str) -> u64 {
         let stream: dossier::ids::StreamName = stream.parse().unwrap();

@@ -16,11 +16,11 @@ use crate::domain::catalog::Kind;
 use crate::http::error::Problem;
 use crate::http::web::words;
 use crate::ledger::Answered;
-use crate::projection::View;
+use crate::projection::{Column, View};
 
-/// Writes a list as CSV: a header row of column ids, then one row per item.
-pub(crate) fn csv(view: &View, answered: &Answered) -> Result<Response, Problem> {
-    let (columns, items) = table(view, answered)?;
+/// Writes a list as CSV, `columns` being the view's or those of a difference: a header row of column ids, then one row per item.
+pub(crate) fn csv(view: &View, columns: &'static [Column], answered: &Answered) -> Result<Response, Problem> {
+    let (columns, items) = table(columns, answered)?;
     let mut writer = csv::Writer::from_writer(Vec::new());
     let written = writer.write_record(&columns).and_then(|()| {
         items.iter().try_for_each(|item| writer.write_record(columns.iter().map(|column| cell(item.get(*column)))))
@@ -42,9 +42,14 @@ pub(crate) struct Sheet<'a> {
 }
 
 /// Writes a list as XLSX: labels in the language asked for, numbers as numbers, dates as dates, columns of fixed widths.
-pub(crate) fn xlsx(view: &View, answered: &Answered, sheet: &Sheet<'_>) -> Result<Response, Problem> {
-    let (columns, items) = table(view, answered)?;
-    let bytes = workbook(view, &columns, items, answered, sheet).map_err(|error| {
+pub(crate) fn xlsx(
+    view: &View,
+    columns: &'static [Column],
+    answered: &Answered,
+    sheet: &Sheet<'_>,
+) -> Result<Response, Problem> {
+    let (names, items) = table(columns, answered)?;
+    let bytes = workbook(view, columns, &names, items, answered, sheet).map_err(|error| {
         tracing::error!(%error, "a table cannot be written");
         Problem::Failed
     })?;
@@ -57,9 +62,9 @@ fn file(view: &View, answered: &Answered, ending: &str, kind: &'static str, byte
 }
 
 /// The columns of a view and the rows of an answer.
-fn table<'a>(view: &View, answered: &'a Answered) -> Result<(Vec<&'a str>, &'a [Value]), Problem> {
+fn table<'a>(columns: &'static [Column], answered: &'a Answered) -> Result<(Vec<&'a str>, &'a [Value]), Problem> {
     let items = answered.body.get("items").and_then(Value::as_array).ok_or(Problem::NoTable)?;
-    let columns: Vec<&str> = match view.columns {
+    let columns: Vec<&str> = match columns {
         [] => items
             .iter()
             .filter_map(Value::as_object)
@@ -92,6 +97,7 @@ fn escaped(text: &str) -> String {
 
 fn workbook(
     view: &View,
+    declared: &[Column],
     columns: &[&str],
     items: &[Value],
     answered: &Answered,
@@ -109,7 +115,7 @@ fn workbook(
     page.set_footer(format!("&L{}&R&P/&N", mark.replace('&', "&&")));
     let head = Format::new().set_bold().set_text_wrap().set_align(FormatAlign::Top);
     for (place, column) in (0_u16..).zip(columns) {
-        let declared = view.columns.iter().find(|known| known.id == *column);
+        let declared = declared.iter().find(|known| known.id == *column);
         let label = declared.map_or_else(
             || words::label(language, column).into_owned(),
             |column| language.choose((column.en, column.zh)).to_owned(),
@@ -298,9 +304,13 @@ mod tests {
         ] })
     }
 
+    fn list() -> &'static View {
+        projection::view("list").unwrap()
+    }
+
     #[test]
     fn a_table_has_a_header_row_and_no_formulas() {
-        let response = csv(projection::view("list").unwrap(), &answered(rows())).unwrap();
+        let response = csv(list(), list().columns, &answered(rows())).unwrap();
         assert_eq!(response.headers()[CONTENT_DISPOSITION], "attachment; filename=\"list-41.csv\"");
         assert_eq!(
             std::str::from_utf8(&bytes(response)).unwrap(),
@@ -328,23 +338,26 @@ mod tests {
         assert_eq!(of(32_767), "字".repeat(32_767));
         assert_eq!(of(32_768), format!("{}…", "字".repeat(32_766)));
         let long = json!({ "items": [{ "customer_id": "C-1", "name": "x".repeat(60_000) }] });
-        assert!(bytes(xlsx(projection::view("list").unwrap(), &answered(long), &sheet).unwrap()).starts_with(b"PK"));
+        assert!(bytes(xlsx(list(), list().columns, &answered(long), &sheet).unwrap()).starts_with(b"PK"));
     }
 
     #[test]
     fn what_is_no_list_is_no_table() {
         let archive = projection::view("archive").unwrap();
-        assert!(matches!(csv(archive, &answered(json!({ "name": "x" }))), Err(Problem::NoTable)));
+        assert!(matches!(csv(archive, archive.columns, &answered(json!({ "name": "x" }))), Err(Problem::NoTable)));
         let sheet =
             Sheet { language: Language::English, zone: Zone::default(), reader: "E-1", now: Timestamp::from_micros(0) };
-        assert!(matches!(xlsx(archive, &answered(json!({ "name": "x" })), &sheet), Err(Problem::NoTable)));
+        assert!(matches!(
+            xlsx(archive, archive.columns, &answered(json!({ "name": "x" })), &sheet),
+            Err(Problem::NoTable)
+        ));
     }
 
     #[test]
     fn the_same_answer_makes_the_same_sheet_byte_for_byte() {
         let sheet =
             Sheet { language: Language::Chinese, zone: Zone::default(), reader: "E-1", now: Timestamp::from_micros(0) };
-        let made = || bytes(xlsx(projection::view("list").unwrap(), &answered(rows()), &sheet).unwrap());
+        let made = || bytes(xlsx(list(), list().columns, &answered(rows()), &sheet).unwrap());
         assert!(made().starts_with(b"PK\x03\x04"));
         assert_eq!(made(), made());
     }

@@ -15,8 +15,8 @@ use crate::http::api::table::{self, Sheet};
 use crate::http::api::{self, Named, Parameters};
 use crate::http::error::Problem;
 use crate::http::session::Asker;
-use crate::ledger::{Answered, AsOf, Asked, ViewError};
-use crate::projection::{self, View};
+use crate::ledger::{Answered, AsOf, Asked, Moment, ViewError};
+use crate::projection::{self, View, difference};
 
 /// `GET /v1/views/{key}`: any view.
 pub(crate) async fn one(
@@ -60,11 +60,12 @@ pub(crate) async fn answer(
     asked.purpose = asker.purpose;
     let format = narrow(&mut asked, parameters)?;
     let answered = door.view(&asker.principal, &asked).await.map_err(Problem::View)?;
+    let columns = if asked.since.is_some() { difference::COLUMNS } else { view.columns };
     let headers = headers(&answered);
     let mut response = match format {
         Format::Whole => api::json(&answered.body),
         Format::Json => ([(CONTENT_TYPE, "application/json")], with_place(&answered)).into_response(),
-        Format::Csv => table::csv(view, &answered)?,
+        Format::Csv => table::csv(view, columns, &answered)?,
         Format::Xlsx => {
             let sheet = Sheet {
                 language: asker.principal.language,
@@ -72,7 +73,7 @@ pub(crate) async fn answer(
                 reader: asker.principal.employee.as_str(),
                 now: door.ledger.clock().now(),
             };
-            table::xlsx(view, &answered, &sheet)?
+            table::xlsx(view, columns, &answered, &sheet)?
         }
     };
     response.headers_mut().extend(headers);
@@ -94,9 +95,8 @@ enum Format {
 
 /// Takes over what the parameters say of a question.
 fn narrow(asked: &mut Asked, mut parameters: Parameters) -> Result<Format, Problem> {
-    if let Some(text) = parameters.take("as_of") {
-        asked.as_of = as_of(&text)?;
-    }
+    let (moment, since) = moments(&mut |name| parameters.take(name), &as_of)?;
+    asked.look_at(moment, since);
     if let Some(text) = parameters.take("limit") {
         asked.limit = limit(&text)?;
     }
@@ -144,6 +144,7 @@ fn narrow(asked: &mut Asked, mut parameters: Parameters) -> Result<Format, Probl
 pub(crate) fn filters(key: &str) -> &'static [&'static str] {
     match key {
         "list" => &["owner", "region", "status", "q"],
+        "search" => &["q"],
         "stats" => &["year"],
         "composition" => &["by", "year"],
         "grade_audit" => &["dimension"],
@@ -163,8 +164,30 @@ fn parameter_names(filters: &[&str]) -> String {
     [filters, COMMON].concat().join(", ")
 }
 
+/// Reads the moment asked for, and the earlier one where two are to be compared; `read` reads an index or an instant.
+pub(crate) fn moments(
+    take: &mut dyn FnMut(&str) -> Option<String>,
+    read: &dyn Fn(&str, &str) -> Result<AsOf, Problem>,
+) -> Result<(Moment, Option<Moment>), Problem> {
+    let mut recorded =
+        |name: &str| take(name).filter(|text| !text.is_empty()).map(|text| read(name, &text)).transpose();
+    let (as_of, since) = (recorded("as_of")?, recorded("since")?);
+    let mut valid = |name: &str| match recorded(name)? {
+        None => Ok(None),
+        Some(AsOf::Instant(at)) => Ok(Some(at)),
+        Some(AsOf::Index(_) | AsOf::Latest) => {
+            Err(Problem::value(format!("/{name}"), "must be an instant", "须为时间"))
+        }
+    };
+    let (valid_at, since_valid_at) = (valid("valid_at")?, valid("since_valid_at")?);
+    let moment = Moment { recorded: as_of.unwrap_or(AsOf::Latest), valid_at };
+    // Of the earlier moment only what differs from the other need be said.
+    let earlier = Moment { recorded: since.unwrap_or(moment.recorded), valid_at: since_valid_at.or(valid_at) };
+    Ok((moment, (since.is_some() || since_valid_at.is_some()).then_some(earlier)))
+}
+
 /// Reads an index or an instant.
-pub(crate) fn as_of(text: &str) -> Result<AsOf, Problem> {
+pub(crate) fn as_of(name: &str, text: &str) -> Result<AsOf, Problem> {
     if let Ok(index) = text.parse() {
         return Ok(AsOf::Index(index));
     }
@@ -172,7 +195,7 @@ pub(crate) fn as_of(text: &str) -> Result<AsOf, Problem> {
     let instant: Result<Timestamp, _> = text.replace(' ', "+").parse();
     instant.map(AsOf::Instant).map_err(|_| {
         Problem::value(
-            "/as_of",
+            format!("/{name}"),
             "must be an index or an instant such as 2026-03-01T08:00:00+08:00",
             "须为账本序号或时间，如2026-03-01T08:00:00+08:00",
         )
@@ -217,7 +240,8 @@ pub(crate) fn headers(answered: &Answered) -> Vec<(HeaderName, HeaderValue)> {
 }
 
 /// What every view knows.
-const COMMON: &[&str] = &["subject", "as_of", "format", "purpose", "reveal", "limit", "after"];
+const COMMON: &[&str] =
+    &["subject", "as_of", "valid_at", "since", "since_valid_at", "format", "purpose", "reveal", "limit", "after"];
 
 /// The most rows a page has.
 pub(crate) const LIMIT_MAX: usize = 200;
@@ -255,6 +279,24 @@ mod tests {
         assert_eq!(as_of(""), Ok(AsOf::Latest));
         assert_eq!(as_of("yesterday"), Err("/as_of".into()));
         assert_eq!(as_of("-1"), Err("/as_of".into()));
+    }
+
+    #[test]
+    fn two_moments_are_compared_in_either_time() {
+        let at: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+        let moments = |pairs: &[(&str, &str)]| narrowed("list", pairs).map(|(asked, _)| (asked.moment(), asked.since));
+        let now = Moment { recorded: AsOf::Latest, valid_at: None };
+        assert_eq!(moments(&[]), Ok((now, None)));
+        let then = Moment { recorded: AsOf::Index(7), valid_at: None };
+        assert_eq!(moments(&[("since", "7")]), Ok((now, Some(then))));
+        let valid = Moment { valid_at: Some(at), ..now };
+        assert_eq!(moments(&[("since_valid_at", "2026-03-01T00:00:00Z")]), Ok((now, Some(valid))));
+        let both = [("as_of", "9"), ("since", "7"), ("valid_at", "2026-03-01T00:00:00Z")];
+        let (nine, seven) =
+            (Moment { recorded: AsOf::Index(9), ..valid }, Moment { recorded: AsOf::Index(7), ..valid });
+        assert_eq!(moments(&both), Ok((nine, Some(seven))));
+        assert_eq!(moments(&[("valid_at", "7")]), Err("/valid_at".into()));
+        assert_eq!(moments(&[("since", "yesterday")]), Err("/since".into()));
     }
 
     #[test]

@@ -13,13 +13,13 @@ use crate::access::redactor::MASK;
 use crate::domain::catalog::Kind;
 use crate::http::Door;
 use crate::http::api::Named;
-use crate::http::api::views::as_of;
 use crate::http::error::Problem;
+use crate::http::web::compare::looking_back;
 use crate::http::web::layout::{self, items, shown, text};
 use crate::http::web::people;
-use crate::http::web::visitor::{Fields, Frame, Visitor, encode, wall};
+use crate::http::web::visitor::{Fields, Frame, Visitor, encode, moments, wall};
 use crate::http::web::words;
-use crate::ledger::{Answered, AsOf};
+use crate::ledger::Answered;
 
 /// `GET /customers/{id}`: the archive, now or as it was.
 pub(crate) async fn page(
@@ -28,10 +28,9 @@ pub(crate) async fn page(
     Named(id): Named,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<Response, Problem> {
-    let typed = query.get("as_of").map(|text| text.trim()).unwrap_or_default();
-    let as_of = moment(typed)?;
-    let answered = visitor.read(&door, "archive", Some(id.clone()), |asked| asked.as_of = as_of).await?;
-    Ok(written(&visitor.frame, &door, &id, typed, &answered))
+    let (moment, _) = moments(&door, &query)?;
+    let answered = visitor.read(&door, "archive", Some(id.clone()), |asked| asked.look_at(moment, None)).await?;
+    Ok(written(&visitor.frame, &door, &id, &query, &answered))
 }
 
 /// `POST /customers/{id}`: the archive with its personal values opened, for a purpose.
@@ -43,14 +42,10 @@ pub(crate) async fn reveal(
 ) -> Result<Response, Problem> {
     visitor.check_purpose(&fields)?;
     let answered = visitor.read(&door, "archive", Some(id.clone()), |asked| asked.reveal = true).await?;
-    Ok(written(&visitor.frame, &door, &id, "", &answered))
+    Ok(written(&visitor.frame, &door, &id, &BTreeMap::new(), &answered))
 }
 
-fn moment(text: &str) -> Result<AsOf, Problem> {
-    if text.is_empty() { Ok(AsOf::Latest) } else { as_of(text) }
-}
-
-fn written(frame: &Frame, door: &Door, id: &str, as_of: &str, answered: &Answered) -> Response {
+fn written(frame: &Frame, door: &Door, id: &str, query: &BTreeMap<String, String>, answered: &Answered) -> Response {
     let body = &answered.body;
     let title = match text(body, "name") {
         "" => id.to_owned(),
@@ -72,12 +67,7 @@ fn written(frame: &Frame, door: &Door, id: &str, as_of: &str, answered: &Answere
         }
         (people::brief(frame, door, id, body))
         (contacts(frame, door, body))
-        form.filters action={ "/customers/" (encode(id)) } method="get" {
-            div { label for="as_of" { (frame.say("as-of")) }
-                input id="as_of" name="as_of" value=(as_of) aria-describedby="as-of-hint";
-                small #as-of-hint { (frame.say("as-of-hint")) } }
-            button { (frame.say("show")) }
-        }
+        (looking_back(frame, &format!("/customers/{}", encode(id)), &[], query, &format!("view=archive&subject={}", encode(id))))
         (layout::standing(frame, answered))
     };
     layout::page(frame, StatusCode::OK, &title, &body)
@@ -217,17 +207,4 @@ fn contacts(frame: &Frame, door: &Door, body: &Value) -> Markup {
 
 fn object<'a>(body: &'a Value, name: &str) -> Vec<(&'a String, &'a Value)> {
     body.get(name).and_then(Value::as_object).map(|object| object.iter().collect()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_state_of_then_is_asked_for_by_index_or_instant() {
-        assert_eq!(moment("").unwrap(), AsOf::Latest);
-        assert_eq!(moment("17").unwrap(), AsOf::Index(17));
-        assert!(matches!(moment("2026-03-01T08:00:00 08:00").unwrap(), AsOf::Instant(_)));
-        assert!(moment("yesterday").is_err());
-    }
 }

@@ -10,12 +10,12 @@ use maud::html;
 use serde_json::Value;
 
 use crate::access::principal::{Purpose, PurposeKind};
-use crate::domain::audit::Mode;
 use crate::domain::role::Role;
 use crate::http::Door;
 use crate::http::error::Problem;
+use crate::http::web::compare::{MOMENT, looking_back};
 use crate::http::web::layout::{self, items, shown, text};
-use crate::http::web::visitor::{Visitor, encode};
+use crate::http::web::visitor::{Visitor, encode, moments};
 use crate::http::web::{privacy, words};
 use crate::projection;
 
@@ -35,14 +35,13 @@ pub(crate) async fn list(
 ) -> Result<Response, Problem> {
     let frame = &visitor.frame;
     let typed = |name: &str| query.get(name).map(|value| value.trim()).unwrap_or_default();
+    let (moment, _) = moments(&door, &query)?;
     let read = visitor.read(&door, "list", None, |asked| {
+        asked.look_at(moment, None);
         for name in FILTERS {
             if !typed(name).is_empty() {
                 asked.filters.insert(name.to_owned(), typed(name).to_owned());
             }
-        }
-        if asked.filters.contains_key("q") {
-            asked.mode = Mode::Search;
         }
         asked.after = Some(typed("after").to_owned()).filter(|after| !after.is_empty());
     });
@@ -50,14 +49,13 @@ pub(crate) async fn list(
     let items = items(&answered.body, "items");
     let label = |name: &str| words::label(frame.language, name).into_owned();
     let columns = ["code", "industry", "party", "region", "owner", "status", "phone"];
-    let parts: Vec<(&str, &str)> = FILTERS.iter().map(|name| (*name, typed(name))).collect();
+    let parts: Vec<(&str, &str)> = FILTERS.iter().chain(&MOMENT).map(|name| (*name, typed(name))).collect();
     let body = html! {
         @if watches(&door, &visitor) { p { a href="/corrections" { (frame.say("corrections")) } } }
-        form.filters action="/customers" method="get" role="search" {
-            div { label for="q" { (frame.say("search-words")) } input id="q" name="q" type="search" value=(typed("q")); }
+        form.filters action="/customers" method="get" {
             div { label for="region" { (frame.say("region")) } input id="region" name="region" value=(typed("region")); }
             div { label for="owner" { (frame.say("owner")) } input id="owner" name="owner" value=(typed("owner")) placeholder="E-101"; }
-            button { (frame.say("search")) }
+            button { (frame.say("filter")) }
         }
         @if items.is_empty() { p { (frame.say("found-none")) } }
         @else {
@@ -88,6 +86,7 @@ pub(crate) async fn list(
         @if !typed("after").is_empty() { p { a href="/customers" { (frame.say("first-page")) } } }
         @let held = privacy::VIEWS.into_iter().filter_map(projection::view).filter(|view| visitor.may_read(&door, view.key, None, Some(ANY)));
         @for view in held { p { a href={ "/privacy?view=" (view.key) } { (words::view(frame.language, view.key)) } } }
+        (looking_back(frame, "/customers", &parts, &query, "view=list"))
         (layout::standing(frame, &answered))
     };
     Ok(layout::page(frame, StatusCode::OK, &frame.say("customers"), &body))
@@ -96,4 +95,4 @@ pub(crate) async fn list(
 /// Those who open such a view state their purpose there; here it only shows the way.
 const ANY: Purpose = Purpose { kind: PurposeKind::Compliance, note: None };
 
-const FILTERS: [&str; 3] = ["q", "region", "owner"];
+const FILTERS: [&str; 2] = ["region", "owner"];

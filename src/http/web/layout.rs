@@ -41,6 +41,14 @@ pub(crate) fn page(frame: &Frame, status: StatusCode, title: &str, body: &Markup
                             a href="/access" { (frame.say("access")) }
                         }
                     }
+                    @if frame.signed_in.is_some() {
+                        form.inline.find action="/search" method="post" role="search" {
+                            (token(frame))
+                            label for="find" { (frame.say("search")) }
+                            input id="find" name="q" type="search" required maxlength="120" placeholder=(frame.say("search-words"));
+                            button.quiet { (frame.say("search-go")) }
+                        }
+                    }
                     div.tools {
                         @if let Some(who) = &frame.signed_in {
                             form.inline action="/purpose" method="post" {

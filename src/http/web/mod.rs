@@ -25,6 +25,7 @@ use crate::http::web::visitor::{Frame, Visitor};
 mod access;
 mod archive;
 mod card;
+mod compare;
 mod correct;
 mod corrections;
 mod customers;
@@ -39,6 +40,7 @@ mod people;
 mod privacy;
 mod propose;
 mod reads;
+mod search;
 mod sign_in;
 mod signoffs;
 mod tables;
@@ -70,6 +72,8 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/documents/{id}", post(documents::open))
         .route("/signoffs", get(signoffs::page).post(signoffs::sign))
         .route("/export/{key}", post(export::take_out))
+        .route("/search", get(search::page).post(search::find))
+        .route("/compare", get(compare::page))
         .route("/propose", get(propose::list))
         .route("/propose/{type}", get(propose::form).post(propose::propose))
         .route("/entries/{index}", get(entry::page))

@@ -15,8 +15,9 @@ use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::api::views::filters;
 use crate::http::error::Problem;
+use crate::http::web::compare::{MOMENT, looking_back};
 use crate::http::web::layout::{self, items, shown, text};
-use crate::http::web::visitor::{Frame, Visitor, encode, wall};
+use crate::http::web::visitor::{Frame, Visitor, encode, moments, wall};
 use crate::http::web::words;
 use crate::ledger::{Answered, Asked, ViewError};
 use crate::projection::composition::{By, UNGRADED};
@@ -47,11 +48,17 @@ pub(crate) async fn of_company(
     Query(parts): Query<Parts>,
 ) -> Result<Response, Problem> {
     let view = view(&COMPANY, &key)?;
-    let answered = visitor.read(&door, view.key, None, |asked| narrow(asked, &parts)).await?;
+    let (moment, _) = moments(&door, &parts)?;
+    let read = visitor.read(&door, view.key, None, |asked| {
+        narrow(asked, &parts);
+        asked.look_at(moment, None);
+    });
+    let answered = read.await?;
     let frame = &visitor.frame;
     let base = format!("/analysis/{}", view.key);
     let query: Vec<(&str, &str)> = parts.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let query: Vec<(&str, &str)> = query.into_iter().filter(|(name, _)| filters(view.key).contains(name)).collect();
+    let known = |name: &str| filters(view.key).contains(&name) || MOMENT.contains(&name);
+    let query: Vec<(&str, &str)> = query.into_iter().filter(|(name, _)| known(name)).collect();
     let body = html! {
         nav.tabs aria-label=(frame.say("analysis")) { @for key in COMPANY {
             a href={ "/analysis/" (key) } aria-current=[(key == view.key).then_some("page")] { (words::view(frame.language, key)) }
@@ -59,6 +66,7 @@ pub(crate) async fn of_company(
         (narrowing(frame, view, &base, &answered, &parts))
         (rows(frame, &door, view, &[], &answered))
         (layout::next(frame, &base, &query, answered.next.as_deref()))
+        (looking_back(frame, &base, &query, &parts, &format!("view={}", view.key)))
         (layout::standing(frame, &answered))
     };
     Ok(layout::page(frame, StatusCode::OK, &words::view(frame.language, view.key), &body))

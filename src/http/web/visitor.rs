@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Form;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
@@ -11,12 +12,13 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Redirect, Response};
 
 use crate::access::principal::{Language, Purpose, PurposeKind};
-use crate::clock::Timestamp;
+use crate::clock::{Date, Timestamp};
 use crate::http::Door;
+use crate::http::api::views;
 use crate::http::error::Problem;
 use crate::http::session::{self, Asker};
 use crate::http::web::words;
-use crate::ledger::{Answered, Asked, ViewError};
+use crate::ledger::{Answered, AsOf, Asked, Moment, ViewError};
 use crate::projection;
 
 /// What every page knows of its request.
@@ -180,6 +182,17 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
 pub(crate) fn wall(door: &Door, text: &str) -> String {
     let at: Result<Timestamp, _> = text.parse();
     at.map_or_else(|_| text.to_owned(), |at| door.ledger.state().world.ledger.zone.wall(at))
+}
+
+/// Reads the moments typed on a page: an index, an instant, or a day or time of the ledger's zone.
+pub(crate) fn moments(door: &Door, typed: &BTreeMap<String, String>) -> Result<(Moment, Option<Moment>), Problem> {
+    let zone = door.ledger.state().world.ledger.zone;
+    views::moments(&mut |name| typed.get(name).map(|text| text.trim().to_owned()), &|name, text| {
+        let day =
+            || Some(AsOf::Instant(zone.start_of(text.parse::<Date>().ok()?.next()).minus(Duration::from_micros(1))));
+        let time = || Some(AsOf::Instant(zone.from_wall(&text.replacen(' ', "T", 1))?.parse().ok()?));
+        day().or_else(time).map_or_else(|| views::as_of(name, text), Ok)
+    })
 }
 
 /// `GET /language?to=&back=`: keeps the language and returns.

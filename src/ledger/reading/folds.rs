@@ -1,14 +1,18 @@
 //! Folds of the entries that are kept from one reading to the next, and only brought up to date.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::domain::Event;
 use crate::domain::history::{Amendments, Part};
+use crate::domain::{Event, World};
 use crate::entry::Entry;
 use crate::ids::CustomerId;
 use crate::ledger::amendment::belongs;
 use crate::ledger::reading::ViewError;
+use crate::ledger::reading::moment::Then;
+use crate::ledger::reading::names::Names;
+use crate::ledger::reading::past::Past;
 use crate::ledger::rebuild::{self, Stored};
 use crate::ledger::state::State;
 use crate::ledger::tail::{company_term, stream_term};
@@ -23,6 +27,8 @@ use crate::store::Direction;
 pub(in crate::ledger) struct Folds {
     register: Mutex<Register>,
     archives: Mutex<Archives>,
+    pub(super) past: Past,
+    pub(super) names: Names,
 }
 
 /// The archives read last, bounded in number.
@@ -37,9 +43,17 @@ impl Ledger {
     ///
     /// # Errors
     /// Store or entries cannot be read or written.
-    pub fn rebuild_views(&self, mut progress: impl FnMut(u64)) -> Result<u64, ViewError> {
+    pub fn rebuild_views(&self, progress: impl FnMut(u64)) -> Result<u64, ViewError> {
+        self.shared.folds.past.rebuilding.store(true, Ordering::SeqCst);
+        let rebuilt = self.rebuild(progress);
+        self.shared.folds.past.rebuilding.store(false, Ordering::SeqCst);
+        rebuilt
+    }
+
+    fn rebuild(&self, mut progress: impl FnMut(u64)) -> Result<u64, ViewError> {
         let shared = &self.shared;
         shared.shelf.store().drop_documents().map_err(|_| ViewError::Store)?;
+        shared.drop_past().map_err(|_| ViewError::Store)?;
         let size = shared.state().size;
         let stored = shared.shelf.store().len().min(size);
         let mut views = rebuild::fold_all(shared.shelf.store(), stored, &mut progress)?;
@@ -48,7 +62,7 @@ impl Ledger {
         }
         let Stored { mut register, mut archives, corrected } = views;
         for part in &corrected {
-            shared.refold_register(&mut register, part, size)?;
+            shared.refold_register(&mut register, part, &Then::all(size))?;
             if let Part::Customer(id) = part {
                 archives.insert(id.clone(), shared.fold_archive(Archive::default(), id, size)?);
             }
@@ -66,33 +80,46 @@ impl Ledger {
 }
 
 impl Shared {
-    /// Reads a customer's archive as of an end; the latest one is kept and only what is new is folded.
-    pub(super) fn archive(&self, state: &State, id: &CustomerId, end: u64) -> Result<Arc<Archive>, ViewError> {
-        let latest = end == state.size;
+    /// Reads a customer's archive as of then.
+    pub(super) fn archive(&self, state: &State, id: &CustomerId, then: &Then) -> Result<Arc<Archive>, ViewError> {
+        if then.latest(state) { self.latest_archive(state, id) } else { Ok(Arc::new(self.one(id, then)?.archive)) }
+    }
+
+    /// Reads a customer's archive as of then, and what was known of its standing.
+    pub(super) fn archive_and_world(
+        &self,
+        state: &State,
+        id: &CustomerId,
+        then: &Then,
+    ) -> Result<(Arc<Archive>, World), ViewError> {
+        if then.latest(state) {
+            return Ok((self.latest_archive(state, id)?, state.world.clone()));
+        }
+        let one = self.one(id, then)?;
+        Ok((Arc::new(one.archive), one.world))
+    }
+
+    /// Reads a customer's archive; it is kept and only what is new is folded.
+    fn latest_archive(&self, state: &State, id: &CustomerId) -> Result<Arc<Archive>, ViewError> {
         let head = state.heads.get(&id.stream()).copied();
-        if latest
-            && let Some(kept) = self.kept_archive(id)
+        if let Some(kept) = self.kept_archive(id)
             && head.is_some_and(|head| head.version == kept.version)
         {
             return Ok(kept);
         }
         let mut archive = Archive::default();
-        if latest {
-            if let Some(kept) = self.kept_archive(id) {
-                archive = Archive::clone(&kept);
-            } else if let Some((_, bytes)) = self.shelf.store().document(&format!("archive/{id}"))?
-                && let Ok(stored) = postcard::from_bytes::<Archive>(&bytes)
-            {
-                archive = stored;
-            }
-            if head.is_none_or(|head| archive.version > head.version) {
-                archive = Archive::default();
-            }
+        if let Some(kept) = self.kept_archive(id) {
+            archive = Archive::clone(&kept);
+        } else if let Some((_, bytes)) = self.shelf.store().document(&format!("archive/{id}"))?
+            && let Ok(stored) = postcard::from_bytes::<Archive>(&bytes)
+        {
+            archive = stored;
         }
-        let archive = Arc::new(self.fold_archive(archive, id, end)?);
-        if latest {
-            self.keep_archive(id, &archive);
+        if head.is_none_or(|head| archive.version > head.version) {
+            archive = Archive::default();
         }
+        let archive = Arc::new(self.fold_archive(archive, id, state.size)?);
+        self.keep_archive(id, &archive);
         Ok(archive)
     }
 
@@ -105,10 +132,9 @@ impl Shared {
         }
         // The version says how many entries of the stream are folded; the others follow in order.
         let skip = archive.version;
-        let mut from = 0;
         let stream = id.stream();
         let term = stream_term(stream.as_str());
-        let mut passed = 0;
+        let (mut from, mut passed) = (0, 0);
         loop {
             let found = self.shelf.postings(term, from, end, Direction::Ascending, 512)?;
             let Some(last) = found.last().copied() else { break };
@@ -159,21 +185,29 @@ impl Shared {
         }
     }
 
-    /// Brings the register up to date and lends it.
+    /// Lends the register as of then; the latest one is brought up to date.
     pub(super) fn with_register<T>(
         &self,
-        end: u64,
-        latest: bool,
+        state: &State,
+        then: &Then,
         with: impl FnOnce(&Register) -> T,
     ) -> Result<T, ViewError> {
-        if !latest {
-            let mut register = Register::default();
-            self.fold_register(&mut register, end)?;
-            return Ok(with(&register));
+        if then.latest(state) {
+            self.with_latest_register(then.end, with)
+        } else {
+            Ok(with(&self.whole(then)?.register))
         }
+    }
+
+    fn with_latest_register<T>(&self, end: u64, with: impl FnOnce(&Register) -> T) -> Result<T, ViewError> {
         let mut register = self.folds.register.lock().unwrap_or_else(PoisonError::into_inner);
         self.fold_register(&mut register, end)?;
         Ok(with(&register))
+    }
+
+    /// Returns what decisions would have known then.
+    pub(super) fn world(&self, state: &State, then: &Then) -> Result<World, ViewError> {
+        if then.latest(state) { Ok(state.world.clone()) } else { Ok(self.whole(then)?.world.clone()) }
     }
 
     /// Brings a register up to the first `end` entries. Most entries are readings and contacts, which it does not mind.
@@ -196,28 +230,30 @@ impl Shared {
             take(index, &self.shelf.entry(index)?.ok_or(ViewError::Store)?)?;
         }
         for part in &corrected {
-            self.refold_register(register, part, from.max(end))?;
+            self.refold_register(register, part, &Then::all(from.max(end)))?;
         }
         register.size = from.max(end);
         Ok(())
     }
 
     /// Folds a part anew in which something was corrected or voided.
-    fn refold_register(&self, register: &mut Register, part: &Part, end: u64) -> Result<(), ViewError> {
+    pub(super) fn refold_register(&self, register: &mut Register, part: &Part, then: &Then) -> Result<(), ViewError> {
         let zone = self.state().world.ledger.zone;
-        let amendments = self.amendments(part, end)?;
+        let amendments = self.amendments(part, then.end)?;
         register.forget(part);
         let term = match part {
             Part::Customer(id) => stream_term(id.stream().as_str()),
             Part::Company => company_term(),
         };
-        for index in self.shelf.postings(term, 0, end, Direction::Ascending, usize::MAX)? {
+        for index in self.shelf.postings(term, 0, then.end, Direction::Ascending, usize::MAX)? {
             let bytes = self.shelf.entry(index)?.ok_or(ViewError::Store)?;
             if Entry::kind_of(&bytes).is_some_and(|kind| !Register::minds(kind)) {
                 continue;
             }
             let entry = Entry::decode(&bytes).map_err(|_| ViewError::Store)?;
-            if let Some((entry, corrected)) = amendments.restate(entry, zone).filter(|(entry, _)| belongs(entry, part))
+            if let Some((entry, corrected)) = amendments
+                .restate(entry, zone)
+                .filter(|(entry, _)| belongs(entry, part) && then.includes(entry.occurredat))
             {
                 lend(index, &bytes, &entry, corrected, &mut |read| register.fold(read))?;
             }
@@ -236,14 +272,14 @@ impl Shared {
 
     /// Stores the register as of now, so that a start need not fold the ledger again.
     pub(in crate::ledger) fn save_register(&self, size: u64) {
-        if self.with_register(size, true, |_| ()).is_ok() {
+        if self.with_latest_register(size, |_| ()).is_ok() {
             let register = self.folds.register.lock().unwrap_or_else(PoisonError::into_inner);
             self.keep_document(REGISTER, register.size, &*register);
         }
     }
 
     /// Stores a view document; one that cannot be stored is folded again when it is asked for.
-    fn keep_document<T: serde::Serialize>(&self, key: &str, index: u64, document: &T) {
+    pub(super) fn keep_document<T: serde::Serialize>(&self, key: &str, index: u64, document: &T) {
         let stored = postcard::to_stdvec(document)
             .map_err(|error| error.to_string())
             .and_then(|bytes| self.shelf.store().put_document(key, index, &bytes).map_err(|error| error.to_string()));
@@ -252,9 +288,10 @@ impl Shared {
         }
     }
 
-    /// Reads an entry and lends it in the form that is live; one that is voided is passed over.
+    /// Reads an entry and lends it in the form that is live, if it shows what had happened by then; one that is voided is passed over.
     pub(super) fn read_live(
         &self,
+        then: &Then,
         index: u64,
         amendments: &Amendments,
         take: &mut dyn FnMut(&Read<'_>),
@@ -262,9 +299,18 @@ impl Shared {
         let bytes = self.shelf.entry(index)?.ok_or(ViewError::Store)?;
         let entry = Entry::decode(&bytes).map_err(|_| ViewError::Store)?;
         match amendments.restate(entry, self.state().world.ledger.zone) {
-            Some((entry, corrected)) => lend(index, &bytes, &entry, corrected, take),
-            None => Ok(()),
+            Some((entry, corrected)) if then.includes(entry.occurredat) => lend(index, &bytes, &entry, corrected, take),
+            Some(_) | None => Ok(()),
         }
+    }
+
+    /// Reads an entry and lends it, if it shows what had happened by then.
+    pub(super) fn read_of(&self, then: &Then, index: u64, take: &mut dyn FnMut(&Read<'_>)) -> Result<(), ViewError> {
+        self.read_at(index, &mut |read| {
+            if then.includes(read.entry.occurredat) {
+                take(read);
+            }
+        })
     }
 
     /// Reads an entry and lends it.
@@ -312,4 +358,4 @@ pub(super) fn decode(entry: &Entry) -> Option<Event> {
 /// Archives kept in memory: some 10 KB each at most.
 const ARCHIVES_KEPT: usize = 4096;
 
-const REGISTER: &str = "register";
+const REGISTER: &str = "register.2";

@@ -28,6 +28,7 @@ use crate::ids::{CustomerId, SubjectId};
 use crate::ledger::documents::Opened;
 use crate::ledger::door::Basis;
 use crate::ledger::proof::ProofError;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::record::Recorded;
 use crate::ledger::reading::shown::{Rendered, Sameness};
 use crate::ledger::reading::subject::Subject;
@@ -38,15 +39,20 @@ use crate::ledger::{ATTEMPTS, Ledger, Shared, SubmitError};
 use crate::projection::{self, Node, Scope, View};
 use crate::store::ReadError;
 
+mod difference;
 mod folds;
+mod keeping;
 mod moment;
+mod names;
+mod past;
 mod record;
 mod shown;
 mod subject;
 mod views;
 
 pub(super) use self::folds::{Folds, fold, note_corrected};
-pub use self::moment::AsOf;
+pub(super) use self::keeping::run as keep_past;
+pub use self::moment::{AsOf, Moment};
 pub(super) use self::shown::Shown;
 
 /// What somebody asks to read.
@@ -58,8 +64,12 @@ pub struct Asked {
     pub subject: Option<String>,
     /// What narrows a list.
     pub filters: BTreeMap<String, String>,
-    /// As of when.
+    /// As of when: what had been recorded by then.
     pub as_of: AsOf,
+    /// Of what was recorded, only what had happened by then.
+    pub valid_at: Option<Timestamp>,
+    /// An earlier moment, where only what changed since then is asked for.
+    pub since: Option<Moment>,
     /// Why.
     pub purpose: Option<Purpose>,
     /// How: on screen, printed or taken out.
@@ -80,12 +90,29 @@ impl Asked {
             subject: None,
             filters: BTreeMap::new(),
             as_of: AsOf::Latest,
+            valid_at: None,
+            since: None,
             purpose: None,
             mode: Mode::View,
             reveal: false,
             after: None,
             limit: view.page_rows,
         }
+    }
+
+    /// Asks for a moment, or for what changed since an earlier one.
+    pub fn look_at(&mut self, moment: Moment, since: Option<Moment>) {
+        (self.as_of, self.valid_at, self.since) = (moment.recorded, moment.valid_at, since);
+    }
+
+    /// Returns the moment asked for.
+    pub fn moment(&self) -> Moment {
+        Moment { recorded: self.as_of, valid_at: self.valid_at }
+    }
+
+    /// Tells whether only the latest state is asked for, which needs no looking back.
+    pub fn is_of_now(&self) -> bool {
+        self.moment().is_now() && self.since.is_none()
     }
 }
 
@@ -269,8 +296,9 @@ impl Ledger {
         subject: &Subject,
     ) -> Result<Composed, ViewError> {
         let shared = &self.shared;
-        let end = shared.end_of(state, asked.as_of)?;
         let now = shared.clock.now();
+        let then = shared.then(state, asked.moment(), now)?;
+        let since = asked.since.map(|since| shared.then(state, since, now)).transpose()?;
         let reader = Reader {
             policies: &shared.policies,
             world: &state.world,
@@ -287,7 +315,7 @@ impl Ledger {
         let rendered = match kept {
             Some(kept) => kept,
             None => {
-                let rendered = Arc::new(self.render(&reader, state, end, now, asked, subject)?);
+                let rendered = Arc::new(self.render(&reader, state, &then, since.as_ref(), asked, subject)?);
                 if let Some(same) = same {
                     shared.shown.keep(same, &rendered);
                 }
@@ -295,7 +323,7 @@ impl Ledger {
             }
         };
         let Rendered { body, text, seen, next, targets } = rendered.as_ref();
-        let position = end.saturating_sub(1);
+        let position = then.end.saturating_sub(1);
         let file = match asked.view.key {
             "file" => Some(Arc::new(Mutex::new(shared.content(asked, body)?))),
             _ => None,
@@ -305,7 +333,9 @@ impl Ledger {
             seen.classes.iter().all(|class| *class == Class::C0) && seen.opened.is_empty() && asked.mode == Mode::View;
         let recording = (!quiet).then(|| {
             let actor = Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() };
-            let read = Recorded { principal, actor: &actor, asked, subject, targets, seen, position, body, text };
+            let since = since.map(|since| since.end.saturating_sub(1));
+            let read =
+                Recorded { principal, actor: &actor, asked, subject, targets, seen, position, since, body, text };
             let (accesses, customers) = shared.accesses(&read);
             let basis = Basis::of(&state.world, Some(&principal.employee), &customers).until(seen.closes);
             (accesses, basis, state.world.date(now))
@@ -330,8 +360,8 @@ impl Ledger {
         &self,
         reader: &Reader<'_>,
         state: &State,
-        end: u64,
-        now: Timestamp,
+        then: &Then,
+        since: Option<&Then>,
         asked: &Asked,
         subject: &Subject,
     ) -> Result<Rendered, ViewError> {
@@ -340,12 +370,11 @@ impl Ledger {
         let mut sight = Sight::new(reader, &open, asked.reveal);
         sight.turn_to(subject.customer.as_ref());
         sight.open_by(subject.matter.unwrap_or(asked.view.base));
-        let Built { node, next, targets } =
-            self.build(reader.principal, state, end, now, asked, subject, &mut sight)?;
-        let node = match &subject.customer {
-            Some(customer) => Node::About(customer.clone(), Box::new(node)),
-            None => node,
+        let Built { node, next, targets } = match since {
+            None => self.build(state, then, asked, subject, &mut sight)?,
+            Some(since) => self.differences(state, since, then, asked, subject, &mut sight)?,
         };
+        let node = about(subject, node);
         let mut body = sight.show(&node);
         // What is hashed is canonical, and so is what is sent.
         body.sort_all_objects();
@@ -424,6 +453,14 @@ impl Shared {
     }
 }
 
+/// Makes a view of one customer be judged as that.
+fn about(subject: &Subject, node: Node) -> Node {
+    match &subject.customer {
+        Some(customer) => Node::About(customer.clone(), Box::new(node)),
+        None => node,
+    }
+}
+
 fn action(mode: Mode) -> Action {
     match mode {
         Mode::View | Mode::Search => Action::Read,
@@ -435,11 +472,9 @@ fn action(mode: Mode) -> Action {
 fn request_facts(world: &World, asked: &Asked) -> Facts {
     // Who asks for one customer by its very id searches no others.
     let one = || {
-        asked
-            .filters
-            .get("q")
-            .and_then(|id| id.parse().ok())
-            .is_some_and(|id: CustomerId| asked.view.key == "list" && world.customer.customers.contains_key(&id))
+        asked.filters.get("q").and_then(|id| id.parse().ok()).is_some_and(|id: CustomerId| {
+            matches!(asked.view.key, "list" | "search") && world.customer.customers.contains_key(&id)
+        })
     };
     let many =
         matches!(asked.view.scope, Scope::Company) || (asked.view.scope == Scope::Customers && asked.subject.is_none());

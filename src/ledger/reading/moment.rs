@@ -1,4 +1,6 @@
-//! The moment a view is asked for, and what was so then.
+//! The moment a view is asked for, by when things were recorded and by when they happened, and what was so then.
+
+use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::domain::Refusal;
@@ -6,7 +8,7 @@ use crate::ledger::Shared;
 use crate::ledger::reading::ViewError;
 use crate::ledger::state::State;
 
-/// The moment a view is asked for.
+/// The moment of recording a view is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AsOf {
     /// Now.
@@ -17,42 +19,101 @@ pub enum AsOf {
     Instant(Timestamp),
 }
 
-impl Shared {
-    /// How many entries a question looks at.
-    pub(super) fn end_of(&self, state: &State, as_of: AsOf) -> Result<u64, ViewError> {
-        match as_of {
-            AsOf::Latest => Ok(state.size),
-            AsOf::Index(index) if index < state.size => Ok(index + 1),
-            AsOf::Index(_) => Err(ViewError::Refused(Refusal::field("/as_of", "beyond the last entry", "超出末条"))),
-            // The entries' times rise with their indexes, so the last one by then is found by halving.
-            AsOf::Instant(at) => {
-                let (mut low, mut high) = (0, state.size);
-                while low < high {
-                    let middle = low + (high - low) / 2;
-                    let entry = self.entry(middle)?.ok_or(ViewError::Store)?;
-                    if entry.time <= at { low = middle + 1 } else { high = middle }
-                }
-                Ok(low)
-            }
-        }
+/// A moment in both times: what was recorded by one, and of that what had happened by the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// By when it was recorded.
+    pub recorded: AsOf,
+    /// By when it had happened, where that is asked.
+    pub valid_at: Option<Timestamp>,
+}
+
+impl Moment {
+    /// Tells whether it is now in both times.
+    pub fn is_now(self) -> bool {
+        self.recorded == AsOf::Latest && self.valid_at.is_none()
+    }
+}
+
+/// What a question looks at: the first entries, and of these what had happened by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Then {
+    /// How many entries.
+    pub(super) end: u64,
+    /// By when they must have happened.
+    pub(super) valid_at: Option<Timestamp>,
+    /// When it is: what begins or ends by itself is judged by this.
+    pub(super) at: Timestamp,
+    /// How many of the entries had all happened, so that none of them need be looked at.
+    pub(super) whole: u64,
+}
+
+impl Then {
+    /// Looks at all of the first `end` entries, to fold and not to judge.
+    pub(super) fn all(end: u64) -> Self {
+        Self { end, valid_at: None, at: Timestamp::default(), whole: end }
     }
 
-    /// Returns the state after `end` entries: what is shown as of then is decided by what was so then.
-    pub(super) fn state_at(&self, state: &State, end: u64) -> Result<State, ViewError> {
-        if end == state.size {
-            return Ok(state.clone());
+    /// Tells whether it shows what happened at that time.
+    pub(super) fn includes(&self, occurred_at: Timestamp) -> bool {
+        self.valid_at.is_none_or(|valid_at| occurred_at <= valid_at)
+    }
+
+    /// Tells whether it shows everything there is.
+    pub(super) fn latest(&self, state: &State) -> bool {
+        self.end == state.size && self.valid_at.is_none()
+    }
+}
+
+impl Shared {
+    /// Finds what a question about a moment looks at.
+    pub(super) fn then(&self, state: &State, moment: Moment, now: Timestamp) -> Result<Then, ViewError> {
+        let end = match moment.recorded {
+            AsOf::Latest => state.size,
+            AsOf::Index(index) if index < state.size => index + 1,
+            AsOf::Index(_) => return Err(refused("/as_of", "beyond the last entry", "超出末条")),
+            AsOf::Instant(at) => self.recorded_by(state, at)?,
+        };
+        let Some(valid_at) = moment.valid_at else {
+            let at = if moment.recorded == AsOf::Latest { None } else { self.time_at(end)? };
+            return Ok(Then { end, valid_at: None, at: at.unwrap_or(now), whole: end });
+        };
+        if valid_at > now {
+            return Err(refused("/valid_at", "has not come yet", "尚未到来"));
         }
-        let mut then = State::default();
-        for index in 0..end {
-            let bytes = self.shelf.entry(index)?.ok_or(ViewError::Store)?;
-            then.fold(&bytes, &self.origin, &|part, end| self.past(part, end).ok()).map_err(|_| ViewError::Store)?;
+        let whole = self.recorded_by(state, valid_at.minus(AHEAD_MOST))?.min(end);
+        Ok(Then { end, valid_at: Some(valid_at), at: valid_at, whole })
+    }
+
+    /// Returns how many entries were recorded by then. Their times rise with their indexes, so the last one is found by halving.
+    fn recorded_by(&self, state: &State, at: Timestamp) -> Result<u64, ViewError> {
+        let (mut low, mut high) = (0, state.size);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let entry = self.entry(middle)?.ok_or(ViewError::Store)?;
+            if entry.time <= at { low = middle + 1 } else { high = middle }
         }
-        Ok(then)
+        Ok(low)
     }
 
     /// Returns when the last of the first `end` entries was recorded.
-    pub(super) fn time_at(&self, end: u64) -> Result<Option<Timestamp>, ViewError> {
+    fn time_at(&self, end: u64) -> Result<Option<Timestamp>, ViewError> {
         let Some(last) = end.checked_sub(1) else { return Ok(None) };
         Ok(self.entry(last)?.map(|entry| entry.time))
     }
+
+    /// Tells whether an entry is among what a question looks at.
+    pub(super) fn shows(&self, then: &Then, index: u64) -> Result<bool, ViewError> {
+        if index >= then.end || then.valid_at.is_none() {
+            return Ok(index < then.end);
+        }
+        Ok(self.entry(index)?.is_some_and(|entry| then.includes(entry.occurredat)))
+    }
 }
+
+fn refused(pointer: &str, en: &str, zh: &str) -> ViewError {
+    ViewError::Refused(Refusal::field(pointer, en, zh))
+}
+
+/// How far ahead of its recording something may have happened.
+const AHEAD_MOST: Duration = Duration::from_secs(300);

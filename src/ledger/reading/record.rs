@@ -10,7 +10,7 @@ use crate::access::principal::Principal;
 use crate::access::redactor::Seen;
 use crate::access::relation;
 use crate::domain::audit::{self, Shown};
-use crate::domain::catalog::{Int, Str, Text};
+use crate::domain::catalog::{INTEGER_MAX, Int, Str, Text};
 use crate::domain::employee::Member;
 use crate::domain::{Actor, World, common};
 use crate::entry::Hash;
@@ -30,6 +30,7 @@ pub(super) struct Recorded<'a> {
     pub(super) targets: &'a [String],
     pub(super) seen: &'a Seen,
     pub(super) position: u64,
+    pub(super) since: Option<u64>,
     pub(super) body: &'a Value,
     pub(super) text: &'a str,
 }
@@ -40,7 +41,7 @@ type Group<'a> = (Option<&'a (Authority, SubjectId)>, &'a [&'a CustomerId]);
 impl Shared {
     /// The access entries of an answer, at most 64 customers each, and the customers the decision rests on.
     pub(super) fn accesses(&self, read: &Recorded<'_>) -> (Vec<Access>, Vec<CustomerId>) {
-        let Recorded { principal, actor, asked, subject, targets, seen, position, body, text } = *read;
+        let Recorded { principal, actor, asked, subject, targets, seen, position, since, body, text } = *read;
         let mut customers: Vec<CustomerId> = seen.customers.clone();
         customers.extend(subject.customer.clone());
         customers.sort();
@@ -87,7 +88,10 @@ impl Shared {
                     query: (!query.is_empty())
                         .then(|| Text(cut(&salted(&salt, query.join("&").as_bytes()).to_string(), 4000))),
                     purpose: asked.purpose.as_ref().map(|purpose| Text(purpose.text())),
-                    as_of: Int(i64::try_from(position).unwrap_or(i64::MAX)),
+                    as_of: index(position),
+                    valid_at: asked.valid_at,
+                    since: since.map(index),
+                    since_valid_at: asked.since.and_then(|since| since.valid_at),
                     content_hash: salted(&salt, text.as_bytes()),
                     place: principal.place,
                 };
@@ -156,6 +160,10 @@ impl Ledger {
 /// Shortens what a person typed to what an entry may say of it.
 fn cut(text: &str, most: usize) -> String {
     text.chars().filter(|c| !c.is_control()).take(most).collect()
+}
+
+fn index(index: u64) -> Int<0, INTEGER_MAX> {
+    Int(i64::try_from(index).unwrap_or(i64::MAX))
 }
 
 fn authority(found: Option<Authority>) -> audit::Authority {

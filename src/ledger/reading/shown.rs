@@ -14,8 +14,8 @@ use crate::domain::audit::Mode;
 use crate::domain::grade::{self, Dimension};
 use crate::domain::role::Role;
 use crate::ids::CustomerId;
+use crate::ledger::reading::Asked;
 use crate::ledger::reading::subject::Subject;
-use crate::ledger::reading::{AsOf, Asked};
 use crate::ledger::state::State;
 
 /// The answers given last, bounded in number.
@@ -75,7 +75,7 @@ impl Sameness {
         let customer = subject.customer.as_ref()?;
         if !matches!(asked.view.key, "archive" | "card")
             || asked.reveal
-            || asked.as_of != AsOf::Latest
+            || !asked.is_of_now()
             || asked.mode != Mode::View
         {
             return None;

@@ -4,7 +4,7 @@ use crate::access::matter::Matter;
 use crate::domain::{World, audit};
 use crate::ids::{CustomerId, EmployeeId, StreamName, SubjectId};
 use crate::ledger::Shared;
-use crate::ledger::reading::{AsOf, Asked, ViewError};
+use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::stream_term;
 use crate::projection::{self, Scope};
@@ -67,7 +67,7 @@ impl Shared {
             }
         }
         if let (Some(customer), None) = (&subject.customer, subject.since)
-            && asked.as_of != AsOf::Latest
+            && !asked.is_of_now()
         {
             subject.since = self.first_of(&customer.stream())?;
         }

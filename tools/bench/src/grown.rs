@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use serde::Deserialize;
@@ -47,6 +47,7 @@ impl Growth<'_> {
         server.stop(STOP_LIMIT)?;
         self.tell_disk(size, &entries)?;
         self.tell_clean_starts(&small, &memory).await?;
+        self.tell_looking_back(size).await?;
         self.tell_starts_after_kills(&company).await?;
         self.tell_verb("events_rebuild", "rebuild", 100_000).await?;
         self.tell_verb("events_verify", "verify", 200_000).await
@@ -183,6 +184,46 @@ impl Growth<'_> {
         growth.print()
     }
 
+    /// Asks for earlier moments spread evenly over the ledger, of one customer after the other and of all customers, and times each answer.
+    async fn tell_looking_back(&self, size: u64) -> anyhow::Result<()> {
+        let server = self.serve()?;
+        let company = Company::meet(self.data, server.address, self.purpose)?;
+        // What is kept of earlier moments is kept in the quiet after a start.
+        tokio::time::sleep(QUIET).await;
+        server.settle(SETTLE_LIMIT).await?;
+        let customers: Vec<(&str, &str)> = company
+            .sellers
+            .iter()
+            .flat_map(|seller| seller.customers.iter().map(|customer| (customer.as_str(), seller.token.as_str())))
+            .collect();
+        let Some((_, anybody)) = customers.first().copied() else { anyhow::bail!("there are no customers") };
+        let back = |number: u64, of: u64| size.saturating_sub(1) - size.saturating_sub(1) / 2 * number / of;
+        let mut archives = Vec::new();
+        for (number, (customer, token)) in (0..LOOKS_BACK).zip(customers.iter().cycle()) {
+            let target = format!("/v1/customers/{customer}?as_of={}", back(number, LOOKS_BACK));
+            archives.push(self.timed(&server, &target, token)?);
+        }
+        let mut lists = Vec::new();
+        for number in 0..LOOKS_BACK_AT_ALL {
+            let target = format!("/v1/customers?as_of={}", back(number, LOOKS_BACK_AT_ALL));
+            lists.push(self.timed(&server, &target, anybody)?);
+        }
+        server.stop(STOP_LIMIT)?;
+        for (figure, mut took, goal) in [("events_as_of_archive", archives, "<= 50"), ("events_as_of_list", lists, "<= 2000")] {
+            took.sort_by(f64::total_cmp);
+            let rank = |percent: usize| took.get(took.len() * percent / 100).copied().unwrap_or(f64::INFINITY);
+            let of = json!({ "goal": goal, "entries": size, "asked": took.len(), "p50": rank(50), "most": took.last() });
+            Figure { figure, value: rank(95), unit: "ms, 95 of 100", of }.print()?;
+        }
+        Ok(())
+    }
+
+    fn timed(&self, server: &Process, target: &str, token: &str) -> anyhow::Result<f64> {
+        let begun = Instant::now();
+        let _: Value = company::get(server.address, target, token, self.purpose)?;
+        Ok(begun.elapsed().as_secs_f64() * 1e3)
+    }
+
     /// Kills the server in the middle of a load and measures how long the next start takes.
     async fn tell_starts_after_kills(&self, company: &Company) -> anyhow::Result<()> {
         let mut starts = Vec::new();
@@ -288,6 +329,11 @@ const GROWTH_STEPS: u64 = 10;
 const GROWTH_CLIENTS: usize = 4;
 const SAMPLE_ENTRIES: u64 = 256;
 const STARTS: usize = 3;
+const LOOKS_BACK: u64 = 400;
+const LOOKS_BACK_AT_ALL: u64 = 40;
+
+/// How long nothing is asked before looking back.
+const QUIET: Duration = Duration::from_secs(3);
 
 /// How long a load runs before the server is killed.
 const KILL_AFTER: Duration = Duration::from_millis(1500);

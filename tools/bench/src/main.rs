@@ -17,7 +17,7 @@
 //! | `propose_1` | the same with one client |
 //! | `read_64` | 64 clients reading archives, each reading recorded: readings/s over proposals/s |
 //! | `bare_64`, `bare_1` | the bare limit alone, in requests/s; needs no `dossier` |
-//! | `events_*` | of a ledger grown to `--events`: disk over entry bytes, resident memory and its growth, seconds to ready after a clean stop and after `kill -9` under load, entries/s of `dossier rebuild` and `dossier verify` |
+//! | `events_*` | of a ledger grown to `--events`: disk over entry bytes, resident memory and its growth, seconds to ready after a clean stop and after `kill -9` under load, ms to look back at one archive and at all customers, entries/s of `dossier rebuild` and `dossier verify` |
 //!
 //! A figure more needs no server and no network, and is measured by `in_process.rs` beside this package:
 //!

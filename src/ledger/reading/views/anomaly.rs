@@ -3,8 +3,8 @@
 use crate::access::facts::Facts;
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
-use crate::clock::Timestamp;
 use crate::ledger::Shared;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::views::{Built, check_asked, index_after, wants_purpose};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::tail::family_term;
@@ -14,18 +14,12 @@ use crate::store::Direction;
 
 impl Shared {
     /// Anomalies, the newest first.
-    pub(super) fn anomalies(
-        &self,
-        end: u64,
-        at: Timestamp,
-        asked: &Asked,
-        sight: &mut Sight<'_>,
-    ) -> Result<Built, ViewError> {
+    pub(super) fn anomalies(&self, then: &Then, asked: &Asked, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
         let mut anomalies = Anomalies::default();
-        for index in self.shelf.postings(family_term("anomaly"), 0, end, Direction::Ascending, usize::MAX)? {
-            self.read_at(index, &mut |read| anomalies.fold(read))?;
+        for index in self.shelf.postings(family_term("anomaly"), 0, then.end, Direction::Ascending, usize::MAX)? {
+            self.read_of(then, index, &mut |read| anomalies.fold(read))?;
         }
-        let before = index_after(asked)?.unwrap_or(end);
+        let before = index_after(asked)?.unwrap_or(then.end);
         let only_open = asked.filters.get("open").is_some_and(|open| open == "true");
         let mut rows: Vec<(u64, Node)> = Vec::new();
         let (mut next, mut wanting) = (None, None);
@@ -44,7 +38,7 @@ impl Shared {
                 next = rows.last().map(|(index, _)| index.to_string());
                 break;
             }
-            let row = Node::Concerning(facts, Box::new(line.row(*index, at)));
+            let row = Node::Concerning(facts, Box::new(line.row(*index, then.at)));
             let row = match line.customer() {
                 Some(customer) => Node::About(customer.clone(), Box::new(row)),
                 None => row,

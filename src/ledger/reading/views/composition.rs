@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
-use crate::clock::Timestamp;
 use crate::domain::class::Class;
 use crate::domain::grade::{Dimension, scale};
 use crate::domain::{Refusal, common};
 use crate::ids::CustomerId;
 use crate::ledger::Shared;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::views::{Built, year_of};
-use crate::ledger::reading::{AsOf, Asked, ViewError};
+use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::projection::Node;
 use crate::projection::composition::{By, Composition, UNGRADED, hidden};
@@ -60,8 +60,7 @@ impl Shared {
     pub(super) fn composition(
         &self,
         state: &State,
-        end: u64,
-        at: Timestamp,
+        then: &Then,
         asked: &Asked,
         sight: &mut Sight<'_>,
     ) -> Result<Built, ViewError> {
@@ -70,17 +69,17 @@ impl Shared {
             let en = "must be sales, product, region or credit";
             ViewError::Refused(Refusal::field("/by", en, "须为 sales、product、region 或 credit"))
         })?;
-        let then = self.state_at(state, end)?;
-        let today = then.world.date(at);
+        let world = self.world(state, then)?;
+        let today = world.date(then.at);
         let year = year_of(asked)?.unwrap_or_else(|| today.year());
         let dimension = if by == By::Sales { Dimension::Business } else { Dimension::Credit };
-        let scale = scale(&then.world, dimension, None, at);
+        let scale = scale(&world, dimension, None, then.at);
         let matters = if by.graded() { &[Matter::Commercial, Matter::Credit][..] } else { &[Matter::Commercial] };
-        let ((mut rows, total), sighted) = self.with_register(end, asked.as_of == AsOf::Latest, |register| {
+        let ((mut rows, total), sighted) = self.with_register(state, then, |register| {
             let sighted = Sighted::of(register, sight, matters);
             let graded = |id: &CustomerId| {
                 let listed = register.customers.get(id);
-                listed.and_then(|listed| listed.grades.at(dimension, at)).map(|step| step.grade.as_str())
+                listed.and_then(|listed| listed.grades.at(dimension, then.at)).map(|step| step.grade.as_str())
             };
             let mut composed = Composition::of(&register.sales, year, &|goods, id| {
                 sighted.seen.contains(id).then(|| match by {

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::clock::Timestamp;
 use crate::domain::credit::{Event as Credit, limit, review_due};
 use crate::domain::grade::{Dimension, Event as Grade, current, stream};
 use crate::domain::history::Amendments;
 use crate::domain::{Event, Refusal, World, calendar};
 use crate::ids::CustomerId;
 use crate::ledger::Shared;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::Built;
-use crate::ledger::reading::{AsOf, Asked, ViewError};
+use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
 use crate::projection::Node;
@@ -25,17 +25,15 @@ impl Shared {
     pub(super) fn terms(
         &self,
         state: &State,
-        end: u64,
-        at: Timestamp,
+        then: &Then,
         asked: &Asked,
         subject: &Subject,
     ) -> Result<Built, ViewError> {
-        let then = self.state_at(state, end)?;
-        let world = &then.world;
-        let today = world.date(at);
+        let world = &self.world(state, then)?;
+        let today = world.date(then.at);
         let mut rows: Vec<(CustomerId, Node)> = Vec::new();
         let mut next = None;
-        self.with_register(end, asked.as_of == AsOf::Latest, |register| {
+        self.with_register(state, then, |register| {
             for (id, listed) in &register.customers {
                 let other = subject.customer.as_ref().is_some_and(|only| only != id);
                 let shown = asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str());
@@ -45,8 +43,8 @@ impl Shared {
                     break;
                 }
                 // a grade that fell, or one no limit is set for, leaves no room for the limit of before.
-                let grade = current(world, Dimension::Credit, id, at);
-                let allowed = grade.and_then(|graded| limit(world, at, &graded.grade)).unwrap_or(0);
+                let grade = current(world, Dimension::Credit, id, then.at);
+                let allowed = grade.and_then(|graded| limit(world, then.at, &graded.grade)).unwrap_or(0);
                 rows.push((id.clone(), terms.row(id, listed.named(), terms.limit > allowed, today)));
             }
         })?;
@@ -72,23 +70,22 @@ impl Shared {
     pub(super) fn credit_reviews(
         &self,
         state: &State,
-        end: u64,
-        at: Timestamp,
+        then: &Then,
         asked: &Asked,
         subject: &Subject,
     ) -> Result<Built, ViewError> {
         let bad = || ViewError::Refused(Refusal::field("/after", "is no cursor of this view", "不是此视图的游标"));
         let after = asked.after.as_ref().map(|after| after.split_once('/').ok_or_else(bad)).transpose()?;
-        let then = self.state_at(state, end)?;
-        let today = then.world.date(at);
+        let world = self.world(state, then)?;
+        let today = world.date(then.at);
         let term = match &subject.customer {
             Some(customer) => stream_term(stream(Dimension::Credit, customer).as_str()),
             None => family_term("credit_review"),
         };
-        let amendments = self.all_amendments(end)?;
+        let amendments = self.all_amendments(then.end)?;
         let mut reviews: Vec<Review> = Vec::new();
-        for index in self.shelf.postings(term, 0, end, Direction::Ascending, usize::MAX)? {
-            self.read_live(index, &amendments, &mut |read| {
+        for index in self.shelf.postings(term, 0, then.end, Direction::Ascending, usize::MAX)? {
+            self.read_live(then, index, &amendments, &mut |read| {
                 if let Event::Credit(Credit::Reviewed(reviewed)) = read.event {
                     reviews.extend(Review::of(reviewed, read));
                 }
@@ -115,9 +112,9 @@ impl Shared {
         let next = wanted.last().filter(|_| more).map(|(review, _)| format!("{}/{}", review.quarter, review.customer));
         let follow_ups = wanted
             .iter()
-            .map(|(review, _)| self.follow_up(&then.world, review, at, end, &amendments))
+            .map(|(review, _)| self.follow_up(&world, review, then, &amendments))
             .collect::<Result<Vec<_>, _>>()?;
-        let (items, owed) = self.with_register(end, asked.as_of == AsOf::Latest, |register| {
+        let (items, owed) = self.with_register(state, then, |register| {
             let name = |id: &CustomerId| register.customers.get(id).map_or_else(Node::absent, |listed| listed.named());
             let rows = wanted.iter().zip(follow_ups);
             let items = rows.map(|((review, last), follow_up)| review.row(name(&review.customer), *last, follow_up));
@@ -125,7 +122,7 @@ impl Shared {
             for id in register.customers.keys() {
                 if subject.customer.as_ref().is_none_or(|only| only == id)
                     && after.is_none()
-                    && let Some((due, day)) = review_due(&then.world, id, at)
+                    && let Some((due, day)) = review_due(&world, id, then.at)
                     && due.0 < today.quarter()
                     && quarter.is_none_or(|quarter| due.0 == *quarter)
                 {
@@ -143,17 +140,16 @@ impl Shared {
         &self,
         world: &World,
         review: &Review,
-        at: Timestamp,
-        end: u64,
+        then: &Then,
         amendments: &Amendments,
     ) -> Result<Option<FollowUp>, ViewError> {
         if !review.proposes {
             return Ok(None);
         }
         let term = stream_term(stream(Dimension::Credit, &review.customer).as_str());
-        for index in self.shelf.postings(term, review.index + 1, end, Direction::Ascending, usize::MAX)? {
+        for index in self.shelf.postings(term, review.index + 1, then.end, Direction::Ascending, usize::MAX)? {
             let mut rests = false;
-            self.read_live(index, amendments, &mut |read| {
+            self.read_live(then, index, amendments, &mut |read| {
                 if let Event::Grade(Grade::Proposed(_, proposed)) = read.event {
                     rests = proposed.evidence.iter().any(|evidence| evidence.0 == review.id);
                 }
@@ -164,7 +160,7 @@ impl Shared {
         }
         // Of a year without a table nobody can say that the days are over.
         let days = calendar::worktime(world, None, review.at).days_after(world.date(review.at), FOLLOW_UP_DAYS);
-        let late = days.is_ok_and(|counted| at > counted.due);
+        let late = days.is_ok_and(|counted| then.at > counted.due);
         Ok(Some(if late { FollowUp::Missing } else { FollowUp::Open }))
     }
 }

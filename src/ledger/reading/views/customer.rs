@@ -3,58 +3,64 @@
 use serde_json::json;
 
 use crate::access::redactor::Sight;
-use crate::clock::Timestamp;
 use crate::domain::class::Class;
-use crate::domain::customer;
+use crate::domain::{Refusal, customer};
 use crate::ids::CustomerId;
 use crate::ledger::Shared;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::Built;
-use crate::ledger::reading::{AsOf, Asked, ViewError};
+use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::projection::Node;
+use crate::projection::search::Wanted;
 
 impl Shared {
     /// A customer's card.
-    pub(super) fn card(&self, state: &State, end: u64, id: &CustomerId, subject: &Subject) -> Result<Built, ViewError> {
-        Ok(of_one(self.archive(state, id, end)?.card(id), subject))
+    pub(super) fn card(
+        &self,
+        state: &State,
+        then: &Then,
+        id: &CustomerId,
+        subject: &Subject,
+    ) -> Result<Built, ViewError> {
+        Ok(of_one(self.archive(state, id, then)?.card(id), subject))
     }
 
     /// What is basic of a customer: unit, place, whom to talk to.
     pub(super) fn basics(
         &self,
         state: &State,
-        end: u64,
+        then: &Then,
         id: &CustomerId,
         subject: &Subject,
     ) -> Result<Built, ViewError> {
-        Ok(of_one(self.archive(state, id, end)?.basics(), subject))
+        Ok(of_one(self.archive(state, id, then)?.basics(), subject))
     }
 
     /// A customer's whole archive.
     pub(super) fn whole_archive(
         &self,
         state: &State,
-        end: u64,
-        at: Timestamp,
+        then: &Then,
         id: &CustomerId,
         subject: &Subject,
     ) -> Result<Built, ViewError> {
-        let then = self.state_at(state, end)?;
-        let today = then.world.date(at);
-        let status = customer::status(&then.world, id, today, at);
-        Ok(of_one(self.archive(state, id, end)?.archive(id, status, at, today), subject))
+        let (archive, world) = self.archive_and_world(state, id, then)?;
+        let today = world.date(then.at);
+        let status = customer::status(&world, id, today, then.at);
+        Ok(of_one(archive.archive(id, status, then.at, today), subject))
     }
 
     /// What was promised to a customer, and what became of it.
     pub(super) fn promises(
         &self,
         state: &State,
-        end: u64,
+        then: &Then,
         id: &CustomerId,
         subject: &Subject,
     ) -> Result<Built, ViewError> {
-        let rows = self.archive(state, id, end)?.promises();
+        let rows = self.archive(state, id, then)?.promises();
         Ok(of_one(Node::Row(vec![("items", Node::List(rows))]), subject))
     }
 
@@ -62,38 +68,37 @@ impl Shared {
     pub(super) fn list(
         &self,
         state: &State,
-        end: u64,
-        at: Timestamp,
+        then: &Then,
         asked: &Asked,
         sight: &mut Sight<'_>,
     ) -> Result<Built, ViewError> {
-        let then = self.state_at(state, end)?;
-        let world = &then.world;
+        let world = &self.world(state, then)?;
         let filter = |name: &str| asked.filters.get(name).map(|text| text.to_lowercase());
-        let (owner, region, query, wanted) = (filter("owner"), filter("region"), filter("q"), filter("status"));
+        let (owner, region, status_wanted) = (filter("owner"), filter("region"), filter("status"));
+        let query = asked.filters.get("q").map(|text| Wanted::of(text).ok_or_else(unclear)).transpose()?;
         // Who gives an id asks for that customer and no other.
         let one = asked.filters.get("q").and_then(|id| id.parse().ok());
         let one = one.filter(|id: &CustomerId| world.customer.customers.contains_key(id));
-        let narrowed = owner.is_some() || region.is_some() || wanted.is_some();
-        let latest = asked.as_of == AsOf::Latest;
-        let day = world.date(at);
+        let narrowed = owner.is_some() || region.is_some() || status_wanted.is_some();
+        let day = world.date(then.at);
         let mut rows = Vec::new();
         let mut next = None;
-        self.with_register(end, latest, |register| {
+        self.with_register(state, then, |register| {
             for (id, listed) in &register.customers {
                 if asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str())
                     || listed.duplicate_of.is_some()
                 {
                     continue;
                 }
-                let status = customer::status(world, id, day, at);
+                let status = customer::status(world, id, day, then.at);
                 let matches = one.as_ref().is_none_or(|one| one == id)
                     && owner.as_ref().is_none_or(|owner| listed.owner.to_lowercase() == *owner)
                     && region.as_ref().is_none_or(|region| listed.region.to_lowercase() == *region)
-                    && wanted.as_ref().is_none_or(|wanted| status.is_some_and(|status| status.as_str() == wanted))
+                    && status_wanted
+                        .as_ref()
+                        .is_none_or(|wanted| status.is_some_and(|status| status.as_str() == wanted))
                     && query.as_ref().is_none_or(|query| {
-                        (listed.sealed.is_none() && listed.name.to_lowercase().contains(query.as_str()))
-                            || id.as_str().to_lowercase().contains(query.as_str())
+                        listed.found(id, query, listed.sealed.is_none().then_some(listed.name.as_str())).is_some()
                     });
                 if !matches {
                     continue;
@@ -128,6 +133,15 @@ impl Shared {
         let items = rows.into_iter().map(|(id, row)| Node::About(id, Box::new(row))).collect();
         Ok(Built { node: Node::Row(vec![("items", Node::List(items))]), next, targets: Vec::new() })
     }
+}
+
+/// Refuses words nothing could go by.
+pub(super) fn unclear() -> ViewError {
+    ViewError::Refused(Refusal::field(
+        "/q",
+        "must be one to eight words of a name, an id or a code",
+        "须为名称、编号或代码中的一至八个词",
+    ))
 }
 
 fn of_one(node: Node, subject: &Subject) -> Built {

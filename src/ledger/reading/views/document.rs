@@ -2,6 +2,7 @@
 
 use crate::ids::CustomerId;
 use crate::ledger::Shared;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::Built;
 use crate::ledger::reading::{Asked, ViewError};
@@ -14,11 +15,11 @@ impl Shared {
     pub(super) fn documents(
         &self,
         state: &State,
-        end: u64,
+        then: &Then,
         id: &CustomerId,
         subject: &Subject,
     ) -> Result<Built, ViewError> {
-        let archive = self.archive(state, id, end)?;
+        let archive = self.archive(state, id, then)?;
         let rows = archive.papers.iter().rev().map(Paper::row).collect();
         let node = Node::Row(vec![("items", Node::List(rows))]);
         Ok(Built { node, next: None, targets: subject.targets.clone() })

@@ -8,6 +8,7 @@ use crate::domain::class::Class;
 use crate::domain::{Refusal, common};
 use crate::entry::{Entry, Hash};
 use crate::ledger::reading::folds::decode;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::record::Corrected;
 use crate::ledger::reading::views::{Built, index_after};
@@ -59,7 +60,7 @@ impl Shared {
     /// Either way with what corrects it or what it corrects, and what it says now.
     pub(super) fn one_entry(
         &self,
-        end: u64,
+        then: &Then,
         asked: &Asked,
         subject: &Subject,
         sight: &mut Sight<'_>,
@@ -75,7 +76,7 @@ impl Shared {
         let line = || {
             let event = decode(&entry).ok_or(ViewError::Store)?;
             let read = Read { index, entry: &entry, bytes: &bytes, event: &event, corrected: None };
-            self.line(&read, &mut Corrected::until(end))
+            self.line(&read, &mut Corrected::until(then.end))
         };
         let node = if sight.may_take_proofs() {
             sight.seen.classes.insert(Class::C8);
@@ -107,11 +108,12 @@ impl Shared {
         if !sight.may_take_proofs() {
             return Err(ViewError::Denied(common::Refusal::Forbidden { rule: "R-063".into() }.into()));
         }
-        if asked.as_of != AsOf::Latest {
-            let refusal =
-                Refusal::field("/as_of", "is not for what a checkpoint proves", "检查点所证明的内容不能指定时点");
-            return Err(ViewError::Refused(refusal));
-        }
-        Ok(())
+        let pointer = match (asked.as_of, asked.valid_at) {
+            (AsOf::Latest, None) => return Ok(()),
+            (AsOf::Latest, Some(_)) => "/valid_at",
+            (AsOf::Index(_) | AsOf::Instant(_), _) => "/as_of",
+        };
+        let refusal = Refusal::field(pointer, "is not for what a checkpoint proves", "检查点所证明的内容不能指定时点");
+        Err(ViewError::Refused(refusal))
     }
 }

@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
-use crate::clock::Timestamp;
 use crate::domain::grade::{Dimension, scale, stream};
 use crate::domain::history::Part;
 use crate::domain::{Refusal, credit};
 use crate::ids::CustomerId;
 use crate::ledger::Shared;
 use crate::ledger::claims::term;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::composition::Sighted;
 use crate::ledger::reading::views::{Built, index_after};
-use crate::ledger::reading::{AsOf, Asked, ViewError};
+use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
 use crate::projection::grade::{self, Process, Standing, Step, Trace};
@@ -30,20 +30,19 @@ impl Shared {
     pub(super) fn grades(
         &self,
         state: &State,
-        end: u64,
-        at: Timestamp,
+        then: &Then,
         asked: &Asked,
         subject: &Subject,
     ) -> Result<Built, ViewError> {
-        let then = self.state_at(state, end)?;
-        let today = then.world.date(at);
+        let world = self.world(state, then)?;
+        let today = world.date(then.at);
         let standing = |id: &CustomerId, listed: &Listed| Standing {
             credit_limit: listed.terms.as_ref().filter(|terms| terms.hold_on(today)).map(|terms| terms.limit),
-            review_due: credit::review_due(&then.world, id, at).map(|(quarter, day)| (quarter.0, day)),
+            review_due: credit::review_due(&world, id, then.at).map(|(quarter, day)| (quarter.0, day)),
         };
         let mut rows: Vec<(CustomerId, Node)> = Vec::new();
         let mut next = None;
-        self.with_register(end, asked.as_of == AsOf::Latest, |register| {
+        self.with_register(state, then, |register| {
             for (id, listed) in &register.customers {
                 if subject.customer.as_ref().is_some_and(|only| only != id)
                     || asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str())
@@ -55,7 +54,10 @@ impl Shared {
                     next = rows.last().map(|(id, _)| id.to_string());
                     break;
                 }
-                rows.push((id.clone(), grade::in_force(id, listed.named(), &listed.grades, standing(id, listed), at)));
+                rows.push((
+                    id.clone(),
+                    grade::in_force(id, listed.named(), &listed.grades, standing(id, listed), then.at),
+                ));
             }
         })?;
         let items = rows.into_iter().map(|(_, row)| row).collect();
@@ -66,21 +68,20 @@ impl Shared {
     pub(super) fn grading(
         &self,
         state: &State,
-        end: u64,
-        at: Timestamp,
+        then: &Then,
         asked: &Asked,
         sight: &mut Sight<'_>,
     ) -> Result<Built, ViewError> {
         let bad = || ViewError::Refused(Refusal::field("/after", "is no cursor of this view", "不是此视图的游标"));
         let after = asked.after.as_ref().map(|after| after.split_once('/').ok_or_else(bad)).transpose()?;
-        let then = self.state_at(state, end)?;
-        let scale = scale(&then.world, Dimension::Business, None, at);
+        let world = self.world(state, then)?;
+        let scale = scale(&world, Dimension::Business, None, then.at);
         let place = |grade: &str| scale.iter().position(|other| *other == grade).unwrap_or(scale.len());
-        let ((items, hidden, next), sighted) = self.with_register(end, asked.as_of == AsOf::Latest, |register| {
+        let ((items, hidden, next), sighted) = self.with_register(state, then, |register| {
             let sighted = Sighted::of(register, sight, &[Matter::Credit]);
             let mut rows: Vec<(usize, &str, &CustomerId, &Listed)> = Vec::new();
             for (id, listed) in register.customers.iter().filter(|(id, _)| sighted.seen.contains(*id)) {
-                let Some(Step { grade, .. }) = listed.grades.at(Dimension::Business, at) else { continue };
+                let Some(Step { grade, .. }) = listed.grades.at(Dimension::Business, then.at) else { continue };
                 if after.is_none_or(|(last, shown)| (place(last), last, shown) < (place(grade), grade, id.as_str())) {
                     rows.push((place(grade), grade, id, listed));
                 }
@@ -117,7 +118,7 @@ impl Shared {
     }
 
     /// The steps that led to each grade, with their proofs.
-    pub(super) fn trace(&self, end: u64, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
+    pub(super) fn trace(&self, then: &Then, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
         let wanted = match asked.filters.get("dimension").map(String::as_str) {
             None => None,
             Some("credit") => Some(Dimension::Credit),
@@ -128,7 +129,7 @@ impl Shared {
             }
         };
         let trace = match &subject.customer {
-            None => self.folded_trace(end, &["grade", "trade_terms", "credit_review"])?,
+            None => self.folded_trace(then, &["grade", "trade_terms", "credit_review"])?,
             Some(customer) => {
                 let mut terms = vec![family_term(&format!("trade_terms/{customer}"))];
                 for dimension in [Dimension::Credit, Dimension::Business] {
@@ -137,14 +138,14 @@ impl Shared {
                 }
                 let mut indexes = Vec::new();
                 for term in terms {
-                    indexes.extend(self.shelf.postings(term, 0, end, Direction::Ascending, usize::MAX)?);
+                    indexes.extend(self.shelf.postings(term, 0, then.end, Direction::Ascending, usize::MAX)?);
                 }
                 indexes.sort_unstable();
                 indexes.dedup();
-                let amendments = self.amendments(&Part::Customer(customer.clone()), end)?;
+                let amendments = self.amendments(&Part::Customer(customer.clone()), then.end)?;
                 let mut trace = Trace::default();
                 for index in indexes {
-                    self.read_live(index, &amendments, &mut |read| trace.fold(read))?;
+                    self.read_live(then, index, &amendments, &mut |read| trace.fold(read))?;
                 }
                 trace
             }
@@ -178,8 +179,8 @@ impl Shared {
     }
 
     /// Processes in which somebody did two steps.
-    pub(super) fn separation(&self, end: u64, asked: &Asked) -> Result<Built, ViewError> {
-        let trace = self.folded_trace(end, &["grade", "approval"])?;
+    pub(super) fn separation(&self, then: &Then, asked: &Asked) -> Result<Built, ViewError> {
+        let trace = self.folded_trace(then, &["grade", "approval"])?;
         let all = asked.filters.get("all").is_some_and(|all| all == "true");
         let rows = trace.processes.values().filter(|process| all || process.repeated()).map(Process::row);
         let node = Node::Row(vec![
@@ -189,16 +190,16 @@ impl Shared {
         Ok(Built { node, next: None, targets: Vec::new() })
     }
 
-    fn folded_trace(&self, end: u64, families: &[&str]) -> Result<Trace, ViewError> {
+    fn folded_trace(&self, then: &Then, families: &[&str]) -> Result<Trace, ViewError> {
         let mut trace = Trace::default();
         let mut indexes = Vec::new();
         for family in families {
-            indexes.extend(self.shelf.postings(family_term(family), 0, end, Direction::Ascending, usize::MAX)?);
+            indexes.extend(self.shelf.postings(family_term(family), 0, then.end, Direction::Ascending, usize::MAX)?);
         }
         indexes.sort_unstable();
-        let amendments = self.all_amendments(end)?;
+        let amendments = self.all_amendments(then.end)?;
         for index in indexes {
-            self.read_live(index, &amendments, &mut |read| trace.fold(read))?;
+            self.read_live(then, index, &amendments, &mut |read| trace.fold(read))?;
         }
         Ok(trace)
     }

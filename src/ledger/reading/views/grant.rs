@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use crate::access::facts::Facts;
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
-use crate::clock::Timestamp;
 use crate::domain::{World, grant};
 use crate::ledger::Shared;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::views::{Built, check_asked, index_after, wants_purpose};
-use crate::ledger::reading::{AsOf, Asked, ViewError};
+use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::family_term;
 use crate::projection::Node;
@@ -21,18 +21,17 @@ impl Shared {
     pub(super) fn grants_and_loans(
         &self,
         state: &State,
-        end: u64,
-        at: Timestamp,
+        then: &Then,
         asked: &Asked,
         sight: &mut Sight<'_>,
     ) -> Result<Built, ViewError> {
         let mut grants = Grants::default();
-        for index in self.shelf.postings(family_term("grants"), 0, end, Direction::Ascending, usize::MAX)? {
-            self.read_at(index, &mut |read| grants.fold(read))?;
+        for index in self.shelf.postings(family_term("grants"), 0, then.end, Direction::Ascending, usize::MAX)? {
+            self.read_of(then, index, &mut |read| grants.fold(read))?;
         }
-        let world = &state.world;
-        let day = world.date(at);
-        let before = index_after(asked)?.unwrap_or(end);
+        let world = &self.world(state, then)?;
+        let day = world.date(then.at);
+        let before = index_after(asked)?.unwrap_or(then.end);
         let wanted = |name: &str, value: &str| asked.filters.get(name).is_none_or(|wanted| wanted == value);
         let chosen = |name: &str| asked.filters.get(name).is_some_and(|chosen| chosen == "true");
         let mut rows: Vec<(u64, Node)> = Vec::new();
@@ -41,7 +40,7 @@ impl Shared {
             let facts = sight.facts_of_request(line);
             let matches = wanted("kind", line.kind())
                 && wanted("who", line.holder.as_str())
-                && wanted("status", line.status(at, day))
+                && wanted("status", line.status(then.at, day))
                 && asked.filters.get("customer").is_none_or(|id| line.customers.iter().any(|one| one.as_str() == id))
                 && (!chosen("mine") || facts.contains(Facts::REQUESTER))
                 && (!chosen("waiting") || facts.contains(Facts::STEP_HOLDER));
@@ -59,8 +58,7 @@ impl Shared {
                 next = rows.last().map(|(index, _)| index.to_string());
                 break;
             }
-            let waiting = if asked.as_of == AsOf::Latest { waiting_for(world, line) } else { Value::Null };
-            let row = Node::Concerning(facts, Box::new(line.row(*index, at, day, waiting)));
+            let row = Node::Concerning(facts, Box::new(line.row(*index, then.at, day, waiting_for(world, line))));
             let row = match customer {
                 Some(customer) => Node::About(customer.clone(), Box::new(row)),
                 None => row,

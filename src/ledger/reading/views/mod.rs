@@ -1,13 +1,12 @@
 //! What is shown for each view, before it is redacted.
 
 use crate::access::decide::Decision;
-use crate::access::principal::Principal;
 use crate::access::redactor::Sight;
-use crate::clock::Timestamp;
 use crate::domain::{Refusal, common};
 use crate::ledger::Ledger;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
-use crate::ledger::reading::{AsOf, Asked, ViewError};
+use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::projection::Node;
 use crate::projection::person::People;
@@ -26,6 +25,7 @@ mod person;
 mod privacy;
 mod record;
 mod sale;
+mod search;
 mod signoff;
 mod staff;
 mod stream;
@@ -39,58 +39,57 @@ pub(super) struct Built {
 }
 
 impl Ledger {
-    /// Builds what a view shows of the first `end` entries.
+    /// Builds what a view shows of a moment.
     pub(super) fn build(
         &self,
-        principal: &Principal,
         state: &State,
-        end: u64,
-        now: Timestamp,
+        then: &Then,
         asked: &Asked,
         subject: &Subject,
         sight: &mut Sight<'_>,
     ) -> Result<Built, ViewError> {
         let shared = &self.shared;
-        let at = if asked.as_of == AsOf::Latest { now } else { shared.time_at(end)?.unwrap_or(now) };
+        // What began later was, at the moment asked for, as unknown as what never was.
+        let unknown = subject.since.map(|since| shared.shows(then, since)).transpose()? == Some(false);
         match (asked.view.key, &subject.customer) {
             ("evidence", _) => self.evidence(asked, subject, sight),
             ("entries", _) => self.entries(asked, subject, sight),
-            // What began later was, at the moment asked for, as unknown as what never was.
-            _ if subject.since.is_some_and(|since| since >= end) => Err(ViewError::NotFound),
-            ("card", Some(id)) => shared.card(state, end, id, subject),
-            ("archive", Some(id)) => shared.whole_archive(state, end, at, id, subject),
-            ("promises", Some(id)) => shared.promises(state, end, id, subject),
-            ("basics", Some(id)) => shared.basics(state, end, id, subject),
-            ("personal_data", _) => shared.personal_data(state, end, asked, subject),
-            ("erasures", _) => shared.erasures(state, end, asked, subject),
-            ("people", Some(id)) => shared.people(state, end, id, subject, People::rows),
-            ("relations", Some(id)) => shared.people(state, end, id, subject, People::relations),
-            ("decision_roles", Some(id)) => shared.people(state, end, id, subject, People::decision_roles),
-            ("documents", Some(id)) => shared.documents(state, end, id, subject),
+            _ if unknown => Err(ViewError::NotFound),
+            ("card", Some(id)) => shared.card(state, then, id, subject),
+            ("archive", Some(id)) => shared.whole_archive(state, then, id, subject),
+            ("promises", Some(id)) => shared.promises(state, then, id, subject),
+            ("basics", Some(id)) => shared.basics(state, then, id, subject),
+            ("personal_data", _) => shared.personal_data(state, then, asked, subject),
+            ("erasures", _) => shared.erasures(state, then, asked, subject),
+            ("people", Some(id)) => shared.people(state, then, id, subject, People::rows),
+            ("relations", Some(id)) => shared.people(state, then, id, subject, People::relations),
+            ("decision_roles", Some(id)) => shared.people(state, then, id, subject, People::decision_roles),
+            ("documents", Some(id)) => shared.documents(state, then, id, subject),
             ("document" | "file", _) => shared.document(asked, subject),
-            ("signoffs", _) => shared.signoffs(principal, state, end, (now, at), asked),
-            ("list", _) => shared.list(state, end, at, asked, sight),
-            ("stats", _) => shared.statistics(state, end, asked, sight),
-            ("grading", _) => shared.grading(state, end, at, asked, sight),
-            ("composition", _) => shared.composition(state, end, at, asked, sight),
-            ("grades", _) => shared.grades(state, end, at, asked, subject),
-            ("credit_reviews", _) => shared.credit_reviews(state, end, at, asked, subject),
-            ("terms", _) => shared.terms(state, end, at, asked, subject),
-            ("payments", Some(id)) => shared.payments(state, end, at, id, subject),
-            ("grade_audit", _) => shared.trace(end, asked, subject),
-            ("sod", _) => shared.separation(end, asked),
-            ("grants", _) => shared.grants_and_loans(state, end, at, asked, sight),
-            ("anomalies", _) => shared.anomalies(end, at, asked, sight),
-            ("refusals", _) => shared.refusals(end, asked),
-            ("access_log", _) => shared.access_log(end, asked, subject),
-            ("corrections", _) => shared.corrections(end, asked, subject),
-            ("timeline", _) => shared.timeline(end, asked, subject),
-            ("policy", _) => shared.policy(end),
-            ("staff", _) => shared.staff(state, end, asked),
-            ("obligations", _) => shared.obligations(state, end, at, asked, subject),
-            ("overdue", _) => shared.overdue(state, end, at, asked, sight),
-            ("signoff_board", _) => shared.signoff_board(state, end, at, sight),
-            ("entry", _) => shared.one_entry(end, asked, subject, sight),
+            ("signoffs", _) => shared.signoffs(state, then, asked, sight),
+            ("list", _) => shared.list(state, then, asked, sight),
+            ("search", _) => shared.search(state, then, asked, sight),
+            ("stats", _) => shared.statistics(state, then, asked, sight),
+            ("grading", _) => shared.grading(state, then, asked, sight),
+            ("composition", _) => shared.composition(state, then, asked, sight),
+            ("grades", _) => shared.grades(state, then, asked, subject),
+            ("credit_reviews", _) => shared.credit_reviews(state, then, asked, subject),
+            ("terms", _) => shared.terms(state, then, asked, subject),
+            ("payments", Some(id)) => shared.payments(state, then, id, subject),
+            ("grade_audit", _) => shared.trace(then, asked, subject),
+            ("sod", _) => shared.separation(then, asked),
+            ("grants", _) => shared.grants_and_loans(state, then, asked, sight),
+            ("anomalies", _) => shared.anomalies(then, asked, sight),
+            ("refusals", _) => shared.refusals(then, asked),
+            ("access_log", _) => shared.access_log(then, asked, subject),
+            ("corrections", _) => shared.corrections(then, asked, subject),
+            ("timeline", _) => shared.timeline(then, asked, subject),
+            ("policy", _) => shared.policy(then),
+            ("staff", _) => shared.staff(state, then, asked),
+            ("obligations", _) => shared.obligations(state, then, asked, subject),
+            ("overdue", _) => shared.overdue(state, then, asked, sight),
+            ("signoff_board", _) => shared.signoff_board(state, then, sight),
+            ("entry", _) => shared.one_entry(then, asked, subject, sight),
             _ => Err(ViewError::NotFound),
         }
     }
@@ -116,7 +115,7 @@ fn wants_purpose(decision: &Decision) -> Option<String> {
 }
 
 /// A cursor that is an index.
-fn index_after(asked: &Asked) -> Result<Option<u64>, ViewError> {
+pub(super) fn index_after(asked: &Asked) -> Result<Option<u64>, ViewError> {
     let bad = || ViewError::Refused(Refusal::field("/after", "is no cursor of this view", "不是此视图的游标"));
     asked.after.as_ref().map(|after| after.parse().map_err(|_| bad())).transpose()
 }

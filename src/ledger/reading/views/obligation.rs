@@ -2,15 +2,15 @@
 
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
-use crate::clock::Timestamp;
 use crate::domain::duty::Sink;
 use crate::domain::role::Role;
 use crate::domain::{Actor, Fact, World, escalation, obligation};
 use crate::ids::{CustomerId, StreamName, SubjectId};
 use crate::ledger::Shared;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::{Built, index_after};
-use crate::ledger::reading::{AsOf, Asked, ViewError};
+use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
 use crate::projection::obligation::{Awaited, Ended, Overdue, open_row, pending};
@@ -22,14 +22,13 @@ impl Shared {
     pub(super) fn obligations(
         &self,
         state: &State,
-        end: u64,
-        at: Timestamp,
+        then: &Then,
         asked: &Asked,
         subject: &Subject,
     ) -> Result<Built, ViewError> {
         let Some(staff) = &subject.staff else { return Err(ViewError::NotFound) };
-        let then = self.state_at(state, end)?;
-        let world = obligation::turned(&then.world, at);
+        let (known, at) = (self.world(state, then)?, then.at);
+        let world = obligation::turned(&known, at);
         let mut found: Vec<_> = world
             .obligation
             .open
@@ -41,7 +40,7 @@ impl Shared {
         let total = found.len();
         let mut rows = Vec::new();
         for (id, open, responsible) in found.into_iter().take(asked.limit) {
-            let name = self.name_of(open.customer.as_ref(), end, asked)?;
+            let name = self.name_of(state, open.customer.as_ref(), then)?;
             rows.push(open_row(id, open, &responsible, name));
         }
         let items = Node::Row(vec![("items", Node::List(rows)), ("total", Node::plain(total))]);
@@ -53,14 +52,13 @@ impl Shared {
     pub(super) fn overdue(
         &self,
         state: &State,
-        end: u64,
-        at: Timestamp,
+        then: &Then,
         asked: &Asked,
         sight: &Sight<'_>,
     ) -> Result<Built, ViewError> {
-        let then = self.state_at(state, end)?;
+        let world = self.world(state, then)?;
         let filter = |name: &str| asked.filters.get(name).map(String::as_str);
-        let mut before = index_after(asked)?.unwrap_or(end).min(end);
+        let mut before = index_after(asked)?.unwrap_or(then.end).min(then.end);
         let mut rows: Vec<(u64, Node)> = Vec::new();
         let mut next = None;
         'pages: loop {
@@ -68,17 +66,17 @@ impl Shared {
             let Some(last) = found.last().copied() else { break };
             for index in found {
                 let mut first = None;
-                self.read_at(index, &mut |read| first = first_level(read))?;
+                self.read_of(then, index, &mut |read| first = first_level(read))?;
                 let Some(stream) = first else { continue };
                 let mut overdue = Overdue::default();
-                for index in self.shelf.postings(stream_term(stream.as_str()), 0, end, Direction::Ascending, 64)? {
-                    self.read_at(index, &mut |read| {
+                for index in self.shelf.postings(stream_term(stream.as_str()), 0, then.end, Direction::Ascending, 64)? {
+                    self.read_of(then, index, &mut |read| {
                         if read.entry.link(stream.as_str()).is_some() {
                             overdue.fold(read);
                         }
                     })?;
                 }
-                let open = overdue.id.parse().is_ok_and(|id: SubjectId| then.world.obligation.open.contains_key(&id));
+                let open = overdue.id.parse().is_ok_and(|id: SubjectId| world.obligation.open.contains_key(&id));
                 let matches = filter("duty").is_none_or(|duty| overdue.id.starts_with(duty))
                     && filter("responsible").is_none_or(|who| overdue.responsible.iter().any(|id| id.as_str() == who))
                     && filter("open").is_none_or(|wanted| (wanted == "true") == open);
@@ -89,9 +87,9 @@ impl Shared {
                     next = rows.last().map(|(index, _)| index.to_string());
                     break 'pages;
                 }
-                let ended = if open { None } else { self.end_of_obligation(&then.world, &overdue, index, end)? };
-                let name = self.name_of(overdue.customer.as_ref(), end, asked)?;
-                let row = overdue.row(open, ended, at, name);
+                let ended = if open { None } else { self.end_of_obligation(&world, &overdue, index, then)? };
+                let name = self.name_of(state, overdue.customer.as_ref(), then)?;
+                let row = overdue.row(open, ended, then.at, name);
                 rows.push((index, Node::AboutStaff(told, Box::new(row))));
             }
             before = last;
@@ -101,22 +99,16 @@ impl Shared {
     }
 
     /// What waits for somebody to sign, for those in its chain and those it waits for.
-    pub(super) fn signoff_board(
-        &self,
-        state: &State,
-        end: u64,
-        at: Timestamp,
-        sight: &mut Sight<'_>,
-    ) -> Result<Built, ViewError> {
-        let then = self.state_at(state, end)?;
+    pub(super) fn signoff_board(&self, state: &State, then: &Then, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
+        let world = self.world(state, then)?;
         let reader = sight.reader().clone();
         // Who may see by what right everybody acts may see who is waited for.
         let supervises = sight.may(Matter::AccessLog).allowed;
-        let today = then.world.date(at);
-        let member = then.world.employee.members.get(&reader);
+        let today = world.date(then.at);
+        let member = world.employee.members.get(&reader);
         let holds = |role: Role| member.is_some_and(|member| member.roles_on(today).any(|held| held.role == role));
         let mut rows = Vec::new();
-        for pending in pending(&then.world, at) {
+        for pending in pending(&world, then.at) {
             let involved = pending.involved.contains(&reader);
             // Nobody takes a step twice, nor decides on what they proposed.
             let yours = !involved
@@ -137,7 +129,7 @@ impl Shared {
         world: &World,
         overdue: &Overdue,
         breached: u64,
-        end: u64,
+        then: &Then,
     ) -> Result<Option<Ended>, ViewError> {
         let Some(duty) = obligation::duty_of(&overdue.id) else { return Ok(None) };
         let stream = match &overdue.customer {
@@ -147,11 +139,11 @@ impl Shared {
         let term = stream_term(stream.as_str());
         let mut from = breached + 1;
         loop {
-            let found = self.shelf.postings(term, from, end, Direction::Ascending, 256)?;
+            let found = self.shelf.postings(term, from, then.end, Direction::Ascending, 256)?;
             let Some(last) = found.last().copied() else { return Ok(None) };
             for index in found {
                 let mut ended = None;
-                self.read_at(index, &mut |read| ended = ends(world, overdue, duty.number, read))?;
+                self.read_of(then, index, &mut |read| ended = ends(world, overdue, duty.number, read))?;
                 if ended.is_some() {
                     return Ok(ended);
                 }
@@ -161,9 +153,9 @@ impl Shared {
     }
 
     /// A customer's name as the list shows it.
-    fn name_of(&self, customer: Option<&CustomerId>, end: u64, asked: &Asked) -> Result<Node, ViewError> {
+    fn name_of(&self, state: &State, customer: Option<&CustomerId>, then: &Then) -> Result<Node, ViewError> {
         let Some(customer) = customer else { return Ok(Node::absent()) };
-        self.with_register(end, asked.as_of == AsOf::Latest, |register| {
+        self.with_register(state, then, |register| {
             register.customers.get(customer).map_or_else(Node::absent, |listed| listed.named())
         })
     }

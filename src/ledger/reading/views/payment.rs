@@ -1,13 +1,14 @@
 //! What is shown of a customer's payments.
 
-use crate::clock::Timestamp;
+use crate::domain::history::Part;
 use crate::domain::{Event, payment, sale};
 use crate::entry::Entry;
 use crate::ids::CustomerId;
 use crate::ledger::Shared;
+use crate::ledger::reading::ViewError;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::Built;
-use crate::ledger::reading::{ViewError, fold};
 use crate::ledger::state::State;
 use crate::ledger::tail::stream_term;
 use crate::projection::Node;
@@ -19,20 +20,22 @@ impl Shared {
     pub(super) fn payments(
         &self,
         state: &State,
-        end: u64,
-        at: Timestamp,
+        then: &Then,
         id: &CustomerId,
         subject: &Subject,
     ) -> Result<Built, ViewError> {
-        let today = state.world.date(at);
+        let today = state.world.date(then.at);
+        let amendments = self.amendments(&Part::Customer(id.clone()), then.end)?;
         let mut account = Account::default();
-        for index in self.shelf.postings(stream_term(id.stream().as_str()), 0, end, Direction::Ascending, usize::MAX)? {
+        for index in
+            self.shelf.postings(stream_term(id.stream().as_str()), 0, then.end, Direction::Ascending, usize::MAX)?
+        {
             let bytes = self.shelf.entry(index)?.ok_or(ViewError::Store)?;
             // Most of what happens to a customer are contacts: they are passed over unread.
             if !matches!(Entry::kind_of(&bytes), Some("sale.recorded" | "payment.recorded")) {
                 continue;
             }
-            fold(index, &bytes, &mut |read| match read.event {
+            self.read_live(then, index, &amendments, &mut |read| match read.event {
                 Event::Payment(payment::Event::Recorded(recorded)) => account.pay(recorded, read),
                 Event::Sale(sale::Event::Recorded(recorded)) => account.trade(recorded, read.index),
                 _ => {}

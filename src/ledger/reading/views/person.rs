@@ -3,6 +3,7 @@
 use crate::ids::CustomerId;
 use crate::ledger::Shared;
 use crate::ledger::reading::ViewError;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::Built;
 use crate::ledger::state::State;
@@ -14,12 +15,12 @@ impl Shared {
     pub(super) fn people(
         &self,
         state: &State,
-        end: u64,
+        then: &Then,
         id: &CustomerId,
         subject: &Subject,
         rows: fn(&People, &Node) -> Vec<Node>,
     ) -> Result<Built, ViewError> {
-        let archive = self.archive(state, id, end)?;
+        let archive = self.archive(state, id, then)?;
         let rows = rows(&archive.people, &archive.unit_name());
         let node = Node::Row(vec![("items", Node::List(rows))]);
         Ok(Built { node, next: None, targets: subject.targets.clone() })

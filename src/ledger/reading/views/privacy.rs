@@ -6,6 +6,7 @@ use crate::domain::person::Person;
 use crate::domain::{Event, World};
 use crate::ids::{CustomerId, StreamName, SubjectId};
 use crate::ledger::Shared;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::Built;
 use crate::ledger::reading::{Asked, ViewError};
@@ -20,21 +21,20 @@ impl Shared {
     pub(super) fn personal_data(
         &self,
         state: &State,
-        end: u64,
+        then: &Then,
         asked: &Asked,
         subject: &Subject,
     ) -> Result<Built, ViewError> {
-        let then = self.state_at(state, end)?;
-        let world = &then.world;
+        let world = &self.world(state, then)?;
         let mut rows = Vec::new();
         let people = people_of(world, subject).filter(|(id, _)| behind(asked, id));
         let (page, next) = paged(people, asked.limit);
         let mut used: Option<(CustomerId, Option<Timestamp>)> = None;
         for (id, person) in page {
-            let archive = self.archive(state, &person.customer, end)?;
+            let archive = self.archive(state, &person.customer, then)?;
             let last_used = match &used {
                 Some((customer, last)) if *customer == person.customer => *last,
-                Some(_) | None => self.last_used(&person.customer, end)?,
+                Some(_) | None => self.last_used(&person.customer, then)?,
             };
             used = Some((person.customer.clone(), last_used));
             let destroyed = !world.privacy.erasing.contains_key(id);
@@ -48,45 +48,44 @@ impl Shared {
     pub(super) fn erasures(
         &self,
         state: &State,
-        end: u64,
+        then: &Then,
         asked: &Asked,
         subject: &Subject,
     ) -> Result<Built, ViewError> {
-        let then = self.state_at(state, end)?;
-        let world = &then.world;
+        let world = &self.world(state, then)?;
         let erased = people_of(world, subject).filter(|(id, _)| world.privacy.erased.contains_key(*id));
         let (page, next) = paged(erased.filter(|(id, _)| behind(asked, id)), asked.limit);
         let mut verified = Vec::new();
-        for index in self.of_stream(&StreamName::single("ledger"), end)? {
-            self.read_at(index, &mut |read| verified.extend(Verified::of(read)))?;
+        for index in self.of_stream(&StreamName::single("ledger"), then)? {
+            self.read_of(then, index, &mut |read| verified.extend(Verified::of(read)))?;
         }
         let mut rows = Vec::new();
         for (id, person) in page {
             let mut certificate = Certificate::of(id, &person.customer);
-            for index in self.of_stream(&StreamName::of("person", id.as_str()), end)? {
-                self.read_at(index, &mut |read| certificate.fold(read))?;
+            for index in self.of_stream(&StreamName::of("person", id.as_str()), then)? {
+                self.read_of(then, index, &mut |read| certificate.fold(read))?;
             }
             rows.extend(certificate.rows(&verified));
         }
         Ok(of_rows(rows, next, subject))
     }
 
-    fn of_stream(&self, stream: &StreamName, end: u64) -> Result<Vec<u64>, ViewError> {
-        Ok(self.shelf.postings(stream_term(stream.as_str()), 0, end, Direction::Ascending, usize::MAX)?)
+    fn of_stream(&self, stream: &StreamName, then: &Then) -> Result<Vec<u64>, ViewError> {
+        Ok(self.shelf.postings(stream_term(stream.as_str()), 0, then.end, Direction::Ascending, usize::MAX)?)
     }
 
     /// When values of a customer's persons were last shown to anybody.
     ///
     /// An access entry names the customer and the classes shown; a class of persons among them is a use of the people there are.
-    fn last_used(&self, customer: &CustomerId, end: u64) -> Result<Option<Timestamp>, ViewError> {
+    fn last_used(&self, customer: &CustomerId, then: &Then) -> Result<Option<Timestamp>, ViewError> {
         let term = stream_term(customer.reads().as_str());
-        let mut end = end;
+        let mut end = then.end;
         loop {
             let newest = self.shelf.postings(term, 0, end, Direction::Descending, LOOK_AT_ONCE)?;
             let Some(last) = newest.last().copied() else { return Ok(None) };
             for index in newest {
                 let mut used = None;
-                self.read_at(index, &mut |read| {
+                self.read_of(then, index, &mut |read| {
                     if let Event::Audit(audit::Event::Accessed(accessed)) = read.event {
                         let personal = |class: &Shown| matches!(class, Shown::C4 | Shown::C5);
                         used = accessed.classes.iter().any(personal).then_some(read.entry.time);

@@ -7,6 +7,7 @@ use crate::domain::history::{Amendments, Lived, Part};
 use crate::ids::{CustomerId, EntryId};
 use crate::ledger::Shared;
 use crate::ledger::claims::term;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::{Built, index_after};
 use crate::ledger::reading::{Asked, ViewError};
@@ -37,20 +38,20 @@ impl Corrected {
 
 impl Shared {
     /// Corrections and voidings, newest first, of one customer or of all.
-    pub(super) fn corrections(&self, end: u64, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
+    pub(super) fn corrections(&self, then: &Then, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
         let of = match &subject.customer {
             Some(customer) => amends_term(&Part::Customer(customer.clone())),
             None => family_term("record"),
         };
-        let before = index_after(asked)?.unwrap_or(end).min(end);
+        let before = index_after(asked)?.unwrap_or(then.end).min(then.end);
         let found = self.shelf.postings(of, 0, before, Direction::Descending, asked.limit.saturating_add(1))?;
         let more = found.len() > asked.limit;
-        let mut corrected = Corrected::until(end);
+        let mut corrected = Corrected::until(then.end);
         let mut rows = Vec::new();
         let mut last = None;
         for index in found.into_iter().take(asked.limit) {
             let mut row = Ok(None);
-            self.read_at(index, &mut |read| row = self.corrections_row(read, &mut corrected))?;
+            self.read_of(then, index, &mut |read| row = self.corrections_row(read, &mut corrected))?;
             rows.extend(row?);
             last = Some(index);
         }

@@ -8,8 +8,9 @@ use crate::access::redactor::Sight;
 use crate::domain::class::Class;
 use crate::ids::CustomerId;
 use crate::ledger::Shared;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::views::{Built, year_of};
-use crate::ledger::reading::{AsOf, Asked, ViewError};
+use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::projection::Node;
 
@@ -18,7 +19,7 @@ impl Shared {
     pub(super) fn statistics(
         &self,
         state: &State,
-        end: u64,
+        then: &Then,
         asked: &Asked,
         sight: &mut Sight<'_>,
     ) -> Result<Built, ViewError> {
@@ -30,7 +31,7 @@ impl Shared {
             visible.insert(id.clone(), sight.may_of(Matter::Commercial, Facts::ABOUT_SALES).allowed);
         }
         sight.turn_to(None);
-        let (rows, total) = self.with_register(end, asked.as_of == AsOf::Latest, |register| {
+        let (rows, total) = self.with_register(state, then, |register| {
             register.sales.rows(year, &|id| visible.get(id).copied().unwrap_or(false))
         })?;
         // What is summed was judged customer by customer; the sums are then of the list's class.

@@ -2,13 +2,14 @@
 
 use serde_json::json;
 
-use crate::access::principal::Principal;
+use crate::access::redactor::Sight;
 use crate::clock::Timestamp;
 use crate::domain::class::Class;
 use crate::domain::signoff::{self, Round};
 use crate::domain::{Event, World};
-use crate::ids::EntryId;
+use crate::ids::{EmployeeId, EntryId};
 use crate::ledger::Shared;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::views::Built;
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
@@ -18,14 +19,13 @@ impl Shared {
     /// The open chains the asker is in now, as they were at a moment, in the order of the entries' ids.
     pub(super) fn signoffs(
         &self,
-        principal: &Principal,
         state: &State,
-        end: u64,
-        (now, at): (Timestamp, Timestamp),
+        then: &Then,
         asked: &Asked,
+        sight: &Sight<'_>,
     ) -> Result<Built, ViewError> {
-        let then = self.state_at(state, end)?;
-        let world = &then.world;
+        let world = &self.world(state, then)?;
+        let (now, asker) = (self.clock.now(), sight.reader());
         let mine = asked.filters.contains_key("mine");
         let mut rows: Vec<(&EntryId, Node)> = Vec::new();
         let mut next = None;
@@ -33,8 +33,7 @@ impl Shared {
             if asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str()) {
                 continue;
             }
-            let asker = &principal.employee;
-            let waits = !mine || round.waits_for(world, asker, at);
+            let waits = !mine || round.waits_for(world, asker, then.at);
             if !waits || !round.concerns(&state.world, asker, now) {
                 continue;
             }
@@ -42,7 +41,7 @@ impl Shared {
                 next = rows.last().map(|(id, _)| id.to_string());
                 break;
             }
-            let row = self.waiting(principal, world, at, id, round)?;
+            let row = self.waiting(asker, world, then.at, id, round)?;
             let row = match &round.customer {
                 Some(customer) => Node::About(customer.clone(), Box::new(row)),
                 None => row,
@@ -55,7 +54,7 @@ impl Shared {
 
     fn waiting(
         &self,
-        principal: &Principal,
+        asker: &EmployeeId,
         world: &World,
         at: Timestamp,
         id: &EntryId,
@@ -89,7 +88,7 @@ impl Shared {
             ("purpose", Node::of(Class::C1, json!(last.as_ref().or(purposes.first())))),
             ("purposes", Node::of(Class::C1, json!(purposes))),
             ("returned", Node::of(Class::C1, round.returned)),
-            ("yours", Node::of(Class::C1, round.waits_for(world, &principal.employee, at))),
+            ("yours", Node::of(Class::C1, round.waits_for(world, asker, at))),
             ("opinions", Node::List(said)),
         ]))
     }

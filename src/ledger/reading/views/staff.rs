@@ -6,19 +6,20 @@ use crate::access::matter::Matter;
 use crate::domain::class::Class;
 use crate::ids::EmployeeId;
 use crate::ledger::Shared;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::views::Built;
-use crate::ledger::reading::{AsOf, Asked, ViewError};
+use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::projection::{Cell, Node};
 
 impl Shared {
     /// Who works there as of then: names from the register, everything else from the state of that moment.
-    pub(super) fn staff(&self, state: &State, end: u64, asked: &Asked) -> Result<Built, ViewError> {
-        let then = self.state_at(state, end)?;
+    pub(super) fn staff(&self, state: &State, then: &Then, asked: &Asked) -> Result<Built, ViewError> {
+        let world = self.world(state, then)?;
         let cell = |value: Value| Node::of(Class::C7, value);
         let mut rows: Vec<(EmployeeId, Node)> = Vec::new();
         let mut next = None;
-        self.with_register(end, asked.as_of == AsOf::Latest, |register| {
+        self.with_register(state, then, |register| {
             for (id, (name, sealed)) in &register.staff {
                 if asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str()) {
                     continue;
@@ -27,7 +28,7 @@ impl Shared {
                     next = rows.last().map(|(id, _)| id.to_string());
                     break;
                 }
-                let member = then.world.employee.members.get(id);
+                let member = world.employee.members.get(id);
                 let roles: Vec<Value> = member
                     .iter()
                     .flat_map(|member| &member.roles)

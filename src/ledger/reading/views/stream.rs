@@ -3,6 +3,7 @@
 use crate::domain::history::Part;
 use crate::ids::{CustomerId, StreamName};
 use crate::ledger::Shared;
+use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::record::Corrected;
 use crate::ledger::reading::views::{Built, index_after};
@@ -13,32 +14,32 @@ use crate::store::Direction;
 
 impl Shared {
     /// The entries of a stream.
-    pub(super) fn timeline(&self, end: u64, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
+    pub(super) fn timeline(&self, then: &Then, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
         let stream: StreamName =
             asked.subject.as_deref().unwrap_or_default().parse().map_err(|_| ViewError::NotFound)?;
         let kind = asked.filters.get("type").cloned();
-        let mut corrected = Corrected::until(end);
-        self.page(&stream, end, asked, subject, &mut |read| {
+        let mut corrected = Corrected::until(then.end);
+        self.page(&stream, then, asked, subject, &mut |read| {
             let wanted = kind.as_ref().is_none_or(|kind| *kind == read.entry.kind);
             wanted.then(|| self.line(read, &mut corrected)).transpose()
         })
     }
 
     /// The readings of a customer's archive, or those an employee did.
-    pub(super) fn access_log(&self, end: u64, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
+    pub(super) fn access_log(&self, then: &Then, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
         let stream = match (&subject.customer, &subject.staff) {
             (Some(customer), _) => customer.reads(),
             (None, Some(staff)) => staff.acts(),
             (None, None) => return Err(ViewError::NotFound),
         };
         let of = subject.customer.as_ref().map(CustomerId::as_str);
-        self.page(&stream, end, asked, subject, &mut |read| Ok(audit::reading(read, of)))
+        self.page(&stream, then, asked, subject, &mut |read| Ok(audit::reading(read, of)))
     }
 
     /// Commands and readings that were refused, newest first.
-    pub(super) fn refusals(&self, end: u64, asked: &Asked) -> Result<Built, ViewError> {
+    pub(super) fn refusals(&self, then: &Then, asked: &Asked) -> Result<Built, ViewError> {
         let who = asked.filters.get("who");
-        let mut before = index_after(asked)?.unwrap_or(end).min(end);
+        let mut before = index_after(asked)?.unwrap_or(then.end).min(then.end);
         let mut rows: Vec<(u64, Node)> = Vec::new();
         let mut next = None;
         'pages: loop {
@@ -46,7 +47,7 @@ impl Shared {
             let Some(last) = found.last().copied() else { break };
             for index in found {
                 let mut shown = None;
-                self.read_at(index, &mut |read| {
+                self.read_of(then, index, &mut |read| {
                     if who.is_none_or(|who| *who == read.entry.actor) {
                         shown = audit::refusal(read);
                     }
@@ -65,11 +66,11 @@ impl Shared {
     }
 
     /// The versions of the policy and their reviews.
-    pub(super) fn policy(&self, end: u64) -> Result<Built, ViewError> {
+    pub(super) fn policy(&self, then: &Then) -> Result<Built, ViewError> {
         let mut rows = Vec::new();
-        let amendments = self.amendments(&Part::Company, end)?;
-        for index in self.shelf.postings(stream_term("policy"), 0, end, Direction::Ascending, usize::MAX)? {
-            self.read_live(index, &amendments, &mut |read| rows.extend(policy::row(read)))?;
+        let amendments = self.amendments(&Part::Company, then.end)?;
+        for index in self.shelf.postings(stream_term("policy"), 0, then.end, Direction::Ascending, usize::MAX)? {
+            self.read_live(then, index, &amendments, &mut |read| rows.extend(policy::row(read)))?;
         }
         Ok(Built { node: Node::Row(vec![("items", Node::List(rows))]), next: None, targets: Vec::new() })
     }
@@ -78,13 +79,13 @@ impl Shared {
     fn page(
         &self,
         stream: &StreamName,
-        end: u64,
+        then: &Then,
         asked: &Asked,
         subject: &Subject,
         row: &mut dyn FnMut(&Read<'_>) -> Result<Option<Node>, ViewError>,
     ) -> Result<Built, ViewError> {
         let term = stream_term(stream.as_str());
-        let mut before = index_after(asked)?.unwrap_or(end).min(end);
+        let mut before = index_after(asked)?.unwrap_or(then.end).min(then.end);
         let mut rows: Vec<(u64, Node)> = Vec::new();
         let mut next = None;
         'pages: loop {
@@ -92,7 +93,7 @@ impl Shared {
             let Some(last) = found.last().copied() else { break };
             for index in found {
                 let mut shown = Ok(None);
-                self.read_at(index, &mut |read| {
+                self.read_of(then, index, &mut |read| {
                     if read.entry.link(stream.as_str()).is_some() {
                         shown = row(read);
                     }
