@@ -474,7 +474,7 @@ fn what_waits_for_somebody_is_on_their_board_and_nobody_elses() {
     } });
     served.admit("E-101", &grade);
     let seen = |who: &str| -> Vec<(String, bool)> {
-        let rows = rows(&served, who, "/v1/views/signoff_board");
+        let rows = rows(&served, who, "/v1/views/approvals");
         rows.iter().map(|row| (row["form"].as_str().unwrap().to_owned(), row["yours"] == true)).collect()
     };
     assert_eq!(seen("E-201"), [("employee.roles_changed".to_owned(), true)]);
@@ -483,4 +483,15 @@ fn what_waits_for_somebody_is_on_their_board_and_nobody_elses() {
     assert_eq!(seen("E-002"), [("employee.roles_changed".to_owned(), false)]);
     assert_eq!(seen("E-103"), []);
     assert_eq!(seen("E-902").len(), 2, "compliance sees what everybody waits for");
+    // What it would change stands beside what is in force, as far as the reader may know it.
+    let change = |who: &str, place: usize| {
+        let row = rows(&served, who, "/v1/views/approvals").remove(place);
+        (row["before"].clone(), row["after"].clone())
+    };
+    let (before, after) = change("E-201", 0);
+    assert_eq!((before.get("added"), after["added"][0]["role"].as_str()), (None, Some("customer_manager")));
+    let (before, after) = change("E-301", 0);
+    assert_eq!((&before["to"], &after["to"]), (&Value::Null, &json!("B")));
+    let (_, masked) = change("E-902", 1);
+    assert_eq!(masked["to"], "•••", "compliance watches who decides, not what customers are worth");
 }

@@ -763,3 +763,27 @@ fn the_home_page_tells_what_is_due_and_what_waits_and_leads_to_the_forms() {
     assert_eq!(administrator.get("/").status, 200);
     assert!(served.test.ledger.state().size >= size);
 }
+
+#[test]
+fn the_auditor_asks_three_questions_and_is_led_to_their_answers() {
+    let served = Served::new();
+    customer(&served);
+    let mut auditor = Browser::signed_in(&served, "E-901", "en");
+    auditor.purpose = Some("audit");
+    let page = auditor.get("/questions").text();
+    assert!(page.contains("name=\"customer\"") && page.contains("name=\"employee\"") && page.contains("type=\"date\""));
+    let mut led = |question: &str| auditor.get(&format!("/questions?{question}"));
+    assert!(led("ask=read").text().contains("Say which customer"), "of nobody nothing can be told");
+    assert_eq!(led("ask=read&employee=E-101").header("location"), ["/employees/E-101/reads?"]);
+    let mut owner = Browser::signed_in(&served, "E-101", "en");
+    owner.get("/customers/C-01");
+    served.test.ledger.settle();
+    let reads = auditor.get("/employees/E-101/reads").text();
+    assert!(reads.contains("href=\"/customers/C-01\""), "{reads}");
+    assert!(!auditor.get("/employees/E-101/reads?until=2020-01-01").text().contains("href=\"/customers/C-01\""));
+    let timeline = auditor.get("/customers/C-01/timeline?type=customer.registered").text();
+    assert!(timeline.contains("<ol class=\"timeline\"><li>"));
+    let of_others = auditor.get("/customers/C-01/timeline?type=sale.recorded&actor=E-103").text();
+    assert!(of_others.contains("<ol class=\"timeline\"></ol>"));
+    assert_eq!(auditor.get("/customers/C-01/timeline?from=yesterday").status, 422);
+}

@@ -242,6 +242,17 @@ pub fn text_parameter<'a>(
     })
 }
 
+/// Returns what is in force for the parameter `name` at `unit`: a number or a text.
+pub fn value(world: &World, unit: Option<&UnitId>, at: Timestamp, name: &str) -> Value {
+    match default(name) {
+        Some(Default::Number(_)) => Value::from(parameter(world, unit, at, name)),
+        Some(Default::Text(_) | Default::Table(_) | Default::Hours(_) | Default::Days(_)) => {
+            Value::from(text_parameter(world, unit, at, name))
+        }
+        None => Value::Null,
+    }
+}
+
 /// Returns the amounts in fen per grade in force for the parameter `name` at `unit`, the largest first.
 pub fn table<'a>(world: &'a World, unit: Option<&'a UnitId>, at: Timestamp, name: &str) -> Vec<(&'a str, i64)> {
     rows(text_parameter(world, unit, at, name)).unwrap_or_default()

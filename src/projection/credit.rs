@@ -1,7 +1,7 @@
 //! Terms of trade (V-35) and quarterly credit reviews (V-34).
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::clock::{Date, Timestamp};
 use crate::domain::class::Class;
@@ -43,11 +43,15 @@ impl Terms {
         self.valid_until.is_none_or(|last| day <= last)
     }
 
+    /// What was set.
+    pub fn data(&self) -> Map<String, Value> {
+        serde_json::from_str(&self.data).unwrap_or_default()
+    }
+
     /// The terms as a row of the view; `needs_reset` where they are above what the grade in force allows.
     pub fn row(&self, customer: &CustomerId, name: Node, needs_reset: bool, today: Date) -> Node {
         let mut row = vec![("customer_id", Node::plain(customer.as_str())), ("customer", name)];
-        let data: Value = serde_json::from_str(&self.data).unwrap_or_default();
-        row.extend(cells(&data));
+        row.extend(cells(&Value::Object(self.data())));
         row.push(("needs_reset", Node::of(Class::C3, needs_reset)));
         row.push(("expired", Node::of(Class::C3, !self.hold_on(today))));
         row.push(("since", Node::of(Class::C3, json!(self.since))));

@@ -29,6 +29,7 @@ pub mod grade;
 pub mod grant;
 pub mod obligation;
 pub mod payment;
+pub mod pending;
 pub mod person;
 pub mod policy;
 pub mod privacy;
@@ -391,16 +392,17 @@ pub const VIEWS: &[View] = &[
         },
     },
     View {
-        key: "signoff_board",
+        key: "approvals",
         number: "V-89",
-        zh: "待签核",
-        en: "Pending sign-offs",
+        zh: "待审批",
+        en: "Pending approvals",
         scope: Scope::Company,
         base: Matter::Staff,
         page_rows: WHOLE,
         columns: columns! {
             "form" "单据" "Form", "request" "申请编号" "Request", "subject" "对象" "Subject", "step" "当前步骤" "Step",
-            "awaiting" "待签人" "Awaiting", "proposer" "提出人" "Proposer", "since" "提出时间" "Since",
+            "awaiting" "待签人" "Awaiting", "proposer" "提出人" "Proposer", "since" "提出时间" "Since", "before" "现行" "In force",
+            "after" "拟改为" "Proposed",
         },
     },
     View {
@@ -797,6 +799,21 @@ pub fn payload(kind: &EventType, entry: &Entry, data: &Value, floor: Option<Clas
         },
         "/data",
     )
+}
+
+/// Turns a payload that waits into cells, as confidential as it will be once it is entered; `waits` is the entry that asks.
+pub fn proposed(kind: &'static EventType, waits: &EntryId, subject: Option<&str>, data: &Value) -> Node {
+    let source = Source {
+        id: &approval::approved_id(waits),
+        kind: kind.name,
+        matter: matter_of(kind.name),
+        floor: None,
+        person: subject
+            .filter(|_| kind.subject.is_some_and(|subject| subject.stream == "person"))
+            .and_then(|id| id.parse().ok()),
+        waiting: None,
+    };
+    fields(kind.fields, data, &source, "/data")
 }
 
 /// Turns one declared value of a person into cells, where it stands in the entry it came with.

@@ -1,12 +1,12 @@
-//! What is due, from whom and by when (V-88), and what waits for somebody's signature (V-89).
+//! What is due, from whom and by when (V-88).
 
 use serde_json::{Value, json};
 
 use crate::access::matter::Matter;
 use crate::clock::Timestamp;
+use crate::domain::Event;
 use crate::domain::class::Class;
 use crate::domain::obligation::{self, Deadline, Open};
-use crate::domain::{Event, World, approval, grade};
 use crate::ids::{CustomerId, EmployeeId, SubjectId};
 use crate::projection::{Node, Read};
 
@@ -129,95 +129,6 @@ impl Overdue {
             ("source_events", Node::plain(json!(self.entries))),
         ])
     }
-}
-
-/// What waits for somebody's consent or decision.
-#[derive(Clone, Debug)]
-pub struct Pending {
-    row: Vec<(&'static str, Node)>,
-    /// Everybody in its chain so far: who proposed, and who consented.
-    pub involved: Vec<EmployeeId>,
-    /// Who may take the next step.
-    pub awaited: Vec<Awaited>,
-}
-
-/// Who may take a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Awaited {
-    /// This person.
-    Person(EmployeeId),
-    /// Anybody who holds the role.
-    Holder(crate::domain::role::Role),
-}
-
-impl Pending {
-    /// It as a row of the view; `yours` tells whether it waits for the reader.
-    pub fn row(mut self, yours: bool) -> Node {
-        self.row.push(("yours", Node::plain(yours)));
-        Node::Row(self.row)
-    }
-}
-
-/// Everything that waits: proposals that need consent, and grades along their chain.
-pub fn pending(world: &World, at: Timestamp) -> Vec<Pending> {
-    let approvals = world.approval.waiting.iter().map(|(id, waiting)| {
-        let steps = waiting.steps.iter().flat_map(|step| match step {
-            approval::Step::Person(person) => vec![Awaited::Person(person.clone())],
-            approval::Step::Holder(role) => vec![Awaited::Holder(*role)],
-            approval::Step::Either(role, other) => vec![Awaited::Holder(*role), Awaited::Holder(*other)],
-        });
-        let proposer = waiting.actor.employee().cloned();
-        pending_row(
-            &waiting.kind,
-            id,
-            waiting.about.subject.as_str(),
-            waiting.given.len() + 1,
-            steps.collect(),
-            proposer.into_iter().chain(waiting.given.iter().cloned()).collect(),
-            waiting.occurred_at,
-        )
-    });
-    let grades = world.grade.open.iter().map(|(id, proposal)| {
-        let awaited = grade::awaited(world, proposal, at).into_iter().map(Awaited::Person).collect();
-        pending_row(
-            "credit_grade.proposed",
-            id,
-            &format!("customer/{}", proposal.customer),
-            proposal.taken.len() + 1,
-            awaited,
-            [proposal.proposer.clone()].into_iter().chain(proposal.taken.iter().map(|(who, _)| who.clone())).collect(),
-            proposal.at,
-        )
-    });
-    approvals.chain(grades).collect()
-}
-
-fn pending_row(
-    form: &str,
-    request: &SubjectId,
-    subject: &str,
-    step: usize,
-    awaited: Vec<Awaited>,
-    involved: Vec<EmployeeId>,
-    since: Timestamp,
-) -> Pending {
-    let names: Vec<String> = awaited
-        .iter()
-        .map(|awaited| match awaited {
-            Awaited::Person(person) => person.to_string(),
-            Awaited::Holder(role) => role.key().to_owned(),
-        })
-        .collect();
-    let row = vec![
-        ("form", Node::plain(form)),
-        ("request", Node::plain(request.as_str())),
-        ("subject", cell(json!(subject))),
-        ("step", cell(json!(step))),
-        ("awaiting", staff(json!(names))),
-        ("proposer", staff(json!(involved.first()))),
-        ("since", cell(json!(since))),
-    ];
-    Pending { row, involved, awaited }
 }
 
 /// A customer's name, judged by the rights on that customer.

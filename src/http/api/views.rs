@@ -154,7 +154,8 @@ pub(crate) fn filters(key: &str) -> &'static [&'static str] {
         "refusals" => &["who"],
         "sod" => &["all"],
         "overdue" => &["duty", "responsible", "open"],
-        "timeline" => &["type"],
+        "timeline" => &["type", "actor", "from", "until"],
+        "access_log" => &["actor", "from", "until"],
         "signoffs" => &["mine"],
         _ => &[],
     }

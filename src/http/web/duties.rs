@@ -13,12 +13,14 @@ use crate::access::redactor::MASK;
 use crate::clock::Timestamp;
 use crate::domain::catalog::{self, Referent};
 use crate::domain::obligation;
+use crate::domain::signoff::Form;
 use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::error::Problem;
 use crate::http::web::layout::{self, items, shown, text};
-use crate::http::web::visitor::{Frame, Visitor, encode, wall};
+use crate::http::web::visitor::{Frame, Narrowed, Visitor, encode, wall};
 use crate::http::web::words;
+use crate::ledger::Asked;
 
 /// `GET /`: my obligations, and what waits for my signature.
 pub(crate) async fn home(State(door): State<Arc<Door>>, visitor: Visitor) -> Result<Response, Problem> {
@@ -32,9 +34,19 @@ pub(crate) async fn home(State(door): State<Arc<Door>>, visitor: Visitor) -> Res
         standing.push(answered);
     }
     let mut board = None;
-    if visitor.may_read(&door, "signoff_board", None, visitor.asker.purpose.clone()) {
-        let answered = visitor.read(&door, "signoff_board", None, |_| {}).await?;
+    if visitor.may_read(&door, "approvals", None, visitor.asker.purpose.clone()) {
+        let answered = visitor.read(&door, "approvals", None, |_| {}).await?;
         board = Some(answered.body.clone());
+        standing.push(answered);
+    }
+    let mut forms = None;
+    if visitor.may_read(&door, "signoffs", None, visitor.asker.purpose.clone()) {
+        let narrow = |asked: &mut Asked| {
+            asked.filters.insert("mine".into(), "1".into());
+            asked.limit = HOME_ROWS;
+        };
+        let answered = visitor.read(&door, "signoffs", None, narrow).await?;
+        forms = Some(answered.body.clone());
         standing.push(answered);
     }
     let more = mine.as_ref().and_then(|body| body.get("total")).and_then(Value::as_u64).unwrap_or(0);
@@ -52,12 +64,20 @@ pub(crate) async fn home(State(door): State<Arc<Door>>, visitor: Visitor) -> Res
                     @if more > HOME_ROWS as u64 { p { a href="/obligations" { (frame.say_with("all-obligations", &[("count", &more.to_string())])) } } }
                 },
             }
-            p { a href="/overdue" { (words::view(frame.language, "overdue")) } }
+            p { a href="/overdue" { (words::view(frame.language, "overdue")) } " · " a href="/questions" { (frame.say("questions")) } }
         }
         section { h2 { (frame.say("waits-for-me")) }
             @match &board {
                 None => p { (frame.say("not-open-to-you")) },
                 Some(body) => (board_of(frame, &door, items(body, "items"))),
+            }
+        }
+        @if let Some(body) = &forms {
+            section { h2 { (frame.say("signoffs-mine")) }
+                @if items(body, "items").is_empty() { p { (frame.say("signoffs-none-mine")) } }
+                @else { ul { @for row in items(body, "items") { li {
+                    (words::chosen::<Form>(frame.language, text(row, "form"))) " · " (subject_link(text(row, "subject")))
+                } } } p { a.button href="/signoffs" { (frame.say("signoffs")) } } }
             }
         }
         @for answered in &standing { (layout::standing(frame, answered)) }
@@ -96,17 +116,11 @@ pub(crate) async fn overdue(
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<Response, Problem> {
     let frame = &visitor.frame;
-    let typed = |name: &str| query.get(name).map(|value| value.trim()).unwrap_or_default();
-    let answered = visitor
-        .read(&door, "overdue", None, |asked| {
-            for name in FILTERS.into_iter().filter(|name| !typed(name).is_empty()) {
-                asked.filters.insert(name.to_owned(), typed(name).to_owned());
-            }
-            asked.after = Some(typed("after").to_owned()).filter(|after| !after.is_empty());
-        })
-        .await?;
+    let query = Narrowed::new(query, &["responsible", "duty", "open"]);
+    let typed = |name: &str| query.text(name);
+    let answered = visitor.read_on(&door, "overdue", None, &query).await?;
     let rows = items(&answered.body, "items");
-    let parts: Vec<(&str, &str)> = FILTERS.iter().map(|name| (*name, typed(name))).collect();
+    let parts: Vec<(&str, &str)> = query.filters().collect();
     let body = html! {
         form.filters action="/overdue" method="get" {
             div { label for="responsible" { (frame.say("responsible")) } input id="responsible" name="responsible" value=(typed("responsible")); }
@@ -276,25 +290,45 @@ fn fulfilling(row: &Value, back: &str) -> String {
     address
 }
 
+/// What waits for the visitor, each with what is in force beside what it would be.
 fn board_of(frame: &Frame, door: &Door, rows: &[Value]) -> Markup {
     let yours = |row: &&Value| row.get("yours").and_then(Value::as_bool) == Some(true);
     let mine: Vec<&Value> = rows.iter().filter(yours).collect();
     html! {
         @if mine.is_empty() { p { (frame.say("nothing-waits")) } }
-        @else {
-            div.wide tabindex="0" role="region" aria-label=(frame.say("waits-for-me")) { table.stack {
-                thead { tr { @for name in ["form", "about-what", "proposed-by-whom", "since", "what-to-do"] { th scope="col" { (words::say(frame.language, name)) } } } }
-                tbody { @for row in mine {
-                    tr {
-                        th scope="row" { (words::event(frame.language, text(row, "form"))) }
-                        td data-label=(frame.say("about-what")) { (subject_link(text(row, "subject"))) }
-                        td data-label=(frame.say("proposed-by-whom")) { (layout::actor(frame.language, text(row, "proposer"))) }
-                        td.when data-label=(frame.say("since")) { (wall(door, text(row, "since"))) }
-                        td data-label=(frame.say("what-to-do")) { (deciding(frame, row)) }
-                    }
-                } }
-            } }
+        @for row in mine {
+            article.card {
+                h3 { (words::event(frame.language, text(row, "form"))) " · " (subject_link(text(row, "subject"))) }
+                p { (frame.say("proposed-by-whom")) ": " (layout::actor(frame.language, text(row, "proposer")))
+                    " · " span.when { (wall(door, text(row, "since"))) } }
+                (changes(frame, door, row))
+                p { (deciding(frame, row)) }
+            }
         }
+    }
+}
+
+/// Before and after, field by field; a field that stays as it is stands once in both.
+fn changes(frame: &Frame, door: &Door, row: &Value) -> Markup {
+    let (before, after) = (row.get("before"), row.get("after"));
+    let kind = catalog::find(text(row, "form"));
+    let value = |of: Option<&Value>, name: &str| of.and_then(|of| of.get(name)).cloned().unwrap_or_default();
+    let named = kind
+        .into_iter()
+        .flat_map(|kind| kind.fields)
+        .filter(|field| [before, after].iter().any(|of| !value(*of, field.name).is_null()));
+    html! {
+        div.wide tabindex="0" role="region" aria-label=(frame.say("what-changes")) { table.stack {
+            thead { tr { @for name in ["item", "in-force", "proposed-value"] { th scope="col" { (words::say(frame.language, name)) } } } }
+            tbody { @for field in named {
+                @let (was, will) = (value(before, field.name), value(after, field.name));
+                tr class=[(was != will).then_some("changed")] {
+                    th scope="row" { (frame.language.choose((field.en, field.zh))) }
+                    td data-label=(frame.say("in-force")) { (layout::declared(frame, door, field, &was)) }
+                    td data-label=(frame.say("proposed-value")) { (layout::declared(frame, door, field, &will)) }
+                }
+            } }
+        } }
     }
 }
 
@@ -302,12 +336,13 @@ fn board_of(frame: &Frame, door: &Door, rows: &[Value]) -> Markup {
 fn deciding(frame: &Frame, row: &Value) -> Markup {
     let request = encode(text(row, "request"));
     match text(row, "subject").strip_prefix("customer/") {
-        Some(customer) if text(row, "form").starts_with("credit_grade.") => {
-            html! { a href={ "/customers/" (encode(customer)) "/grades" } { (frame.say("decide")) } }
+        Some(customer) if text(row, "form").ends_with("_grade.proposed") => {
+            let of = text(row, "form").split('_').next().unwrap_or_default();
+            html! { a.button href={ "/customers/" (encode(customer)) "/grades?of=" (of) } { (frame.say("decide")) } }
         }
         _ => html! {
-            a href={ "/propose/approval.given?request_id=" (request) "&back=%2F" } { (words::event(frame.language, "approval.given")) } " · "
-            a href={ "/propose/approval.declined?request_id=" (request) "&back=%2F" } { (words::event(frame.language, "approval.declined")) }
+            a.button href={ "/propose/approval.given?request_id=" (request) "&back=%2F" } { (words::event(frame.language, "approval.given")) } " "
+            a.button href={ "/propose/approval.declined?request_id=" (request) "&back=%2F" } { (words::event(frame.language, "approval.declined")) }
         },
     }
 }
@@ -385,5 +420,3 @@ fn is_over(door: &Door, due: &str) -> bool {
 }
 
 const HOME_ROWS: usize = 20;
-
-const FILTERS: [&str; 3] = ["responsible", "duty", "open"];

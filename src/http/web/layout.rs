@@ -7,7 +7,7 @@ use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
 
 use crate::access::principal::{Language, PurposeKind};
-use crate::domain::catalog::{self, Kind};
+use crate::domain::catalog::{self, Field, Kind};
 use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::web::visitor::{Frame, encode, wall};
@@ -264,12 +264,17 @@ pub(crate) fn payload(frame: &Frame, door: &Door, kind: &str, value: &Value) -> 
             @match kind.field(name) {
                 Some(field) => {
                     dt { (frame.language.choose((field.en, field.zh))) }
-                    dd { (shown_as(frame, door, "", Some(&field.kind), value)) }
+                    dd { (declared(frame, door, field, value)) }
                 },
                 None => { dt { (words::label(frame.language, name)) } dd { (shown(frame, door, name, value)) } },
             }
         } } }
     }
+}
+
+/// Shows a value as the field of its type declares it.
+pub(crate) fn declared(frame: &Frame, door: &Door, field: &Field, value: &Value) -> Markup {
+    shown_as(frame, door, "", Some(&field.kind), value)
 }
 
 /// Shows of an entry what corrects or voids it, what it corrects or voids, and what it says now.

@@ -39,6 +39,7 @@ mod layout;
 mod people;
 mod privacy;
 mod propose;
+mod questions;
 mod reads;
 mod search;
 mod sign_in;
@@ -62,8 +63,10 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/customers/{id}/people", get(people::page).post(people::reveal))
         .route("/customers/{id}/trade", get(tables::of_customer))
         .route("/customers/{id}/promises", get(duties::promises))
-        .route("/customers/{id}/reads", get(reads::page))
+        .route("/customers/{id}/reads", get(reads::of_customer))
         .route("/customers/{id}/timeline", get(reads::timeline))
+        .route("/employees/{id}/reads", get(reads::of_employee))
+        .route("/questions", get(questions::page))
         .route("/access", get(access::page))
         .route("/privacy", get(privacy::page).post(privacy::reveal))
         .route("/analysis", get(tables::first))

@@ -10,37 +10,69 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value;
 
+use crate::domain::catalog::{self, EventType, Referent};
 use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::error::Problem;
 use crate::http::web::layout::{self, shown, text};
-use crate::http::web::visitor::{Frame, Visitor, encode, wall};
+use crate::http::web::questions::{period, text_field};
+use crate::http::web::visitor::{Frame, Narrowed, Visitor, encode, wall};
 use crate::http::web::words;
 
 /// `GET /customers/{id}/reads`: every reading and every denial, newest first.
-pub(crate) async fn page(
-    State(door): State<Arc<Door>>,
+pub(crate) async fn of_customer(
+    door: State<Arc<Door>>,
     visitor: Visitor,
     Named(id): Named,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<Response, Problem> {
+    page(&door, &visitor, Referent::Customer, &id, query).await
+}
+
+/// `GET /employees/{id}/reads`: everything somebody read or was refused, newest first.
+pub(crate) async fn of_employee(
+    door: State<Arc<Door>>,
+    visitor: Visitor,
+    Named(id): Named,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Result<Response, Problem> {
+    page(&door, &visitor, Referent::Employee, &id, query).await
+}
+
+async fn page(
+    door: &Arc<Door>,
+    visitor: &Visitor,
+    of: Referent,
+    id: &str,
+    query: BTreeMap<String, String>,
+) -> Result<Response, Problem> {
     let frame = &visitor.frame;
-    let answered = visitor.read_on(&door, "access_log", &id, &query).await?;
+    let customer = matches!(of, Referent::Customer);
+    let query = Narrowed::new(query, &["actor", "from", "until"]);
+    let subject = format!("{}/{id}", if customer { "customer" } else { "employee" });
+    let address = format!("/{}s/{}/reads", if customer { "customer" } else { "employee" }, encode(id));
+    let answered = visitor.read_on(door, "access_log", Some(subject), &query).await?;
     let items = layout::items(&answered.body, "items");
-    let cell = |item: &Value, name: &str| shown(frame, &door, name, item.get(name).unwrap_or(&Value::Null));
+    let cell = |item: &Value, name: &str| shown(frame, door, name, item.get(name).unwrap_or(&Value::Null));
     let columns = ["mode", "authority", "purpose", "masked", "place"];
     let body = html! {
-        (layout::tabs(frame, &id, "reads"))
+        @if customer { (layout::tabs(frame, id, "reads")) }
+        form.filters action=(address) method="get" {
+            @if customer { (text_field(frame, "reads", "actor", "reader", query.text("actor"))) }
+            (period(frame, "reads", |name| query.text(name)))
+            button { (frame.say("show")) }
+        }
         @if items.is_empty() { p { (frame.say("none-recorded")) } } @else {
             div.wide tabindex="0" role="region" aria-label=(frame.say("reads")) { table.stack {
                 thead { tr {
                     th scope="col" { (frame.say("when")) } th scope="col" { (frame.say("reader")) } th scope="col" { (frame.say("view")) }
+                    @if !customer { th scope="col" { (words::label(frame.language, "targets")) } }
                     @for name in ["mode", "authority", "purpose-stated", "masked-fields", "place"] { th scope="col" { (words::say(frame.language, name)) } }
                     th scope="col" { (frame.say("entry")) }
                 } }
                 tbody { @for item in items {
                     tr class=[(!text(item, "denied_rule").is_empty()).then_some("refused")] {
-                        th.when scope="row" { (wall(&door, text(item, "at"))) }
+                        th.when scope="row" { (wall(door, text(item, "at"))) }
                         td data-label=(frame.say("reader")) { (text(item, "reader")) br; small { (words::role(frame.language, text(item, "reader_role"))) } }
                         td data-label=(frame.say("view")) {
                             (words::view(frame.language, text(item, "view")))
@@ -48,11 +80,12 @@ pub(crate) async fn page(
                                 br; strong { (frame.say("denied")) } " " code { (text(item, "denied_rule")) }
                             }
                         }
+                        @if !customer { td data-label=(words::label(frame.language, "targets")) { (targets(layout::items(item, "targets"))) } }
                         @for name in columns {
                             td data-label=(words::label(frame.language, name)) {
                                 @match (name, item.get(name).and_then(Value::as_str)) {
                                     ("mode" | "place", _) => {
-                                        (layout::chosen(frame, &door, "archive.accessed", name, item.get(name).unwrap_or(&Value::Null)))
+                                        (layout::chosen(frame, door, "archive.accessed", name, item.get(name).unwrap_or(&Value::Null)))
                                     },
                                     ("masked", _) => (masked(frame, layout::items(item, "masked"))),
                                     ("purpose", Some(value)) => (purpose(frame.language, value)),
@@ -65,11 +98,25 @@ pub(crate) async fn page(
                 } }
             } }
         }
-        (layout::next(frame, &format!("/customers/{}/reads", encode(&id)), &[], answered.next.as_deref()))
+        (layout::next(frame, &address, &query.filters().collect::<Vec<_>>(), answered.next.as_deref()))
         (layout::standing(frame, &answered))
     };
     Ok(layout::page(frame, StatusCode::OK, &format!("{id} · {}", frame.say("reads")), &body))
 }
+
+/// Links to the archives that were read.
+fn targets(ids: &[Value]) -> Markup {
+    let mut ids = ids.iter().filter_map(Value::as_str);
+    let shown: Vec<&str> = ids.by_ref().take(TARGETS_SHOWN).collect();
+    let more = ids.count();
+    html! {
+        @for id in shown { a href={ "/customers/" (encode(id)) } { (id) } " " }
+        @if more > 0 { "+" (more) }
+    }
+}
+
+/// A reading of a list may have been of thousands.
+const TARGETS_SHOWN: usize = 10;
 
 /// Names the fields that were masked.
 fn masked(frame: &Frame, fields: &[Value]) -> Markup {
@@ -99,10 +146,19 @@ pub(crate) async fn timeline(
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<Response, Problem> {
     let frame = &visitor.frame;
-    let answered = visitor.read_on(&door, "timeline", &id, &query).await?;
+    let query = Narrowed::new(query, &["type", "actor", "from", "until"]);
+    let address = format!("/customers/{}/timeline", encode(&id));
+    let answered = visitor.read_on(&door, "timeline", Some(format!("customer/{id}")), &query).await?;
     let items = layout::items(&answered.body, "items");
     let body = html! {
         (layout::tabs(frame, &id, "timeline"))
+        form.filters action=(address) method="get" {
+            (type_field(frame, "timeline", query.text("type")))
+            (text_field(frame, "timeline", "actor", "actor", query.text("actor")))
+            (period(frame, "timeline", |name| query.text(name)))
+            button { (frame.say("show")) }
+        }
+        @if items.is_empty() { p { (frame.say("none-recorded")) } }
         ol.timeline { @for item in items {
             li {
                 p {
@@ -116,8 +172,24 @@ pub(crate) async fn timeline(
                 details { summary { (frame.say("content")) } (layout::payload(frame, &door, text(item, "type"), item.get("payload").unwrap_or(&Value::Null))) }
             }
         } }
-        (layout::next(frame, &format!("/customers/{}/timeline", encode(&id)), &[], answered.next.as_deref()))
+        (layout::next(frame, &address, &query.filters().collect::<Vec<_>>(), answered.next.as_deref()))
         (layout::standing(frame, &answered))
     };
     Ok(layout::page(frame, StatusCode::OK, &format!("{id} · {}", frame.say("timeline")), &body))
+}
+
+/// A choice of the types of what happens to a customer.
+pub(crate) fn type_field(frame: &Frame, form: &str, chosen: &str) -> Markup {
+    let id = format!("{form}-type");
+    let of_customer = |kind: &&EventType| {
+        let about = kind.subject.is_some_and(|subject| matches!(subject.of, Referent::Customer | Referent::Person));
+        about || kind.field("customer_id").is_some() || kind.name.contains("_grade.")
+    };
+    html! { div { label for=(id) { (frame.say("type")) }
+    select id=(id) name="type" {
+        option value="" { (frame.say("any")) }
+        @for kind in catalog::types().iter().filter(of_customer) {
+            option value=(kind.name) selected[kind.name == chosen] { (frame.language.choose((kind.en, kind.zh))) }
+        }
+    } } }
 }

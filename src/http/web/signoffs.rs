@@ -9,7 +9,6 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use crate::domain::catalog::{Choice, Kind, Shape};
 use crate::domain::signoff::{Decision, Form, Purpose, Seat};
 use crate::http::Door;
 use crate::http::error::Problem;
@@ -87,18 +86,18 @@ fn waiting(frame: &Frame, door: &Door, row: &Value, place: usize, refused: Optio
     let page = if text(row, "form") == Form::Card.as_str() { "/card" } else { "" };
     html! {
         section {
-            h2 { (chosen::<Form>(frame, text(row, "form"))) " "
+            h2 { (words::chosen::<Form>(frame.language, text(row, "form"))) " "
                 @if customer.is_empty() { (text(row, "subject")) }
                 @else { a href={ "/customers/" (encode(customer)) (page) } { (customer) } } }
             p {
                 (frame.say("submitted-by")) " " (layout::actor(frame.language, text(row, "submitted_by"))) " · "
                 @if row.get("returned") == Some(&Value::Bool(true)) { (frame.say("signoff-returned")) }
-                @else { (frame.say_with("signoff-step", &[("step", &step), ("seat", &chosen::<Seat>(frame, seat))])) }
+                @else { (frame.say_with("signoff-step", &[("step", &step), ("seat", &words::chosen::<Seat>(frame.language, seat))])) }
             }
             @let said = items(row, "opinions");
             @if !said.is_empty() { ol.timeline { @for one in said { li {
                 p { span.when { (wall(door, text(one, "at"))) } " " (text(one, "by")) " "
-                    strong { (chosen::<Decision>(frame, text(one, "decision"))) } }
+                    strong { (words::chosen::<Decision>(frame.language, text(one, "decision"))) } }
                 @if one.get("opinion").is_some() { p { (shown(frame, door, "", one.get("opinion").unwrap_or(&Value::Null))) } }
             } } } }
             @if yours { (signing(frame, door, row, place, refused)) }
@@ -121,7 +120,7 @@ fn signing(frame: &Frame, door: &Door, row: &Value, place: usize, refused: Optio
             input type="hidden" name="step" value=(row.get("step").and_then(Value::as_u64).unwrap_or_default());
             label for={ "purpose-" (place) } { (frame.say("signoff-purpose")) }
             select id={ "purpose-" (place) } name="purpose" {
-                @for purpose in purposes { option value=(purpose) { (chosen::<Purpose>(frame, purpose)) } }
+                @for purpose in purposes { option value=(purpose) { (words::chosen::<Purpose>(frame.language, purpose)) } }
             }
             label for={ "opinion-" (place) } { (frame.say("signoff-opinion")) }
             textarea id={ "opinion-" (place) } name="opinion" rows="2" maxlength="4000" { (opinion) }
@@ -130,13 +129,5 @@ fn signing(frame: &Frame, door: &Door, row: &Value, place: usize, refused: Optio
                 button.quiet[*decision == "returned"] name="decision" value=(decision) { (frame.say(if *decision == "returned" { "signoff-returned-button" } else if *decision == "noted" { "signoff-noted" } else { "signoff-approved" })) }
             } }
         }
-    }
-}
-
-/// Says a value of a closed list.
-fn chosen<T: Shape>(frame: &Frame, value: &str) -> String {
-    match T::kind() {
-        Kind::Choice(choices) => words::choice(frame.language, choices as &[Choice], value),
-        _ => value.to_owned(),
     }
 }

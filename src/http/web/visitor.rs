@@ -120,16 +120,19 @@ impl Visitor {
         })
     }
 
-    /// Reads what a list says of a customer, from where the address says on.
+    /// Reads a list, narrowed as the address says and from where it says on.
     pub(crate) async fn read_on(
         &self,
         door: &Door,
         key: &str,
-        customer: &str,
-        query: &BTreeMap<String, String>,
+        subject: Option<String>,
+        query: &Narrowed,
     ) -> Result<Answered, Problem> {
-        let after = query.get("after").filter(|after| !after.is_empty()).cloned();
-        self.read(door, key, Some(format!("customer/{customer}")), |asked| asked.after = after).await
+        self.read(door, key, subject, |asked| {
+            asked.filters.extend(query.filters().map(|(name, value)| (name.to_owned(), value.to_owned())));
+            asked.after = Some(query.text("after").to_owned()).filter(|after| !after.is_empty());
+        })
+        .await
     }
 
     /// Checks such a form, and reads from here on for the purpose it states.
@@ -145,6 +148,29 @@ impl Visitor {
         let token = self.frame.signed_in.as_ref().map(|who| who.form_token.as_str()).unwrap_or_default();
         let own = !token.is_empty() && same(token, fields.text("token"));
         if own { Ok(()) } else { Err(Problem::StaleForm) }
+    }
+}
+
+/// What an address narrows a list to, and from where it goes on.
+pub(crate) struct Narrowed {
+    query: BTreeMap<String, String>,
+    names: &'static [&'static str],
+}
+
+impl Narrowed {
+    /// Takes the filters of these names from a query.
+    pub(crate) fn new(query: BTreeMap<String, String>, names: &'static [&'static str]) -> Self {
+        Self { query, names }
+    }
+
+    /// Returns what was typed, empty where nothing was.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.query.get(name).map(|value| value.trim()).unwrap_or_default()
+    }
+
+    /// Returns the filters that say something.
+    pub(crate) fn filters(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.names.iter().map(|name| (*name, self.text(name))).filter(|(_, value)| !value.is_empty())
     }
 }
 

@@ -109,6 +109,14 @@ pub(crate) fn choice(language: Language, choices: &[Choice], value: &str) -> Str
     found.map_or_else(|| value.to_owned(), |choice| language.choose((choice.en, choice.zh)).to_owned())
 }
 
+/// Says a value of a closed list by the list's type.
+pub(crate) fn chosen<T: Shape>(language: Language, value: &str) -> String {
+    match T::kind() {
+        Kind::Choice(choices) => choice(language, choices, value),
+        _ => value.to_owned(),
+    }
+}
+
 /// Returns the label of a customer's class along a dimension.
 pub(crate) fn class(language: Language, dimension: &str, value: &str) -> String {
     let named: Option<customer::Dimension> = serde_json::from_value(dimension.into()).ok();

@@ -416,7 +416,7 @@ impl Shared {
                 facts = facts.with(Facts::REGION);
             }
             // Everybody has obligations and steps of their own; of whom else one sees any is judged row by row.
-            if matches!(asked.view.key, "overdue" | "signoff_board") {
+            if matches!(asked.view.key, "overdue" | "approvals") {
                 facts = facts.with(relation::facts_of_staff(world, principal, held, &principal.employee));
             }
             let decision = self.policies.decide(held.role, action(asked.mode), Resource::Matter(base), facts);

@@ -88,7 +88,7 @@ impl Ledger {
             ("staff", _) => shared.staff(state, then, asked),
             ("obligations", _) => shared.obligations(state, then, asked, subject),
             ("overdue", _) => shared.overdue(state, then, asked, sight),
-            ("signoff_board", _) => shared.signoff_board(state, then, sight),
+            ("approvals", _) => shared.approvals(state, then, sight),
             ("entry", _) => shared.one_entry(then, asked, subject, sight),
             _ => Err(ViewError::NotFound),
         }

@@ -3,7 +3,6 @@
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
 use crate::domain::duty::Sink;
-use crate::domain::role::Role;
 use crate::domain::{Actor, Fact, World, escalation, obligation};
 use crate::ids::{CustomerId, StreamName, SubjectId};
 use crate::ledger::Shared;
@@ -13,7 +12,8 @@ use crate::ledger::reading::views::{Built, index_after};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
-use crate::projection::obligation::{Awaited, Ended, Overdue, open_row, pending};
+use crate::projection::obligation::{Ended, Overdue, open_row};
+use crate::projection::pending::pending;
 use crate::projection::{Node, Read};
 use crate::store::Direction;
 
@@ -99,27 +99,14 @@ impl Shared {
     }
 
     /// What waits for somebody to sign, for those in its chain and those it waits for.
-    pub(super) fn signoff_board(&self, state: &State, then: &Then, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
+    pub(super) fn approvals(&self, state: &State, then: &Then, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
         let world = self.world(state, then)?;
         let reader = sight.reader().clone();
+        let waiting = self.with_register(state, then, |register| pending(&world, register, &reader, then.at))?;
         // Who may see by what right everybody acts may see who is waited for.
         let supervises = sight.may(Matter::AccessLog).allowed;
-        let today = world.date(then.at);
-        let member = world.employee.members.get(&reader);
-        let holds = |role: Role| member.is_some_and(|member| member.roles_on(today).any(|held| held.role == role));
-        let mut rows = Vec::new();
-        for pending in pending(&world, then.at) {
-            let involved = pending.involved.contains(&reader);
-            // Nobody takes a step twice, nor decides on what they proposed.
-            let yours = !involved
-                && pending.awaited.iter().any(|awaited| match awaited {
-                    Awaited::Person(person) => *person == reader,
-                    Awaited::Holder(role) => holds(*role),
-                });
-            if involved || yours || supervises {
-                rows.push(Node::AboutStaff(reader.clone(), Box::new(pending.row(yours))));
-            }
-        }
+        let concerned = waiting.into_iter().filter(|pending| pending.involved || pending.yours || supervises);
+        let rows = concerned.map(|pending| Node::AboutStaff(reader.clone(), Box::new(pending.row()))).collect();
         Ok(Built { node: Node::Row(vec![("items", Node::List(rows))]), next: None, targets: Vec::new() })
     }
 

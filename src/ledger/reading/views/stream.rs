@@ -1,6 +1,9 @@
 //! What is shown of streams, entry by entry: timelines, readings, the policy and its history.
 
+use crate::clock::{Date, Timestamp, Zone};
+use crate::domain::Refusal;
 use crate::domain::history::Part;
+use crate::entry::Entry;
 use crate::ids::{CustomerId, StreamName};
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
@@ -17,12 +20,8 @@ impl Shared {
     pub(super) fn timeline(&self, then: &Then, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
         let stream: StreamName =
             asked.subject.as_deref().unwrap_or_default().parse().map_err(|_| ViewError::NotFound)?;
-        let kind = asked.filters.get("type").cloned();
         let mut corrected = Corrected::until(then.end);
-        self.page(&stream, then, asked, subject, &mut |read| {
-            let wanted = kind.as_ref().is_none_or(|kind| *kind == read.entry.kind);
-            wanted.then(|| self.line(read, &mut corrected)).transpose()
-        })
+        self.page(&stream, then, asked, subject, &mut |read| self.line(read, &mut corrected).map(Some))
     }
 
     /// The readings of a customer's archive, or those an employee did.
@@ -86,6 +85,7 @@ impl Shared {
     ) -> Result<Built, ViewError> {
         let term = stream_term(stream.as_str());
         let mut before = index_after(asked)?.unwrap_or(then.end).min(then.end);
+        let wanted = Wanted::of(asked, self.state().world.ledger.zone)?;
         let mut rows: Vec<(u64, Node)> = Vec::new();
         let mut next = None;
         'pages: loop {
@@ -93,11 +93,16 @@ impl Shared {
             let Some(last) = found.last().copied() else { break };
             for index in found {
                 let mut shown = Ok(None);
+                let mut over = false;
                 self.read_of(then, index, &mut |read| {
-                    if read.entry.link(stream.as_str()).is_some() {
+                    over = wanted.from.is_some_and(|from| read.entry.time < from);
+                    if read.entry.link(stream.as_str()).is_some() && wanted.takes(read.entry) {
                         shown = row(read);
                     }
                 })?;
+                if over {
+                    break 'pages;
+                }
                 let Some(shown) = shown? else { continue };
                 if rows.len() >= asked.limit {
                     next = rows.last().map(|(index, _)| index.to_string());
@@ -114,5 +119,39 @@ impl Shared {
             None => items,
         };
         Ok(Built { node, next, targets: subject.targets.clone() })
+    }
+}
+
+/// What a page of a stream is narrowed to.
+struct Wanted<'a> {
+    kind: Option<&'a str>,
+    actor: Option<&'a str>,
+    /// The instant it begins with.
+    from: Option<Timestamp>,
+    /// The instant it ends before.
+    until: Option<Timestamp>,
+}
+
+impl<'a> Wanted<'a> {
+    /// Reads the filters: `from` and `until` are days of the ledger's zone, both of them included.
+    fn of(asked: &'a Asked, zone: Zone) -> Result<Self, ViewError> {
+        let filter = |name: &str| asked.filters.get(name).map(String::as_str);
+        let day = |name: &str| -> Result<Option<Date>, ViewError> {
+            let (en, zh) = ("must be a day such as 2026-03-01", "须为日期，如2026-03-01");
+            let no_day = |_| ViewError::Refused(Refusal::field(&format!("/{name}"), en, zh));
+            filter(name).map(|text| text.parse().map_err(no_day)).transpose()
+        };
+        Ok(Self {
+            kind: filter("type"),
+            actor: filter("actor"),
+            from: day("from")?.map(|day| zone.start_of(day)),
+            until: day("until")?.map(|day| zone.start_of(day.next())),
+        })
+    }
+
+    fn takes(&self, entry: &Entry) -> bool {
+        self.kind.is_none_or(|kind| entry.kind == kind)
+            && self.actor.is_none_or(|actor| entry.actor == actor)
+            && self.until.is_none_or(|until| entry.time < until)
     }
 }
