@@ -366,6 +366,7 @@ fn whatever_is_a_state_can_be_compared_and_nothing_else() {
             Scope::Company | Scope::Customers => None,
             Scope::Person | Scope::Stream => Some("customer/C-01"),
             Scope::Employee => Some("E-101"),
+            Scope::Document => Some("D-1"),
             Scope::Entry => Some("1"),
             Scope::Tile => Some("000.p/1"),
         };
