@@ -3,6 +3,7 @@
 
 mod backup; // copies elsewhere: restored to the byte, refused when they do not fit, never a fork
 mod corrections; // mistakes put right: refused, shown both ways, and as if never made
+mod coverage; // every event succeeds and each of its bad inputs is refused
 mod crash; // kills, cuts, flips and thieves of the disk
 mod documents; // papers: filed whole or not at all, sealed, read back, missing ones named
 mod erasure; // a person erased: keys gone, nothing readable, everything still proven

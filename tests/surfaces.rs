@@ -285,6 +285,7 @@ fn attempts(test: &TestLedger, customer: &str, round: usize, role: Role) -> Vec<
     };
     let paper = json!({ "kind": "other", "title": "x", "class": "C1", "customer_id": customer });
     let signed = json!({ "subject_event": "talk-0001", "purpose": "noted", "step": 1, "decision": "noted" });
+    let others = no.with_if(role != Role::Archivist, Facts::TOOK_PART);
     vec![
         (proposal("document.filed", None, paper), no.with_if(files, Facts::SUBJECT_WRITER)),
         (proposal("signoff.recorded", None, signed), Facts::STEP_HOLDER),
@@ -372,8 +373,9 @@ fn attempts(test: &TestLedger, customer: &str, round: usize, role: Role) -> Vec<
             no,
         ),
         (proposal("person.recorded", None, json!({ "customer_id": customer, "name": format!("Buyer {tag}") })), no),
-        (letter, Facts::CALL_OR_LETTER),
-        (visit, no),
+        // That they took part the module asks of everybody but the archivist.
+        (letter, Facts::CALL_OR_LETTER.with(others)),
+        (visit, others),
         (contact(customer, &me, now), Facts::TOOK_PART | Facts::CALL_OR_LETTER),
         (
             proposal(

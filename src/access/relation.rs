@@ -52,7 +52,9 @@ pub fn facts_of_event(
             in_region(world, held, &registered.region.0)
         }
         Event::Contact(contact::Event::Recorded(recorded)) => {
-            Facts::NONE.with_if(recorded.our_people.contains(&principal.employee), Facts::TOOK_PART).with_if(
+            // Whether they took part the module decides, with a refusal that says so; an archivist records what others did.
+            let took_part = recorded.our_people.contains(&principal.employee) || !archivist(world, principal, at);
+            Facts::NONE.with_if(took_part, Facts::TOOK_PART).with_if(
                 matches!(
                     recorded.channel,
                     contact::Channel::Phone
@@ -79,7 +81,7 @@ pub fn facts_of_event(
             let Some(proposal) = world.grade.open.get(proposal_id) else { return Facts::NONE };
             // Whether a step has moved up the module finds out along the chain; policy says who may ever take it.
             Facts::SUBSTITUTE
-                .with_if(proposal.proposer == principal.employee, Facts::SUBMITTED)
+                .with_if(proposal.involves(&principal.employee), Facts::SUBMITTED)
                 .with_if(proposal.seats.last() == Some(&grade::Seat::AccountingHead), Facts::KEY_CUSTOMER)
                 .with_if(proposal.seats.last() == Some(&grade::Seat::GeneralManager), Facts::ACCOUNTING_PROPOSED)
         }
@@ -94,7 +96,7 @@ pub fn facts_of_event(
             });
             Facts::NONE
                 .with_if(holds, Facts::STEP_HOLDER)
-                .with_if(waiting.actor.employee() == Some(&principal.employee), Facts::SUBMITTED)
+                .with_if(waiting.involves(&principal.employee), Facts::SUBMITTED)
         }
         // Who entered what is to be corrected only who looked it up knows: see `facts_of_record`.
         Event::Record(_) => Facts::NONE,
@@ -315,6 +317,11 @@ pub fn facts_of_request(world: &World, principal: &Principal, member: &Member, l
 /// The roles somebody may act under now: the one asked for, or all held, in the order of the roles.
 pub fn roles<'a>(principal: &'a Principal, member: &'a Member, day: Date) -> impl Iterator<Item = &'a Held> {
     member.roles_on(day).filter(|held| principal.role.is_none_or(|role| role == held.role))
+}
+
+fn archivist(world: &World, principal: &Principal, at: Timestamp) -> bool {
+    let member = world.employee.members.get(&principal.employee);
+    member.is_some_and(|member| roles(principal, member, world.date(at)).any(|held| held.role == Role::Archivist))
 }
 
 fn heads(world: &World, employee: &EmployeeId, held: &Held) -> bool {

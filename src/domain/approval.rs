@@ -112,6 +112,13 @@ pub struct Waiting {
     pub given: Vec<EmployeeId>,
 }
 
+impl Waiting {
+    /// Tells whether somebody proposed it or has consented.
+    pub fn involves(&self, employee: &EmployeeId) -> bool {
+        self.actor.employee() == Some(employee) || self.given.contains(employee)
+    }
+}
+
 /// The waiting proposals.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
@@ -226,7 +233,7 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
         .ok_or_else(|| Refusal::NotWaiting { request: request_id.to_string() })?;
     let approver = context.actor.employee().ok_or(Refusal::NotHolder)?;
     let concerned = waiting.about.subject == approver.stream();
-    if waiting.actor.employee() == Some(approver) || concerned || waiting.given.contains(approver) {
+    if concerned || waiting.involves(approver) {
         return Err(Refusal::OwnProposal.into());
     }
     if !waiting.steps.iter().any(|step| fills(context.actor, step)) {

@@ -184,7 +184,7 @@ pub struct State {
 
 refusals! {
     /// Contacts are recorded by who took part.
-    NotTakingPart => E_RULE "R-065", "our people must include you, unless you are the archivist", "我方人员须包括本人，档案保管人除外";
+    NotTakingPart => E_RULE "R-065" at "/our_people", "our people must include you, unless you are the archivist", "我方人员须包括本人，档案保管人除外";
     /// Nobody of ours took part.
     NobodyOfOurs => E_SCHEMA "R-065", "name at least one of our people", "至少填写一名我方人员";
     /// Somebody else's people.

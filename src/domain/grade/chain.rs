@@ -28,9 +28,7 @@ pub(super) fn seats(
 
 /// Refuses whoever proposed or has taken a step.
 pub(super) fn check_distinct(context: &Context<'_>, proposal: &Proposal) -> Result<(), Refusal> {
-    let actor = context.actor.employee();
-    let repeated = actor == Some(&proposal.proposer) || proposal.taken.iter().any(|(employee, _)| actor == Some(employee));
-    if repeated { Err(Refusal::OwnProposal) } else { Ok(()) }
+    if context.actor.employee().is_some_and(|actor| proposal.involves(actor)) { Err(Refusal::OwnProposal) } else { Ok(()) }
 }
 
 /// the step's holder decides; where every holder is disqualified, the next level up.

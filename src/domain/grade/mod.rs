@@ -186,6 +186,13 @@ pub struct Proposal {
     pub taken: Vec<(EmployeeId, EntryId)>,
 }
 
+impl Proposal {
+    /// Tells whether somebody proposed it or has taken one of its steps.
+    pub fn involves(&self, employee: &EmployeeId) -> bool {
+        self.proposer == *employee || self.taken.iter().any(|(taker, _)| taker == employee)
+    }
+}
+
 /// A grade and from when it is in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Graded {
