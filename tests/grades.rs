@@ -73,7 +73,7 @@ fn items(served: &Served, who: &str, path: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_business_grade_lives_as_sc_05_tells() {
+fn sc_05_a_business_grade_is_refused_returned_rejected_lapses_and_is_approved() {
     let served = Served::new();
     // Sold for 1 200 000 yuan in twelve months: the thresholds suggest B.
     let evidence = customer(&served, 1_200_000);

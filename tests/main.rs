@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a failing test panics")]
 
 mod backup; // copies elsewhere: restored to the byte, refused when they do not fit, never a fork
+mod bad_input; // what cannot be: dates, amounts, cycles, corrections, keys; and where the rest of it is shown
 mod corrections; // mistakes put right: refused, shown both ways, and as if never made
 mod coverage; // every event succeeds and each of its bad inputs is refused
 mod crash; // kills, cuts, flips and thieves of the disk
@@ -25,3 +26,4 @@ mod spine; // propose, admit, prove, read, recover
 mod support;
 mod surfaces; // every role on every surface finds what it may see and nothing else, and proposes every event it may
 mod tidy; // the map, the first sentences, the rules
+mod views; // every view against an example computed by hand

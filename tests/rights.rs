@@ -403,7 +403,13 @@ fn sc_13_a_leaver_takes_nothing_along_and_reads_own_customers_one_by_one() {
     }
     let found = served.get("E-902", "/v1/views/anomalies").json();
     assert_eq!(found["items"][0]["employee"], "E-101");
+    let denied = served.get("E-902", "/v1/views/refusals").json();
+    let denied = denied["items"].as_array().unwrap().iter().filter(|row| row["who"] == "E-101");
+    assert_eq!(denied.count(), 3);
     assert_eq!(status(&served, "E-101", "/v1/customers/C-01"), 200);
+    let log = served.get("E-901", "/v1/customers/C-01/reads").json();
+    let read = log["items"].as_array().unwrap().iter().find(|row| row["reader"] == "E-101" && row["view"] == "archive");
+    assert_eq!(read.unwrap()["authority"], "own", "allowed and logged");
     let one = served.get("E-101", "/v1/customers?q=C-01").json();
     assert_eq!(one["items"].as_array().unwrap().len(), 1);
 }

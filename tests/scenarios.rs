@@ -86,7 +86,10 @@ fn sc_01_an_archive_is_opened_once() {
     assert!(answer.json()["detail"].as_str().unwrap().contains("C-02"));
     assert_eq!(served.test.version("customer/C-02"), before);
     let listed = served.get("E-501", "/v1/customers?limit=10").json();
-    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+    let rows = listed["items"].as_array().unwrap();
+    assert_eq!(rows.iter().map(|row| &row["customer_id"]).collect::<Vec<_>>(), ["C-02", "C-03"]);
+    assert!(rows.iter().all(|row| row.get("code").is_none_or(Value::is_null)), "no code is shown");
+    assert_eq!(rows[1]["party"], "professional_service");
 
     served.admit("E-101", &registration("C-08", "Another Name"));
     served.admit(
@@ -94,8 +97,11 @@ fn sc_01_an_archive_is_opened_once() {
         &json!({ "type": "customer.marked_duplicate", "subject": "customer/C-08",
         "data": { "duplicate_of": "C-02", "reason": "the same works under its old name" } }),
     );
-    let history = served.get("E-901", "/v1/customers/C-08/timeline").json();
-    assert_eq!(history["items"].as_array().unwrap().len(), 2);
+    // Both histories remain: registered and marked; registered and classified twice.
+    for (id, entries) in [("C-08", 2), ("C-02", 3)] {
+        let history = served.get("E-901", &format!("/v1/customers/{id}/timeline")).json();
+        assert_eq!(history["items"].as_array().unwrap().len(), entries, "{id}");
+    }
 }
 
 #[test]
@@ -121,6 +127,10 @@ fn sc_02_customer_forms_are_computed_from_sales() {
     let top: Vec<&str> =
         stats["total"]["top3"].as_array().unwrap().iter().map(|row| row["customer_id"].as_str().unwrap()).collect();
     assert_eq!(top, ["C-02", "C-04"]);
+    let rows = stats["items"].as_array().unwrap();
+    assert_eq!((rows.len(), &rows[0]["product"], &rows[0]["region"]), (1, &json!("Relay"), &json!("north")));
+    let composed = served.get("E-901", "/v1/views/composition?by=product&year=2026").json();
+    assert_eq!((&composed["items"][0]["share_bp"], composed["items"].as_array().unwrap().len()), (&json!(10_000), 1));
     let typed = json!({ "type": "customer.profile_updated", "subject": "customer/C-02", "data": {
         "section": "basic", "changes": { "purchase_count": 7 }, "learned_at": "2026-03-02T09:00:00+08:00", "major": false } });
     assert_eq!(served.refuse("E-101", &typed), refusal(422, "E_RULE", "R-042"));
@@ -140,7 +150,8 @@ fn sc_03_a_key_customers_grade_changes_along_its_whole_chain_and_is_traced() {
         "data": { "dimension": "weight", "value": "main", "basis": "a third of the region's sales" } }),
     );
     served.admit("E-101", &proposal("C-01", "P-2", Some("B"), "A", &evidence));
-    let approval = json!({ "type": "credit_grade.approved", "data": { "proposal_id": "P-2", "to": "A" } });
+    let approval = json!({ "type": "credit_grade.approved",
+        "data": { "proposal_id": "P-2", "to": "A", "effective_at": "2026-03-05T00:00:00+08:00" } });
     // The review comes first, and the regional manager does not decide on a key customer.
     assert_eq!(served.refuse("E-402", &approval).1, "E_STATE");
     assert_eq!(served.refuse("E-301", &approval).0, 403);
@@ -152,8 +163,11 @@ fn sc_03_a_key_customers_grade_changes_along_its_whole_chain_and_is_traced() {
     served.admit("E-402", &approval);
 
     served.test.ledger.settle();
-    let grades = served.get("E-901", "/v1/views/grades?subject=C-01").json();
-    assert_eq!(grades["items"][0]["credit_grade"], "A");
+    let grade = || served.get("E-901", "/v1/views/grades?subject=C-01").json()["items"][0]["credit_grade"].clone();
+    served.test.clock.advance_to("2026-03-04T23:59:00+08:00".parse().unwrap());
+    assert_eq!(grade(), "B");
+    served.test.clock.advance_to("2026-03-05T00:00:00+08:00".parse().unwrap());
+    assert_eq!(grade(), "A");
     let trace = served.get("E-901", "/v1/customers/C-01/grades").json();
     let lines: Vec<&Value> =
         trace["items"].as_array().unwrap().iter().filter(|line| line["proposal"] == "P-2").collect();
@@ -161,6 +175,13 @@ fn sc_03_a_key_customers_grade_changes_along_its_whole_chain_and_is_traced() {
         lines.iter().map(|line| line["step"].as_str().unwrap()).collect::<Vec<_>>(),
         ["proposed", "reviewed", "approved"]
     );
+    let who = |line: &Value| (line["actor"].clone(), line["actor_role"].clone());
+    assert_eq!(who(lines[0]), (json!("E-101"), json!("salesperson")));
+    assert_eq!(who(lines[1]), (json!("E-301"), json!("regional_gm")));
+    assert_eq!(who(lines[2]), (json!("E-402"), json!("accounting")));
+    assert_eq!(lines[0]["evidence"].as_array().unwrap().len(), 1);
+    assert_eq!(lines[0]["reason"], "two instalments paid before they were due");
+    assert_eq!(lines[2]["effective_at"], "2026-03-04T16:00:00.000000Z");
     let checkpoint = &trace["checkpoint"];
     let root = dossier::proof::merkle::decode_hash(checkpoint["root"].as_str().unwrap()).unwrap();
     for line in &lines {
@@ -170,7 +191,9 @@ fn sc_03_a_key_customers_grade_changes_along_its_whole_chain_and_is_traced() {
         let evidence = served.get("E-901", "/v1/evidence?stream=grade/C-01/credit").json();
         let entry =
             evidence["entries"].as_array().unwrap().iter().find(|entry| entry["index"] == index).unwrap().clone();
-        let leaf = dossier::proof::merkle::leaf_hash(entry["entry"].as_str().unwrap().as_bytes());
+        let bytes = entry["entry"].as_str().unwrap().as_bytes();
+        assert_eq!(line["hash"], blake3::hash(bytes).to_hex().as_str());
+        let leaf = dossier::proof::merkle::leaf_hash(bytes);
         let path: Vec<_> = line["proof"]["path"]
             .as_array()
             .unwrap()
@@ -253,7 +276,18 @@ fn sc_08_a_denied_reading_is_entered_and_tells_nothing() {
 fn sc_09_the_auditor_sees_who_read_what_and_by_what_right() {
     let served = Served::new();
     served.admit("E-101", &registration("C-01", "Xingqiao Line-17 Metro"));
-    for who in ["E-101", "E-301", "E-501"] {
+    served.admit(
+        "E-102",
+        &json!({ "type": "access.requested", "data": {
+        "grant_id": "G-7", "customers": ["C-01"], "classes": ["C1"], "modes": ["view"],
+        "from": "2026-03-02T10:00:00+08:00", "until": "2026-03-12T10:00:00+08:00", "purpose": "bid of June" } }),
+    );
+    served.admit(
+        "E-201",
+        &json!({ "type": "access.decided", "subject": "grant/G-7",
+        "data": { "classes": ["C1"], "decision": "granted", "reason": "as the bid needs" } }),
+    );
+    for who in ["E-101", "E-301", "E-102", "E-501"] {
         assert_eq!(served.get(who, "/v1/customers/C-01").status, 200);
     }
     let log = served.get("E-901", "/v1/customers/C-01/reads").json();
@@ -263,8 +297,9 @@ fn sc_09_the_auditor_sees_who_read_what_and_by_what_right() {
         .iter()
         .map(|line| (line["reader"].as_str().unwrap(), line["authority"].as_str().unwrap()))
         .collect();
-    assert_eq!(seen, [("E-501", "duty"), ("E-301", "region"), ("E-101", "own")]);
-    let first = log["items"][2].clone();
+    assert_eq!(seen, [("E-501", "duty"), ("E-102", "grant"), ("E-301", "region"), ("E-101", "own")]);
+    assert_eq!(log["items"][1]["authority_ref"], "G-7");
+    let first = log["items"][3].clone();
     for field in ["view", "classes", "purpose", "as_of", "content_hash", "policies"] {
         assert!(!first[field].is_null(), "{field}");
     }
@@ -286,6 +321,33 @@ fn sc_09_the_auditor_sees_who_read_what_and_by_what_right() {
 }
 
 #[test]
+fn sc_12_who_still_owns_customers_does_not_leave() {
+    let served = Served::new();
+    for (id, name) in [("C-01", "Xingqiao Line-17 Metro"), ("C-02", "Heyuan Alloy Works"), ("C-04", "Tongting Paper")] {
+        served.admit("E-101", &registration(id, name));
+    }
+    let status = |status: &str| {
+        json!({ "type": "employee.status_changed", "subject": "employee/E-101",
+            "data": { "status": status, "effective_on": "2026-03-02", "last_day": "2026-03-31" } })
+    };
+    served.admit("E-001", &status("on_notice"));
+    let early = served.post("E-001", &status("left"));
+    assert_eq!(early.problem(), refusal(422, "E_RULE", "R-200"));
+    let told = early.json()["detail"].as_str().unwrap().to_owned();
+    assert!(["C-01", "C-02", "C-04"].iter().all(|id| told.contains(id)), "{told}");
+    for (id, owner) in [("C-02", "E-102"), ("C-04", "E-102"), ("C-01", "E-112")] {
+        served.admit(
+            "E-201",
+            &json!({ "type": "customer.owner_assigned", "subject": format!("customer/{id}"), "data": {
+            "owner": owner, "co_contacts": [], "reason": "reassignment", "effective_at": "2026-03-02T10:00:00+08:00" } }),
+        );
+    }
+    served.admit("E-001", &status("left"));
+    assert_eq!(served.get("E-101", "/v1/customers/C-02").status, 401);
+    assert_eq!(served.get("E-102", "/v1/customers/C-02").json()["owner"], "E-102");
+}
+
+#[test]
 fn sc_16_one_of_two_wins_and_a_repeat_gets_the_first_answer() {
     let served = Served::new();
     served.admit("E-101", &registration("C-02", "Heyuan Alloy Works"));
@@ -295,7 +357,10 @@ fn sc_16_one_of_two_wins_and_a_repeat_gets_the_first_answer() {
         "data": { "dimension": "time", "value": value, "basis": "as the contract says" } })
     };
     served.admit("E-101", &classified("new"));
-    assert_eq!(served.refuse("E-201", &classified("old")), refusal(409, "E_CONFLICT", "R-009"));
+    let newer = served.test.ledger.state().size - 1;
+    let lost = served.post("E-201", &classified("old"));
+    assert_eq!(lost.problem(), refusal(409, "E_CONFLICT", "R-009"));
+    assert!(lost.json()["detail"].as_str().unwrap().contains(&format!("entry {newer}")), "{}", lost.text());
     let mut again = contact(&served, "C-02", "E-101");
     again["id"] = json!("call-0001");
     let first = served.post("E-101", &again);

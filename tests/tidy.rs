@@ -6,19 +6,10 @@ use std::path::{Path, PathBuf};
 
 use dossier::domain::Refusal;
 
+use crate::support::{is_test, rust_files};
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn rust_files(under: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(under).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() && !path.ends_with("target") {
-            rust_files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
 }
 
 /// The table of rooms in the map: room, and what it may import.
@@ -200,13 +191,8 @@ fn every_rule_these_modules_carry_is_cited_by_a_refusal_or_shown_by_a_test() {
     let cited: BTreeSet<&str> =
         Refusal::all().into_iter().map(|(_, _, _, rule)| rule).filter(|rule| rule.starts_with("R-")).collect();
     let listed: BTreeMap<&str, &str> = RULES.iter().copied().collect();
-    let mut files = Vec::new();
-    for folder in ["src", "tests"] {
-        rust_files(&root().join(folder), &mut files);
-    }
-    let code: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
     for (rule, shown) in &listed {
-        assert!(*shown == "cited" || code.contains(&format!("fn {shown}()")), "{rule}: there is no test {shown}");
+        assert!(*shown == "cited" || is_test(shown), "{rule}: there is no test {shown}");
         assert_eq!(*shown == "cited", cited.contains(rule), "{rule}: listed as {shown}");
     }
     for rule in cited {

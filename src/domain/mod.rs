@@ -344,8 +344,9 @@ pub mod common {
         OtherTime { field: String } => E_SCHEMA "R-011" at "occurredat",
             "occurredat must agree with \"{field}\"", "occurredat须与“{field}”一致";
         /// A stream has moved on.
-        Stale { stream: String, expected: u64, version: u64 } => E_CONFLICT "R-009",
-            "stream \"{stream}\" is at version {version}, not {expected}", "“{stream}”的版本为{version}，而非{expected}";
+        Stale { stream: String, expected: u64, version: u64, newest: String } => E_CONFLICT "R-009",
+            "stream \"{stream}\" is at version {version} (entry {newest}), not {expected}",
+            "“{stream}”的版本为{version}（事件{newest}），而非{expected}";
         /// The idempotency key is in use.
         IdTaken => E_CONFLICT "R-010", "this id is in use for something else", "该编号已用于其他内容";
         /// The id of a new subject is in use.

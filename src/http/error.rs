@@ -576,7 +576,8 @@ mod tests {
 
     #[test]
     fn a_refusal_keeps_its_code_and_its_rule() {
-        let refusal = common::Refusal::Stale { stream: "customer/C-1".into(), expected: 1, version: 2 };
+        let refusal =
+            common::Refusal::Stale { stream: "customer/C-1".into(), expected: 1, version: 2, newest: "7".into() };
         let problem = Problem::Submit { error: SubmitError::Refused { at: 0, refusal: refusal.into() }, batch: false };
         let body = body(&problem, Language::English);
         assert_eq!(

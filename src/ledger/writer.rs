@@ -315,10 +315,14 @@ impl Writer {
             return Err(Halt::Moved);
         }
         for (stream, expected) in &proposal.expected {
-            let version = self.state.heads.get(stream).map_or(0, |head| head.version);
+            let head = self.state.heads.get(stream);
+            let version = head.map_or(0, |head| head.version);
             if version != *expected {
+                // Whoever lost can look at what won.
+                let newest = head.map_or_else(|| "-".to_owned(), |head| head.index.to_string());
                 let stream = stream.to_string();
-                return Err(Halt::Refused(common::Refusal::Stale { stream, expected: *expected, version }.into()));
+                let stale = common::Refusal::Stale { stream, expected: *expected, version, newest };
+                return Err(Halt::Refused(stale.into()));
             }
         }
         if !proposal.basis.part_holds(&self.state) {

@@ -2,9 +2,9 @@
 
 pub(crate) mod http;
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use dossier::access::principal::{Principal, Purpose};
@@ -14,6 +14,31 @@ use dossier::ids::{SeededSource, Source};
 use dossier::ledger::{Answered, AsOf, Asked, Home, Ledger, Options, Proposal, Receipt, SubmitError, ViewError};
 use dossier::projection;
 use serde_json::{Value, json};
+
+/// Collects the Rust files under a folder.
+pub(crate) fn rust_files(under: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(under).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Tells whether there is a test of that name, beside the code or in `tests/`.
+pub(crate) fn is_test(name: &str) -> bool {
+    static CODE: OnceLock<String> = OnceLock::new();
+    let code = CODE.get_or_init(|| {
+        let mut files = Vec::new();
+        for folder in ["src", "tests"] {
+            rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut files);
+        }
+        files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
+    });
+    code.contains(&format!("fn {name}()"))
+}
 
 /// A directory that goes away with its test.
 pub(crate) struct Directory(PathBuf);

@@ -12,8 +12,8 @@ use crate::access::redactor::MASK;
 use crate::clock::Zone;
 use crate::domain::catalog::{self, EventType, Field, Kind};
 use crate::domain::class::Class;
+use crate::domain::common;
 use crate::domain::record::{CORRECTED, VOIDED};
-use crate::domain::{Refusal, common};
 use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::error::Problem;
@@ -95,8 +95,9 @@ pub(crate) async fn correct(
 fn moved(target: &Target, fields: &Fields) -> Problem {
     let expected = fields.text("named").parse().unwrap_or(0);
     let version = u64::try_from(target.named.len()).unwrap_or(0);
-    let refusal = Refusal::from(common::Refusal::Stale { stream: format!("#{}", target.index), expected, version });
-    Problem::Submit { error: SubmitError::Refused { at: 0, refusal }, batch: false }
+    let newest = target.named.last().cloned().unwrap_or_else(|| "-".to_owned());
+    let stale = common::Refusal::Stale { stream: format!("#{}", target.index), expected, version, newest };
+    Problem::Submit { error: SubmitError::Refused { at: 0, refusal: stale.into() }, batch: false }
 }
 
 async fn target(door: &Door, visitor: &Visitor, index: String) -> Result<Target, Problem> {

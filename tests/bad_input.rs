@@ -1,0 +1,200 @@
+//! What cannot be: dates, amounts, cycles, corrections of what is void, keys of somebody else; and where the rest of it is shown.
+
+use std::sync::Arc;
+
+use dossier::ids::SeededSource;
+use dossier::ledger::{Ledger, OpenError, Options};
+use serde_json::{Value, json};
+
+use crate::support::http::Served;
+use crate::support::{TestLedger, is_test};
+
+/// What else nobody should do or send, and the test that shows it refused.
+const SHOWN: &[(&str, &str)] = &[
+    ("two people decide at once", "of_two_who_decide_at_the_same_time_one_decides"),
+    ("two people edit at once", "sc_16_one_of_two_wins_and_a_repeat_gets_the_first_answer"),
+    (
+        "everybody who could decide is disqualified",
+        "nobody_decides_on_their_own_request_and_it_moves_up_until_nobody_is_left",
+    ),
+    ("nobody is left on a chain of grades", "where_nobody_is_left_nobody_decides"),
+    ("nobody is left to be told of a breach", "a_vacant_or_departed_holder_goes_further_up_and_at_last_nobody_is_left"),
+    (
+        "a token or session outlives its owner's time here",
+        "who_has_left_is_refused_at_once_with_tokens_grants_and_sessions",
+    ),
+    ("a form is posted twice", "a_contact_with_a_promise_is_recorded_by_a_form_and_a_form_sent_twice_once"),
+    ("a post is forged or of another site", "a_form_of_another_site_enters_nothing"),
+    ("a body is too long, no JSON, or of no known type", "bad_input_gets_a_clear_problem_and_changes_nothing"),
+    ("a character is no character", "a_character_nobody_sees_is_told_with_its_field_in_both_languages"),
+    (
+        "a key ring restored is missing or another's",
+        "a_key_ring_that_does_not_belong_to_the_ledger_is_refused_by_what_is_wrong_with_it",
+    ),
+    ("a key ring is older than the ledger", "a_ring_that_still_has_the_keys_of_somebody_erased_does_not_open"),
+];
+
+#[test]
+fn the_rest_of_what_nobody_should_send_is_shown_where_it_belongs() {
+    for (what, test) in SHOWN {
+        assert!(is_test(test), "{what}: there is no test {test}");
+    }
+}
+
+fn served() -> Served {
+    let test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    Served::of(test)
+}
+
+fn sale() -> Value {
+    json!({ "type": "sale.recorded", "data": {
+        "customer_id": "C-01", "invoice_name": "Invoice", "kind": "sale", "product": "Relay", "product_category": "Relays",
+        "region": "north", "amount": 100, "sold_on": "2026-03-02" } })
+}
+
+fn contact() -> Value {
+    json!({ "type": "contact.recorded", "subject": "contact/C-01", "data": {
+        "direction": "outbound", "channel": "phone", "at": "2026-03-02T09:30:00+08:00", "our_people": ["E-101"],
+        "purpose": "care_bond", "summary": "Talked about spare parts.", "major": false, "class": "C2",
+        "promises": [{ "promise_id": "PR-1", "text": "drawings", "due": "2026-03-09", "responsible": "E-101" }] } })
+}
+
+#[test]
+fn dates_that_do_not_exist_and_amounts_that_cannot_be_written_down_are_refused_at_their_field() {
+    let served = served();
+    let review = json!({ "type": "archive.verified", "subject": "customer/C-01",
+        "data": { "kind": "quarterly", "period": "2026Q1", "result": "confirmed" } });
+    let days =
+        ["2026-02-29", "2026-02-30", "2026-04-31", "2026-13-01", "2026-00-10", "2026-3-2", "02.03.2026", "", "today"];
+    let times = ["2026-02-30T10:00:00+08:00", "2026-03-02T25:00:00+08:00", "2026-03-02T09:30:00", "2026-03-02", "noon"];
+    let quarters = ["2026Q0", "2026Q5", "2026-Q1", "26Q1"];
+    // 2^53 is the first that JSON does not carry everywhere.
+    let amounts: [Value; 7] =
+        [json!(1_i64 << 53), json!(u64::MAX), json!(1e300), json!(1.5), json!(-1), json!("100"), json!(null)];
+    let mut cases: Vec<(&str, &Value, &str, Value)> = Vec::new();
+    let (sold, talked) = (sale(), contact());
+    cases.extend(days.map(|day| ("E-401", &sold, "/data/sold_on", json!(day))));
+    cases.extend(days.map(|day| ("E-101", &talked, "/data/promises/0/due", json!(day))));
+    cases.extend(times.map(|time| ("E-101", &talked, "/data/at", json!(time))));
+    cases.extend(quarters.map(|quarter| ("E-501", &review, "/data/period", json!(quarter))));
+    cases.extend(amounts.map(|amount| ("E-401", &sold, "/data/amount", amount)));
+    let size = served.test.ledger.state().size;
+    for (who, whole, pointer, value) in cases {
+        let mut event = whole.clone();
+        *event.pointer_mut(pointer).unwrap() = value.clone();
+        let answer = served.post(who, &event);
+        let told = answer.json();
+        assert_eq!((answer.status, &told["code"]), (400, &json!("E_SCHEMA")), "{value}: {told}");
+        assert_eq!(told["errors"][0]["pointer"], pointer, "{value}: {told}");
+    }
+    for time in times {
+        let mut event = sold.clone();
+        event["occurredat"] = json!(time);
+        assert_eq!(served.refuse("E-401", &event).0, 400, "{time}");
+    }
+    assert_eq!(served.test.ledger.state().size, size);
+    // A leap day of a leap year there is.
+    let mut leap = sold.clone();
+    leap["data"]["sold_on"] = json!("2024-02-29");
+    leap["latereason"] = json!("taken over");
+    served.admit("E-401", &leap);
+}
+
+#[test]
+fn a_year_that_adds_up_to_more_than_can_be_written_down_is_refused_at_the_sale_too_many() {
+    let served = served();
+    let of = |fen: i64| {
+        let mut sale = sale();
+        sale["data"]["amount"] = json!(fen);
+        sale
+    };
+    served.admit("E-401", &of((1 << 53) - 2));
+    assert_eq!(served.refuse("E-401", &of(2)), (400, "E_SCHEMA".into(), "R-003".into()));
+    served.admit("E-401", &of(1));
+    let card = served.get("E-101", "/v1/views/card?subject=C-01").json();
+    assert_eq!(card["cumulative_amount"], json!((1_i64 << 53) - 1));
+}
+
+#[test]
+fn nobody_is_above_themselves_and_no_unit_below_itself_not_even_in_one_batch() {
+    let served = served();
+    let hired = |id: &str, superior: &str| {
+        json!({ "type": "employee.registered", "data": { "employee_id": id, "name": "Invented Worker", "unit": "north",
+            "joined_on": "2026-03-02", "superior": superior } })
+    };
+    let unit = |id: &str, parent: &str| {
+        json!({ "type": "org_unit.defined", "data": {
+            "unit_id": id, "name": id, "kind": "office", "status": "active", "territory": [], "parent": parent } })
+    };
+    let size = served.test.ledger.state().world.employee.members.len();
+    // A superior is there before whoever is below, so nobody can close a line: the first names somebody who is not there yet.
+    assert_eq!(served.refuse("E-001", &hired("E-200", "E-200")).1, "E_REF");
+    let both = json!([hired("E-200", "E-211"), hired("E-211", "E-200")]);
+    assert_eq!(served.refuse("E-001", &both).1, "E_REF");
+    assert_eq!(served.refuse("E-002", &unit("desk", "desk")), (422, "E_RULE".into(), "R-052".into()));
+    let both = json!([unit("desk", "hq"), unit("corner", "desk"), unit("desk", "corner")]);
+    assert_eq!(served.refuse("E-002", &both), (422, "E_RULE".into(), "R-052".into()));
+    let state = served.test.ledger.state();
+    assert_eq!(state.world.employee.members.len(), size);
+    assert!(state.world.organization.units.keys().all(|unit| unit.as_str() != "desk"), "all or nothing");
+}
+
+#[test]
+fn what_corrects_a_correction_of_something_void_is_refused_until_it_is_void_no_more() {
+    let served = served();
+    let entered = |who: &str, id: &str, event: Value| {
+        let mut event = event;
+        event["id"] = json!(id);
+        served.admit(who, &event);
+    };
+    let fixed = |target: &str, path: &str, fen: i64| {
+        json!({ "type": "record.corrected", "data": { "target_event": target, "reason": "a zero too many was typed",
+            "changes": [{ "path": path, "new": fen }] } })
+    };
+    let voided = |target: &str| json!({ "type": "record.voided", "data": { "target_event": target, "reason": "was never delivered" } });
+    let sold = || served.get("E-101", "/v1/views/card?subject=C-01").json()["cumulative_amount"].clone();
+    entered("E-401", "sale-00001", sale());
+    entered("E-401", "first-fix-1", fixed("sale-00001", "/amount", 50));
+    entered("E-401", "second-fix", fixed("first-fix-1", "/changes/0/new", 70));
+    assert_eq!(sold(), 70);
+    entered("E-401", "voiding-01", voided("sale-00001"));
+    assert_eq!(sold(), 0);
+    let state = (409, "E_STATE".to_owned(), "R-005".to_owned());
+    let size = served.test.version("customer/C-01");
+    for target in ["first-fix-1", "second-fix"] {
+        assert_eq!(served.refuse("E-401", &fixed(target, "/changes/0/new", 90)), state, "{target}");
+        assert_eq!(served.refuse("E-401", &voided(target)), state, "{target}");
+    }
+    assert_eq!(served.refuse("E-401", &fixed("sale-00001", "/amount", 90)), state);
+    assert_eq!(served.test.version("customer/C-01"), size);
+    entered("E-401", "voiding-02", voided("voiding-01"));
+    assert_eq!(sold(), 70);
+    entered("E-401", "third-fix-1", fixed("second-fix", "/changes/0/new", 90));
+    assert_eq!(sold(), 90);
+}
+
+#[test]
+fn a_ledger_does_not_start_without_its_key_ring_or_with_that_of_another() {
+    let mut test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    test.ledger.settle();
+    test.let_go();
+    let open = |test: &TestLedger| {
+        let options = Options::new(Arc::new(test.clock.clone()), Arc::new(SeededSource::new("start")));
+        Ledger::open(&test.home, options).map(drop)
+    };
+    let ring = test.home.data.join("keyring/ring");
+    let kept = std::fs::read(&ring).unwrap();
+    std::fs::remove_file(&ring).unwrap();
+    let found = open(&test);
+    assert!(matches!(found, Err(OpenError::Ring(_) | OpenError::RingBehind(_))), "{found:?}");
+    let other = TestLedger::new();
+    other.ledger.settle();
+    std::fs::copy(other.home.data.join("keyring/ring"), &ring).unwrap();
+    let found = open(&test);
+    assert!(matches!(found, Err(OpenError::Ring(_) | OpenError::RingBehind(_))), "{found:?}");
+    // Neither attempt has spoiled anything.
+    std::fs::write(&ring, kept).unwrap();
+    assert!(open(&test).is_ok());
+}

@@ -1,0 +1,325 @@
+//! Every view against an example computed by hand: where it is, and those that have no better place.
+
+use std::collections::BTreeSet;
+
+use dossier::projection::VIEWS;
+use serde_json::{Value, json};
+
+use crate::support::TestLedger;
+use crate::support::http::Served;
+
+/// Each view with the test that compares its answer with what was computed by hand. A new view must be added here.
+const EXAMPLES: &[(&str, &str)] = &[
+    ("list", "the_list_shows_who_the_customers_are_and_how_far_they_have_come"),
+    ("card", "the_card_adds_up_what_was_bought_and_names_who_leads"),
+    ("archive", "the_archive_shows_the_newest_of_everything_and_what_came_of_it"),
+    ("stats", "sc_02_customer_forms_are_computed_from_sales"),
+    ("grading", "the_grading_table_names_what_a_customer_buys_or_does"),
+    ("composition", "customers_are_composed_four_ways"),
+    ("grades", "sc_05_a_business_grade_is_refused_returned_rejected_lapses_and_is_approved"),
+    ("grade_audit", "sc_03_a_key_customers_grade_changes_along_its_whole_chain_and_is_traced"),
+    ("credit_reviews", "a_key_customers_credit_is_reviewed_once_a_quarter_and_what_is_owed_is_shown"),
+    ("terms", "terms_need_a_grade_its_limit_and_a_second_person"),
+    ("payments", "what_is_paid_settles_the_oldest_sales_and_shows_at_once"),
+    ("access_log", "sc_09_the_auditor_sees_who_read_what_and_by_what_right"),
+    ("grants", "grants_and_loans_show_their_whole_life_in_one_row"),
+    ("refusals", "refused_operations_are_shown_to_those_who_watch_over_access"),
+    ("anomalies", "three_refused_readings_in_a_day_open_an_anomaly_that_compliance_resolves"),
+    ("sod", "the_separation_of_duties_shows_who_took_which_step_and_who_stood_in"),
+    ("obligations", "every_duty_is_opened_and_met_in_time_without_a_trace_of_lateness"),
+    ("overdue", "every_duty_is_reported_upward_thrice_and_met_late_its_breach_stays"),
+    ("signoff_board", "what_waits_for_somebody_is_on_their_board_and_nobody_elses"),
+    ("timeline", "sc_15_a_mistake_is_put_right_and_what_was_entered_stays"),
+    ("policy", "the_yearly_review_of_the_policy_stands_in_its_history"),
+    ("promises", "promises_show_what_became_of_them"),
+    ("basics", "the_annexes_name_the_unit_and_the_basics_name_whom_to_talk_to"),
+    ("people", "a_person_is_masked_until_opened_for_a_purpose"),
+    ("relations", "how_people_stand_to_us_is_shown_and_a_sum_above_a_hundred_is_marked"),
+    ("decision_roles", "how_people_stand_to_us_is_shown_and_a_sum_above_a_hundred_is_marked"),
+    ("personal_data", "what_is_held_and_what_was_erased_is_listed_for_whoever_answers_for_it"),
+    ("erasures", "what_is_held_and_what_was_erased_is_listed_for_whoever_answers_for_it"),
+    ("staff", "the_staff_is_shown_as_it_was_to_whoever_may_see_it_now"),
+    ("corrections", "sc_15_a_mistake_is_put_right_and_what_was_entered_stays"),
+    ("entry", "a_contact_is_entered_proved_read_and_found_after_a_restart"),
+    ("evidence", "evidence_of_a_long_stream_says_where_it_goes_on"),
+    ("entries", "an_entry_bundle_holds_what_its_tile_hashes_and_is_read_by_few"),
+];
+
+#[test]
+fn every_view_has_an_example_computed_by_hand() {
+    let listed: BTreeSet<&str> = EXAMPLES.iter().map(|(view, _)| *view).collect();
+    assert_eq!(listed, VIEWS.iter().map(|view| view.key).collect());
+    assert_eq!(listed.len(), EXAMPLES.len());
+    for (view, test) in EXAMPLES {
+        assert!(crate::support::is_test(test), "{view}: there is no test {test}");
+    }
+}
+
+/// C-01 of the north with E-101 and C-03 of the south with E-103.
+fn company() -> Served {
+    let test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    test.admit("E-103", crate::support::registration("C-03", "Lanmo Fine Chemicals", "south", "E-103"));
+    Served::of(test)
+}
+
+fn sale(id: &str, kind: &str, product: &str, day: &str, yuan: i64) -> Value {
+    json!({ "type": "sale.recorded", "latereason": "taken over", "data": {
+        "sale_id": id, "customer_id": "C-01", "invoice_name": "Invoice", "kind": kind, "product": product,
+        "product_category": "Relays", "region": "north", "amount": yuan * 100, "sold_on": day } })
+}
+
+fn contact(more: Value) -> Value {
+    let mut data = json!({
+        "direction": "outbound", "channel": "phone", "at": "2026-03-02T09:30:00+08:00", "our_people": ["E-101"],
+        "purpose": "care_bond", "summary": "Talked about spare parts.", "major": false, "class": "C2" });
+    data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({ "type": "contact.recorded", "id": "contact-01", "subject": "contact/C-01", "data": data })
+}
+
+fn read(served: &Served, who: &str, path: &str) -> Value {
+    let answer = served.get(who, &format!("/v1/views/{path}"));
+    assert_eq!(answer.status, 200, "{path} by {who}: {}", answer.text());
+    answer.json()
+}
+
+/// These fields of a row and no others.
+fn only(row: &Value, fields: &Value) -> Value {
+    let wanted = fields.as_object().unwrap().keys();
+    wanted.map(|name| (name.clone(), row.get(name).cloned().unwrap_or_default())).collect()
+}
+
+/// Compares the fields that are expected.
+fn check(row: &Value, expected: &Value) {
+    assert_eq!(only(row, expected), *expected, "{row}");
+}
+
+#[test]
+fn the_list_shows_who_the_customers_are_and_how_far_they_have_come() {
+    let served = company();
+    // Three orders make a loyal customer; C-03 has bought nothing and is a prospect.
+    for (id, day) in [("S-1", "2026-01-05"), ("S-2", "2026-02-10"), ("S-3", "2026-03-01")] {
+        served.admit("E-401", &sale(id, "sale", "Relay", day, 1_000));
+    }
+    let list = read(&served, "E-801", "list");
+    let rows = list["items"].as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    check(
+        &rows[0],
+        &json!({ "customer_id": "C-01", "code": null, "name": "Heyuan Alloy Works", "industry": null, "party": "end_user",
+            "phone": "0531 8000 0001", "region": "north", "owner": "E-101", "status": "loyal" }),
+    );
+    check(
+        &rows[1],
+        &json!({ "customer_id": "C-03", "name": "Lanmo Fine Chemicals", "region": "south", "owner": "E-103", "status": "potential" }),
+    );
+    assert_eq!(read(&served, "E-801", "list?status=loyal")["items"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn the_card_adds_up_what_was_bought_and_names_who_leads() {
+    let served = company();
+    // 3 000 + 2 000 − 500 = 4 500 yuan in two purchases of two products; the sample of an earlier day counts for nothing.
+    served.admit("E-401", &sale("S-0", "sample", "Sensor", "2025-12-20", 100));
+    served.admit("E-401", &sale("S-1", "sale", "Relay", "2026-01-05", 3_000));
+    served.admit("E-401", &sale("S-2", "sale", "Cable", "2026-02-10", 2_000));
+    let mut back = sale("S-3", "return", "Relay", "2026-02-20", 500);
+    back["data"]["returns"] = json!("S-1");
+    served.admit("E-401", &back);
+    for (name, function) in [("Invented Head", "principal"), ("Invented Clerk", "contact")] {
+        served.admit(
+            "E-101",
+            &json!({ "type": "person.recorded", "data": {
+            "customer_id": "C-01", "name": name, "position": "of the works", "function": function } }),
+        );
+    }
+    let card = served.get("E-101", "/v1/views/card?subject=C-01&reveal=true").json();
+    check(
+        &card,
+        &json!({ "customer_id": "C-01", "company_name": "Heyuan Alloy Works", "phone": "0531 8000 0001",
+            "address": "1 Station Road", "first_purchase_on": "2026-01-05", "purchase_count": 2,
+            "cumulative_amount": 450_000, "products_bought": ["Cable", "Relay"], "made_and_archived": "E-101" }),
+    );
+    assert_eq!(card["principals"].as_array().unwrap().len(), 1, "who leads, not who picks up the telephone");
+    check(&card["principals"][0], &json!({ "name": "Invented Head", "position": "of the works" }));
+    // Of ten items four are known: name, legal representative, address, telephone.
+    let missing = ["postcode", "fax", "business_scope", "registered_capital", "company_type", "trading_since"];
+    assert_eq!(card["completeness"], json!({ "filled_bp": 4_000, "missing": missing }));
+}
+
+#[test]
+fn the_archive_shows_the_newest_of_everything_and_what_came_of_it() {
+    let served = company();
+    for (fax, postcode) in [("0531 8000 0008", "250000"), ("0531 8000 0009", "250001")] {
+        served.admit("E-101", &json!({ "type": "customer.profile_updated", "subject": "customer/C-01", "data": {
+            "section": "basic", "changes": { "fax": fax, "postcode": postcode }, "learned_at": "2026-03-02T09:30:00+08:00",
+            "major": false } }));
+    }
+    served.admit(
+        "E-101",
+        &json!({ "type": "customer.classified", "subject": "customer/C-01",
+        "data": { "dimension": "weight", "value": "general", "basis": "seen on the first visit" } }),
+    );
+    // Bought for 3 000 yuan and paid 1 000: 2 000 are left.
+    served.admit("E-401", &sale("S-1", "sale", "Relay", "2026-03-01", 3_000));
+    served.admit(
+        "E-401",
+        &json!({ "type": "payment.recorded", "data": {
+        "customer_id": "C-01", "amount": 100_000, "received_on": "2026-03-02", "method": "transfer" } }),
+    );
+    served.admit("E-101", &contact(json!({})));
+    let archive = read(&served, "E-101", "archive?subject=C-01");
+    check(
+        &archive,
+        &json!({ "customer_id": "C-01", "name": "Heyuan Alloy Works", "status": "new", "owner": "E-101", "region": "north",
+            "contact_count": 1, "credit_grade": null, "business_grade": null, "verified_on": null,
+            "classes": [{ "dimension": "weight", "value": "general" }] }),
+    );
+    let item = |name: &str| {
+        let sections = archive["sections"].as_array().unwrap();
+        sections.iter().find(|row| row["item"] == name).unwrap().clone()
+    };
+    check(&item("fax"), &json!({ "section": "basic", "value": "0531 8000 0009", "recorded_by": "E-101" }));
+    assert_eq!(item("postcode")["value"], "250001");
+    assert_eq!(item("address")["value"], "1 Station Road", "what was not updated stays");
+    check(
+        &archive["trade"],
+        &json!({ "purchase_count": 1, "cumulative_amount": 300_000, "paid_amount": 100_000, "balance": 200_000,
+            "last_paid_on": "2026-03-02" }),
+    );
+    assert_eq!(archive["contacts"][0]["summary"], "Talked about spare parts.");
+}
+
+#[test]
+fn promises_show_what_became_of_them() {
+    let served = company();
+    let promise = |id: &str, text: &str, due: &str, who: &str| json!({ "promise_id": id, "text": text, "due": due, "responsible": who });
+    served.admit(
+        "E-101",
+        &contact(json!({ "promises": [
+            promise("PR-1", "drawings", "2026-03-04", "E-101"),
+            promise("PR-2", "a quotation", "2026-03-06", "E-102"),
+            promise("PR-3", "a visit", "2026-03-09", "E-101"),
+        ] })),
+    );
+    for (id, outcome) in [("PR-1", "fulfilled"), ("PR-3", "released_by_customer")] {
+        served.admit(
+            "E-101",
+            &json!({ "type": "commitment.closed", "subject": "contact/C-01",
+            "data": { "promise_id": id, "outcome": outcome } }),
+        );
+    }
+    let rows = read(&served, "E-101", "promises?subject=C-01")["items"].clone();
+    assert_eq!(rows.as_array().unwrap().len(), 3);
+    for (row, expected) in rows.as_array().unwrap().iter().zip([
+        json!({ "promise": "PR-1", "text": "drawings", "due": "2026-03-04", "responsible": "E-101", "outcome": "fulfilled" }),
+        json!({ "promise": "PR-2", "text": "a quotation", "due": "2026-03-06", "responsible": "E-102", "outcome": null }),
+        json!({ "promise": "PR-3", "text": "a visit", "due": "2026-03-09", "responsible": "E-101",
+            "outcome": "released_by_customer" }),
+    ]) {
+        check(row, &expected);
+    }
+}
+
+#[test]
+fn grants_and_loans_show_their_whole_life_in_one_row() {
+    let served = company();
+    served.admit(
+        "E-102",
+        &json!({ "type": "access.requested", "data": {
+        "grant_id": "G-7", "customers": ["C-01"], "classes": ["C1", "C3"], "modes": ["view"],
+        "from": "2026-03-02T10:00:00+08:00", "until": "2026-03-12T10:00:00+08:00", "purpose": "bid of June" } }),
+    );
+    for (who, class, decision) in [("E-201", "C1", "granted"), ("E-402", "C3", "refused")] {
+        served.admit(
+            who,
+            &json!({ "type": "access.decided", "subject": "grant/G-7",
+            "data": { "classes": [class], "decision": decision, "reason": "as the bid needs" } }),
+        );
+    }
+    served.admit(
+        "E-501",
+        &json!({ "type": "archive.borrowed", "data": {
+        "loan_id": "L-1", "customer_id": "C-03", "borrower": "E-201", "sections": ["the whole file"],
+        "purpose": "comparing two bids", "until": "2026-03-05", "declaration": true } }),
+    );
+    let row = |kind: &str| read(&served, "E-902", &format!("grants?kind={kind}"))["items"][0].clone();
+    check(
+        &row("grant"),
+        &json!({ "no": "G-7", "who": "E-102", "status": "open", "purpose": "bid of June",
+        "customers": ["C-01"], "scope": ["C1", "C3"], "modes": ["view"], "until": "2026-03-12T02:00:00.000000Z" }),
+    );
+    let decisions = row("grant")["decisions"].clone();
+    check(
+        &decisions[0],
+        &json!({ "by": "E-201", "classes": ["C1"], "decision": "granted", "reason": "as the bid needs" }),
+    );
+    check(
+        &decisions[1],
+        &json!({ "by": "E-402", "classes": ["C3"], "decision": "refused", "reason": "as the bid needs" }),
+    );
+    check(&row("loan"), &json!({ "no": "L-1", "status": "active", "purpose": "comparing two bids" }));
+    served.admit(
+        "E-902",
+        &json!({ "type": "access.revoked", "subject": "grant/G-7", "data": { "reason": "the bid is over" } }),
+    );
+    served.admit("E-501", &json!({ "type": "archive.returned", "subject": "loan/L-1", "data": { "how": "returned" } }));
+    check(&row("grant"), &json!({ "no": "G-7", "status": "revoked" }));
+    check(&row("loan"), &json!({ "no": "L-1", "status": "returned", "returned": "returned" }));
+}
+
+#[test]
+fn the_separation_of_duties_shows_who_took_which_step_and_who_stood_in() {
+    let served = company();
+    served.admit("E-101", &contact(json!({})));
+    let propose = |id: &str, from: Option<&str>, to: &str| {
+        let mut data = json!({ "proposal_id": id, "customer_id": "C-01", "to": to, "trigger": "change",
+            "evidence": ["contact-01"], "reason": "pays every invoice on time" });
+        if let Some(from) = from {
+            data["from"] = json!(from);
+        }
+        served.admit("E-101", &json!({ "type": "credit_grade.proposed", "data": data }));
+    };
+    let approve = |who: &str, id: &str, to: &str| {
+        served.admit(who, &json!({ "type": "credit_grade.approved", "data": { "proposal_id": id, "to": to } }));
+    };
+    propose("G-1", None, "B");
+    approve("E-301", "G-1", "B");
+    // Of a key customer the region reviews and the head of accounting decides.
+    served.admit(
+        "E-101",
+        &json!({ "type": "customer.classified", "subject": "customer/C-01",
+        "data": { "dimension": "weight", "value": "main", "basis": "a third of the region's sales" } }),
+    );
+    propose("G-2", Some("B"), "A");
+    served.admit(
+        "E-301",
+        &json!({ "type": "credit_grade.reviewed",
+        "data": { "proposal_id": "G-2", "step": 1, "verdict": "endorse", "opinion": "agreed" } }),
+    );
+    approve("E-402", "G-2", "A");
+    // With nobody left in the region the general manager stands in.
+    served.admit(
+        "E-001",
+        &json!({ "type": "employee.status_changed", "subject": "employee/E-301",
+        "data": { "status": "suspended", "effective_on": "2026-03-02" } }),
+    );
+    propose("G-3", Some("A"), "B");
+    served.admit(
+        "E-801",
+        &json!({ "type": "credit_grade.reviewed",
+        "data": { "proposal_id": "G-3", "step": 1, "verdict": "endorse", "opinion": "agreed" } }),
+    );
+    approve("E-402", "G-3", "B");
+    let all = read(&served, "E-902", "sod?all=true");
+    let rows = all["items"].as_array().unwrap();
+    for (row, expected) in rows.iter().zip([
+        json!({ "process": "grade/C-01/credit G-1", "proposer": "E-101", "reviewers": [], "approver": "E-301", "substitution": false, "repeated": false }),
+        json!({ "process": "grade/C-01/credit G-2", "proposer": "E-101", "reviewers": ["E-301"], "approver": "E-402", "substitution": false, "repeated": false }),
+        json!({ "process": "grade/C-01/credit G-3", "proposer": "E-101", "reviewers": ["E-801"], "approver": "E-402", "substitution": true, "repeated": false }),
+    ]) {
+        check(row, &expected);
+    }
+    assert_eq!((rows.len(), &all["examined"]), (3, &json!(3)));
+    assert_eq!(read(&served, "E-902", "sod")["items"], json!([]), "rows with a repeated person must not exist");
+}
