@@ -529,9 +529,8 @@ fn customer_classified(t: &mut Try<'_>) {
             "data": { "dimension": dimension, "value": value, "basis": "seen on the first visit" } })
     };
     t.bad("a value outside the set", "E-101", &classified("weight", "huge"), (400, "E_SCHEMA", "R-027"));
-    // The list of dimensions has no grades, so the shape refuses them before any rule is asked.
-    for grade in ["credit_grade", "business_grade", "key_account_grade"] {
-        t.bad("a grade", "E-101", &classified(grade, "A"), (400, "E_SCHEMA", ""));
+    for grade in ["credit_grade", "business_grade", "key_account"] {
+        t.bad("a grade", "E-101", &classified(grade, "A"), (422, "E_RULE", "R-027"));
     }
     t.good("E-101", &classified("weight", "general"));
 }

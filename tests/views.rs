@@ -258,7 +258,7 @@ fn grants_and_loans_show_their_whole_life_in_one_row() {
         &decisions[1],
         &json!({ "by": "E-402", "classes": ["C3"], "decision": "refused", "reason": "as the bid needs" }),
     );
-    check(&row("loan"), &json!({ "no": "L-1", "status": "active", "purpose": "comparing two bids" }));
+    check(&row("loan"), &json!({ "no": "L-1", "status": "lent", "purpose": "comparing two bids" }));
     served.admit(
         "E-902",
         &json!({ "type": "access.revoked", "subject": "grant/G-7", "data": { "reason": "the bid is over" } }),

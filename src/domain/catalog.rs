@@ -873,7 +873,7 @@ pub struct Problem {
 /// Checks a payload against its type and brings its texts to NFC, in place.
 ///
 /// # Errors
-/// Every problem found, each with its pointer; or the rule that forbids a field of that name.
+/// Every problem found, each with its pointer; or the rule that forbids a field of that name, or a dimension.
 pub fn check(kind: &EventType, data: &mut Value) -> Result<(), Refusal> {
     let mut checker = Checker { problems: Vec::new(), forbidden: None, pointer: String::new() };
     checker.object(kind.fields, data);
@@ -1121,6 +1121,9 @@ impl Checker {
             | Kind::Any => false,
         };
         if !valid {
+            if let Some(refusal) = crate::domain::customer::forbidden_dimension(&self.pointer, text) {
+                self.forbidden.get_or_insert(refusal);
+            }
             let (en, zh) = expectation(kind);
             self.problem(format!("must be {en}"), format!("须为{zh}"));
         }

@@ -499,6 +499,10 @@ refusals! {
     FirstContactAhead => E_RULE "R-011", "the first contact lies in the future", "首次接触时间晚于当前时间";
     /// The value does not belong to the dimension.
     OutsideDimension { value: String } => E_SCHEMA "R-027", "\"{value}\" is no class of that dimension", "“{value}”不是该维度的类别";
+    /// Grades are proposed and decided.
+    Graded { dimension: String } => E_RULE "R-027" at "/dimension",
+        "customers are not classified by \"{dimension}\": it is proposed and decided in events of its own",
+        "“{dimension}”不属于客户分类，须通过专门的申请与审批评定";
     /// Computed figures are not typed in.
     Computed { field: String } => E_RULE "R-042", "\"{field}\" is computed from sales and cannot be typed in", "“{field}”由销售记录计算，不得手工录入";
     /// Secrets of customers are not kept.
@@ -588,6 +592,12 @@ pub(super) fn forbidden_field(name: &str) -> Option<domain::Refusal> {
     }
     let lower = name.to_lowercase();
     SECRET.iter().any(|secret| lower.contains(secret)).then(|| Refusal::Secret { field: name.into() }.into())
+}
+
+/// Refuses grades where a dimension of classification is named: they have events of their own.
+pub(super) fn forbidden_dimension(pointer: &str, named: &str) -> Option<domain::Refusal> {
+    const GRADES: &[&str] = &["business_grade", "credit_grade", "key_account", "key_account_grade"];
+    (pointer == "/dimension" && GRADES.contains(&named)).then(|| Refusal::Graded { dimension: named.into() }.into())
 }
 
 /// Returns the next customer id, for a door to seal under and the writer to check.
