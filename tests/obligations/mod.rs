@@ -1,7 +1,12 @@
 //! Obligations through the HTTP API: opened, met, late, reported upward, extended; and the clock that enters what is overdue.
 
+mod cases;
+
 use serde_json::{Value, json};
 
+use crate::obligations::cases::{
+    Case, cases, closed, contact, credit_reviewed, graded, main_customer, promised, verified,
+};
 use crate::support::http::Served;
 use crate::support::{TestLedger, proposal};
 
@@ -10,97 +15,6 @@ fn served() -> Served {
     let test = TestLedger::new();
     test.customer("C-01", "Heyuan Alloy Works");
     Served::of(test)
-}
-
-fn contact(who: &str, more: Value) -> Value {
-    let mut data = json!({
-        "direction": "outbound", "channel": "phone", "at": "2026-03-02T09:30:00+08:00", "our_people": [who],
-        "purpose": "care_bond", "summary": "Talked about spare parts.", "major": false, "class": "C2",
-    });
-    data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    json!({ "type": "contact.recorded", "subject": "contact/C-01", "data": data })
-}
-
-fn promised(due: &str) -> Value {
-    contact(
-        "E-101",
-        json!({ "promises": [{ "promise_id": "PR-1", "text": "drawings", "due": due, "responsible": "E-101" }] }),
-    )
-}
-
-fn closed() -> Value {
-    let data = json!({ "promise_id": "PR-1", "outcome": "fulfilled" });
-    json!({ "type": "commitment.closed", "subject": "contact/C-01", "data": data })
-}
-
-fn updated() -> Value {
-    json!({ "type": "customer.profile_updated", "subject": "customer/C-01", "data": {
-        "section": "basic", "changes": { "fax": "0531 8000 0009" }, "learned_at": "2026-03-02T09:30:00+08:00", "major": false,
-    } })
-}
-
-fn verified(period: &str) -> Value {
-    let data = json!({ "kind": "quarterly", "period": period, "result": "confirmed" });
-    json!({ "type": "archive.verified", "subject": "customer/C-01", "data": data })
-}
-
-fn assigned() -> Value {
-    let data = json!({
-        "owner": "E-101", "co_contacts": ["E-102"], "reason": "second_contact", "effective_at": "2026-03-02T10:00:00+08:00",
-    });
-    json!({ "type": "customer.owner_assigned", "subject": "customer/C-02", "data": data })
-}
-
-fn reviewed() -> Value {
-    json!({ "type": "policy.reviewed", "data": { "year": 2026, "outcome": "unchanged", "findings": "it fits" } })
-}
-
-fn credit_proposed(id: &str, from: Option<&str>, to: &str) -> Value {
-    let mut data = json!({
-        "proposal_id": id, "customer_id": "C-01", "to": to, "trigger": "change", "evidence": ["evidence-01"],
-        "reason": "two instalments paid before they were due",
-    });
-    if let Some(from) = from {
-        data["from"] = json!(from);
-    }
-    json!({ "type": "credit_grade.proposed", "data": data })
-}
-
-/// The general manager of the region decides.
-fn endorsed(id: &str) -> Value {
-    json!({ "type": "credit_grade.approved", "data": { "proposal_id": id, "to": if id == "G-1" { "A" } else { "B" } } })
-}
-
-/// C-01 gets the credit grade A.
-fn graded() -> Vec<(&'static str, Value)> {
-    let mut evidence = contact("E-101", json!({}));
-    evidence["id"] = json!("evidence-01");
-    vec![("E-101", evidence), ("E-101", credit_proposed("G-1", None, "A")), ("E-301", endorsed("G-1"))]
-}
-
-/// Terms on a grade, which the head of accounting approves.
-fn termed(grade: &str, fen: i64) -> Vec<(&'static str, Value)> {
-    let id = format!("terms-on-{grade}");
-    let terms = json!({ "type": "trade_terms.set", "id": id, "subject": "customer/C-01",
-        "data": { "credit_grade": grade, "credit_limit": fen, "payment_method": "monthly" } });
-    vec![("E-401", terms), ("E-402", json!({ "type": "approval.given", "data": { "request_id": id } }))]
-}
-
-fn main_customer() -> Value {
-    json!({ "type": "customer.classified", "subject": "customer/C-01",
-        "data": { "dimension": "weight", "value": "main", "basis": "a third of the region's sales" } })
-}
-
-fn credit_reviewed(finding: &str, collected: i64) -> Value {
-    json!({ "type": "credit_review.recorded", "subject": "grade/C-01/credit", "data": {
-        "quarter": "2026Q1", "grade": "A", "finding": finding, "comparison": "pays a month later than before",
-        "overdue_amount": 1_250_000, "collection_rate": collected } })
-}
-
-fn lent() -> Value {
-    json!({ "type": "archive.borrowed", "data": {
-        "loan_id": "L-1", "customer_id": "C-01", "borrower": "E-201", "sections": ["the whole file"],
-        "purpose": "comparing two bids", "until": "2026-03-07", "declaration": true } })
 }
 
 /// Lets the clock reach `at` and enter what is overdue by then.
@@ -137,126 +51,6 @@ fn breaches(test: &TestLedger) -> Vec<(String, i64, String)> {
     breached
         .map(|entry| (text(&entry["data"]["obligation"]), entry["data"]["level"].as_i64().unwrap(), text(&entry["id"])))
         .collect()
-}
-
-/// One duty: what was before, who opens it by what, who answers, when it is due, who fulfils it by what, and who may give more time.
-struct Case {
-    duty: &'static str,
-    before: Vec<(&'static str, Value)>,
-    opener: (&'static str, Option<Value>),
-    responsible: &'static str,
-    due: &'static str,
-    /// A moment past the third level.
-    thrice: &'static str,
-    met: Vec<(&'static str, Value)>,
-    above: &'static str,
-}
-
-fn cases() -> Vec<Case> {
-    let question = contact("E-101", json!({ "direction": "inbound", "reply_needed": true }));
-    let mut question = question;
-    question["id"] = json!("question-01");
-    let answer = contact("E-101", json!({ "replies_to": "question-01" }));
-    let promising = json!({ "type": "customer.registered", "data": {
-        "customer_id": "C-02", "name": "Linhai Pumps", "party": "end_user", "direct": true, "region": "north", "source": "visit",
-        "first_contact_at": "2026-03-02T09:00:00+08:00", "owner": "E-101", "important_promising": true,
-    } });
-    vec![
-        Case {
-            duty: "OB-02",
-            before: Vec::new(),
-            opener: ("E-101", Some(contact("E-101", json!({ "archive_changes": true })))),
-            responsible: "E-101",
-            due: "2026-03-05T16:00:00.000000Z",
-            thrice: "2026-03-12T08:00:00+08:00",
-            met: vec![("E-101", updated())],
-            above: "E-201",
-        },
-        Case {
-            duty: "OB-04",
-            before: Vec::new(),
-            opener: ("E-101", None),
-            responsible: "E-501",
-            due: "2026-04-15T16:00:00.000000Z",
-            thrice: "2026-04-23T08:00:00+08:00",
-            met: vec![("E-501", verified("2026Q1"))],
-            above: "E-801",
-        },
-        Case {
-            duty: "OB-13",
-            before: Vec::new(),
-            opener: ("E-101", Some(promised("2026-03-04"))),
-            responsible: "E-101",
-            due: "2026-03-04T16:00:00.000000Z",
-            thrice: "2026-03-11T08:00:00+08:00",
-            met: vec![("E-101", closed())],
-            above: "E-201",
-        },
-        Case {
-            duty: "OB-15",
-            before: Vec::new(),
-            opener: ("E-101", Some(question)),
-            responsible: "E-101",
-            due: "2026-03-03T16:00:00.000000Z",
-            thrice: "2026-03-10T08:00:00+08:00",
-            met: vec![("E-101", answer)],
-            above: "E-201",
-        },
-        Case {
-            duty: "OB-18",
-            before: Vec::new(),
-            opener: ("E-101", Some(promising)),
-            responsible: "E-201",
-            due: "2026-03-16T16:00:00.000000Z",
-            thrice: "2026-03-23T08:00:00+08:00",
-            met: vec![("E-201", assigned())],
-            above: "E-801",
-        },
-        Case {
-            duty: "OB-23",
-            before: [graded(), vec![("E-101", main_customer())]].concat(),
-            opener: ("E-401", None),
-            responsible: "E-402",
-            due: "2026-04-15T16:00:00.000000Z",
-            thrice: "2026-04-23T08:00:00+08:00",
-            met: vec![("E-401", credit_reviewed("unchanged", 10_000))],
-            above: "E-801",
-        },
-        Case {
-            duty: "OB-24",
-            before: [graded(), termed("A", 400_000_000), vec![("E-101", credit_proposed("G-2", Some("A"), "B"))]]
-                .concat(),
-            opener: ("E-301", Some(endorsed("G-2"))),
-            responsible: "E-402",
-            due: "2026-03-16T16:00:00.000000Z",
-            thrice: "2026-03-23T08:00:00+08:00",
-            met: termed("B", 100_000_000),
-            above: "E-801",
-        },
-        Case {
-            duty: "OB-52",
-            before: Vec::new(),
-            opener: ("E-501", Some(lent())),
-            responsible: "E-201",
-            due: "2026-03-07T16:00:00.000000Z",
-            thrice: "2026-03-12T08:00:00+08:00",
-            met: vec![(
-                "E-501",
-                json!({ "type": "archive.returned", "subject": "loan/L-1", "data": { "how": "returned" } }),
-            )],
-            above: "E-801",
-        },
-        Case {
-            duty: "OB-58",
-            before: Vec::new(),
-            opener: ("E-601", None),
-            responsible: "E-601",
-            due: "2026-12-31T16:00:00.000000Z",
-            thrice: "2027-01-12T08:00:00+08:00",
-            met: vec![("E-601", reviewed())],
-            above: "E-801",
-        },
-    ]
 }
 
 /// Opens the case's obligation and returns it as who answers sees it.
