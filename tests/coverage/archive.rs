@@ -24,6 +24,8 @@ pub(super) const TYPES: &[Row] = &[
     ("legal_hold.lifted", 1, legal_hold_lifted),
     ("contact.recorded", 3, contact_recorded),
     ("commitment.closed", 2, commitment_closed),
+    ("document.filed", 2, document_filed),
+    ("signoff.recorded", 4, signoff_recorded),
 ];
 
 fn new_customer(owner: &str) -> Value {
@@ -246,4 +248,21 @@ fn commitment_closed(t: &mut Try<'_>) {
         &json!({ "type": "contact.recorded", "subject": "contact/C-01", "data": with(talk(), promised) }),
     );
     t.good("E-101", &closed("fulfilled"));
+}
+
+/// A paper comes with its file, in one form: what is wrong with one is tried beside the uploads.
+fn document_filed(t: &mut Try<'_>) {
+    t.shown("a hash that is not the file's", "an_upload_that_is_refused_leaves_nothing");
+    t.shown("minutes of no meeting", "minutes_are_of_a_meeting_with_the_customer");
+    t.success_shown("a_paper_is_read_back_byte_for_byte_and_every_reading_is_entered_first");
+}
+
+fn signoff_recorded(t: &mut Try<'_>) {
+    let refused = "every_sign_off_that_is_refused_cites_its_rule_and_is_entered";
+    for what in
+        ["out of order", "one's own submission", "returned without an opinion", "what is decided by events of its own"]
+    {
+        t.shown(what, refused);
+    }
+    t.success_shown("sc_01_the_card_is_signed_step_by_step_and_archived");
 }

@@ -126,6 +126,11 @@ impl Try<'_> {
         }
     }
 
+    /// Names the test that shows a success which takes more than a proposal.
+    fn success_shown(&mut self, test: &str) {
+        self.good = is_test(test);
+    }
+
     /// Names the type without which a bad input cannot come about; once there is one, it is to be tried here.
     fn waits(&mut self, what: &'static str, kind: &str) {
         self.bad.insert(what);
