@@ -17,9 +17,20 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Takes microseconds since 1970-01-01 UTC.
+    /// The last instant that can be written, in the year 9999.
+    pub const LAST: Self = Self(253_402_300_799_999_999);
+
+    const FIRST: Self = Self(-62_135_596_800_000_000);
+
+    /// Takes microseconds since 1970-01-01 UTC; what lies before the year 1 or behind 9999 becomes the nearest that can be written.
     pub const fn from_micros(micros: i64) -> Self {
-        Self(micros)
+        if micros < Self::FIRST.0 {
+            Self::FIRST
+        } else if micros > Self::LAST.0 {
+            Self::LAST
+        } else {
+            Self(micros)
+        }
     }
 
     /// Returns microseconds since 1970-01-01 UTC.
@@ -30,13 +41,13 @@ impl Timestamp {
     /// Returns the instant `duration` later, at most the end of time.
     pub fn plus(self, duration: Duration) -> Self {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-        Self(self.0.saturating_add(micros))
+        Self::from_micros(self.0.saturating_add(micros))
     }
 
     /// Returns the instant `duration` earlier.
     pub fn minus(self, duration: Duration) -> Self {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-        Self(self.0.saturating_sub(micros))
+        Self::from_micros(self.0.saturating_sub(micros))
     }
 
     /// Returns how long after `earlier` this is, zero if it is not after.
@@ -120,19 +131,22 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+const FIRST: Date = Date(NaiveDate::from_ymd_opt(1, 1, 1).expect("the first day there is"));
+const LAST: Date = Date(NaiveDate::from_ymd_opt(9999, 12, 31).expect("the last day that can be written"));
+
 /// Text that is no instant or date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an RFC 3339 date or time")]
 pub struct NotATime;
 
-/// A calendar date, written `2026-03-05`.
+/// A calendar date of the years 1 to 9999, written `2026-03-05`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Date(NaiveDate);
 
 impl Date {
     /// Returns the date of that year, month and day, if it exists.
     pub fn new(year: i32, month: u32, day: u32) -> Option<Self> {
-        NaiveDate::from_ymd_opt(year, month, day).map(Self)
+        NaiveDate::from_ymd_opt(year, month, day).map(Self).filter(|date| (FIRST..=LAST).contains(date))
     }
 
     /// Returns the year.
@@ -142,12 +156,12 @@ impl Date {
 
     /// Returns the date `months` later, clamped to the month's end.
     pub fn plus_months(self, months: u32) -> Self {
-        Self(self.0.checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX))
+        Self::within(self.0.checked_add_months(Months::new(months)).unwrap_or(LAST.0))
     }
 
     /// Returns the date `months` earlier, clamped to the month's end.
     pub fn minus_months(self, months: u32) -> Self {
-        Self(self.0.checked_sub_months(Months::new(months)).unwrap_or(NaiveDate::MIN))
+        Self::within(self.0.checked_sub_months(Months::new(months)).unwrap_or(FIRST.0))
     }
 
     /// Returns the last day of a year's quarter, 1 to 4.
@@ -163,7 +177,7 @@ impl Date {
 
     /// Returns the date `days` later.
     pub fn plus_days(self, days: u32) -> Self {
-        Self(self.0.checked_add_days(Days::new(days.into())).unwrap_or(NaiveDate::MAX))
+        Self::within(self.0.checked_add_days(Days::new(days.into())).unwrap_or(LAST.0))
     }
 
     /// Returns how many days after `earlier` this is; negative if it is before.
@@ -173,7 +187,12 @@ impl Date {
 
     /// Returns the next day.
     pub fn next(self) -> Self {
-        Self(self.0.succ_opt().unwrap_or(NaiveDate::MAX))
+        Self::within(self.0.succ_opt().unwrap_or(LAST.0))
+    }
+
+    /// Returns the date, or the nearest that can be written.
+    fn within(date: NaiveDate) -> Self {
+        Self(date).clamp(FIRST, LAST)
     }
 
     /// Returns the month, from 1.
@@ -214,7 +233,9 @@ impl FromStr for Date {
         if text.len() != 10 {
             return Err(NotATime);
         }
-        NaiveDate::parse_from_str(text, "%Y-%m-%d").map(Self).map_err(|_| NotATime)
+        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").map(Self).map_err(|_| NotATime)?;
+        // A sign, a longer year or a shorter month is another way to write it, or one that cannot be written back.
+        if date.to_string() == text && (FIRST..=LAST).contains(&date) { Ok(date) } else { Err(NotATime) }
     }
 }
 
@@ -250,7 +271,7 @@ pub struct Zone(chrono_tz::Tz);
 impl Zone {
     /// Returns the calendar date of `at` in this zone.
     pub fn date(self, at: Timestamp) -> Date {
-        Date(at.date_time().with_timezone(&self.0).date_naive())
+        Date::within(at.date_time().with_timezone(&self.0).date_naive())
     }
 
     /// Returns the first instant of `date` in this zone.
@@ -259,7 +280,7 @@ impl Zone {
         // Where a clock change swallows midnight the day begins at the first instant after it.
         let local =
             (0..4).find_map(|hour| self.0.from_local_datetime(&(midnight + chrono::Duration::hours(hour))).earliest());
-        local.map_or(Timestamp(0), |at| Timestamp(at.timestamp_micros()))
+        local.map_or(Timestamp(0), |at| Timestamp::from_micros(at.timestamp_micros()))
     }
 
     /// Returns the instant at which a clock on the wall shows so many minutes after midnight of `date`.
@@ -269,7 +290,7 @@ impl Zone {
         let wall = date.0.and_time(chrono::NaiveTime::MIN) + chrono::Duration::minutes(minutes.into());
         let local =
             (0..4).find_map(|hour| self.0.from_local_datetime(&(wall + chrono::Duration::hours(hour))).earliest());
-        local.map_or(Timestamp(0), |at| Timestamp(at.timestamp_micros()))
+        local.map_or(Timestamp(0), |at| Timestamp::from_micros(at.timestamp_micros()))
     }
 
     /// Returns `at` in this zone as people write it: date, hour, minute and offset.
@@ -411,6 +432,30 @@ impl Clock for ManualClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_written_back_is_no_date() {
+        for text in ["+10000-1-1", "-0001-1-1", "0000-01-01", "2026-3-005", "2026-02-30", "+2026-1-01", " 2026-1-01"] {
+            assert!(text.parse::<Date>().is_err(), "{text}");
+        }
+        assert_eq!("0001-01-01".parse::<Date>().map(|date| date.to_string()).as_deref(), Ok("0001-01-01"));
+    }
+
+    #[test]
+    fn time_ends_with_the_last_instant_that_can_be_written() {
+        let last: Date = "9999-12-31".parse().unwrap();
+        assert_eq!((last.next(), last.plus_days(40), last.plus_months(1)), (last, last, last));
+        let written = |at: Timestamp| serde_json::from_str::<Timestamp>(&serde_json::to_string(&at).unwrap()).unwrap();
+        for at in
+            [Timestamp::from_micros(i64::MAX), Timestamp::from_micros(i64::MIN), Timestamp::LAST.plus(Duration::MAX)]
+        {
+            assert_eq!(written(at), at);
+            for zone in [Zone::default(), Zone(chrono_tz::Tz::UTC), Zone(chrono_tz::America::Anchorage)] {
+                assert_eq!(written(zone.start_of(zone.date(at))), zone.start_of(zone.date(at)));
+                assert_eq!(zone.date(at).to_string().parse::<Date>(), Ok(zone.date(at)));
+            }
+        }
+    }
 
     #[test]
     fn an_instant_reads_back_what_it_writes() {

@@ -80,6 +80,14 @@ fn adoption(notice: &holidays::Notice) -> Option<Event> {
     }))
 }
 
+/// Tells whether a unit may name a calendar: one that has a table, or the default.
+pub fn is_known(world: &World, name: &str) -> bool {
+    name == DEFAULT || world.calendar.tables.keys().any(|(calendar, _)| calendar == name)
+}
+
+/// What the rules call the calendar of whoever names no other.
+const DEFAULT: &str = "default";
+
 /// Returns the working time of a unit: on the calendar that it or the nearest unit above names, in the hours of its policy.
 pub fn worktime<'a>(
     world: &'a World,
@@ -89,7 +97,7 @@ pub fn worktime<'a>(
     let own = unit.and_then(|unit| {
         world.organization.line(unit).find_map(|unit| world.organization.units.get(unit)?.calendar.clone())
     });
-    let calendar = own.unwrap_or_else(|| holidays::CALENDAR.to_owned());
+    let calendar = own.filter(|own| own != DEFAULT).unwrap_or_else(|| holidays::CALENDAR.to_owned());
     let hours = worktime::hours(policy::text_parameter(world, unit, at, "p.work.hours")).unwrap_or_default();
     let named = calendar.clone();
     let table = move |year: i32| world.calendar.tables.get(&(named.clone(), year));
@@ -225,7 +233,11 @@ mod tests {
             });
             event("org_unit.defined", data)
         };
-        let given = given([("E-002", unit("abroad", "north", "sg"))]);
+        let table = json!({ "calendar": "sg", "year": 2026, "days_off": ["2026-08-10"], "make_up_days": [], "notice": "a notice" });
+        let given = given([("E-002", unit("abroad", "north", "default"))]);
+        given.when("E-002", unit("abroad", "north", "sg")).then_refused(Code::E_REF, "R-017");
+        assert_eq!(worktime(&given.world, Some(&"abroad".parse().unwrap()), given.at).calendar, "cn");
+        let given = given.and("system", event("calendar.adopted", table)).and("E-002", unit("abroad", "north", "sg"));
         let hours = json!({ "p.work.hours": "09:00-17:00" });
         let given = given.and("system", domain::testing::policy("abroad", json!({}), hours));
         let of = |unit: &str| {

@@ -172,4 +172,4 @@ pub(super) fn next_turn(day: Date) -> (Date, [Turn; 2]) {
 }
 
 /// An instant that nothing lies behind.
-pub(super) const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
+pub(super) const NEVER: Timestamp = Timestamp::LAST;

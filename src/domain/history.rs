@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::clock::{Date, Timestamp, Zone};
 use crate::domain::catalog::{self, EventType};
-use crate::domain::{Actor, Event, Fact, record, signoff};
+use crate::domain::{Actor, Event, Fact, obligation, record, signoff};
 use crate::entry::Entry;
 use crate::ids::{CustomerId, EntryId, StreamName};
 
@@ -297,7 +297,7 @@ pub struct Refold {
     pub part: Part,
     /// An event of the module.
     pub of: Event,
-    /// What was live of the part: the entries of that module, and those that are signed or sign.
+    /// What was live of the part: the entries of that module, those that are signed or sign, and those by which something is owed.
     pub before: Vec<Live>,
     /// What is.
     pub after: Vec<Live>,
@@ -313,8 +313,12 @@ impl Refold {
         let root = amendment.data.get("record").and_then(Value::as_str)?.to_owned();
         let root = entries.iter().find(|lived| lived.id.as_str() == root)?;
         let of = Event::read(root.kind.name, &root.data)?.ok()?;
-        // Modules know nothing of each other: only the one whose entry it is folds anew, and what waits for sign-offs, whatever it is of.
-        let shared = |lived: &&Lived| lived.kind.module == root.kind.module || signoff::concerns(lived.kind.name);
+        // Modules know nothing of each other: only the one whose entry it is folds anew, and what waits for sign-offs or is owed, whatever
+        // it is of.
+        let shared = |lived: &&Lived| {
+            let module = lived.kind.module;
+            module == root.kind.module || signoff::concerns(lived.kind.name) || obligation::concerns(module)
+        };
         let share: Vec<&Lived> = entries.iter().filter(shared).collect();
         let live = |amendments: &Amendments| share.iter().filter_map(|lived| amendments.live(lived, zone)).collect();
         let before = live(&amendments);

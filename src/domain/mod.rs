@@ -188,8 +188,8 @@ macro_rules! modules {
                 $($module::forget(&mut self.$module, part, live);)*
             }
 
-            /// Folds one module's share of a part anew.
-            pub fn refold(&mut self, refold: &Refold) {
+            /// Folds one module's share of a part anew, as the correction or voiding entered as `amendment` at `at` asks.
+            pub fn refold(&mut self, refold: &Refold, amendment: &EntryId, at: Timestamp) {
                 match &refold.of {
                     $(Event::$variant(_) => {
                         $module::forget(&mut self.$module, &refold.part, &refold.before);
@@ -200,7 +200,7 @@ macro_rules! modules {
                         }
                     })*
                 }
-                obligation::refold(self, refold);
+                obligation::refold(self, refold, amendment, at);
                 signoff::refold(&mut self.signoff, &refold.part, &refold.before, &refold.after);
             }
         }

@@ -3,6 +3,7 @@
 //! They open and close with the entries of the modules that declare their duties; no entry of their own says so.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use imbl::{OrdMap, OrdSet, Vector};
 use serde::{Deserialize, Serialize};
@@ -85,6 +86,8 @@ pub struct Open {
     pub customer: Option<CustomerId>,
     /// What opened it.
     pub trigger: Trigger,
+    /// The entry that asks for it, unless a period does; what opened it is another where a correction did.
+    opener: Option<EntryId>,
     /// Who answers for it.
     pub charges: Vec<Charge>,
     /// When it was opened.
@@ -179,13 +182,11 @@ impl State {
         ids.into_iter().flatten().filter_map(|id| self.open.get_key_value(id))
     }
 
-    /// Closes whatever an entry opened that no longer counts, such as a voided one.
-    pub fn close_opened_by(&mut self, trigger: &EntryId) {
-        let opened = |open: &Open| matches!(&open.trigger, Trigger::Entry(id) if id == trigger);
-        let ids: Vec<SubjectId> = self.open.iter().filter(|(_, open)| opened(open)).map(|(id, _)| id.clone()).collect();
-        for id in ids {
-            self.close(&id);
-        }
+    /// Finds what an entry opened about something, if it is still open.
+    fn opened(&self, owed: &Key) -> Option<SubjectId> {
+        let (duty, object, opener) = owed;
+        let ids = self.objects.get(&(*duty, object.clone()))?;
+        ids.iter().find(|id| self.open.get(*id).is_some_and(|open| open.opener.as_ref() == Some(opener))).cloned()
     }
 
     fn close(&mut self, id: &SubjectId) {
@@ -361,11 +362,16 @@ fn take(world: &mut World, sink: Sink, trigger: &Trigger, at: Timestamp, from: T
         }
     }
     for opening in sink.openings {
-        open(world, opening, trigger, at, from);
+        let opener = match trigger {
+            Trigger::Entry(id) => Some(id.clone()),
+            Trigger::Period(_) => None,
+        };
+        open(world, opening, (trigger, opener), at, from);
     }
 }
 
-fn open(world: &mut World, opening: Opening, trigger: &Trigger, at: Timestamp, from: Timestamp) {
+/// Opens an obligation that `trigger` opens and `opener` asks for, counted from `from`.
+fn open(world: &mut World, opening: Opening, (trigger, opener): (&Trigger, Option<EntryId>), at: Timestamp, from: Timestamp) {
     let id = id_of(opening.duty, &opening.object, trigger);
     if world.obligation.open.contains_key(&id) {
         return;
@@ -375,6 +381,7 @@ fn open(world: &mut World, opening: Opening, trigger: &Trigger, at: Timestamp, f
         object: opening.object,
         customer: opening.customer,
         trigger: trigger.clone(),
+        opener,
         charges: opening.charges,
         opened_at: at,
         deadline: Deadline::At { due: NEVER, counted: None },
@@ -594,46 +601,96 @@ pub(super) fn forget(state: &mut State, part: &Part, _: &[Live]) {
     }
 }
 
-/// Takes over a correction or voiding: what an entry opened that counts for nothing is closed, what one opens as it says now is opened,
-/// and a deadline that is not broken yet is counted again. What was entered of a breach stays; what was closed stays closed.
-pub(super) fn refold(world: &mut World, refold: &Refold) {
-    for before in &refold.before {
-        if !refold.after.iter().any(|after| after.id == before.id) {
-            world.obligation.close_opened_by(&before.id);
-        }
-    }
-    for after in &refold.after {
-        let before = refold.before.iter().find(|before| before.id == after.id);
-        if before.is_some_and(|before| before.event == after.event) {
-            continue;
-        }
-        let mut sink = Sink::default();
-        oblige(world, &after.fact(), &after.event, &mut sink);
-        let trigger = Trigger::Entry(after.id.clone());
-        let now: Vec<SubjectId> =
-            sink.openings.iter().map(|opening| id_of(opening.duty, &opening.object, &trigger)).collect();
-        let opened = |open: &Open| open.trigger == trigger;
-        let then: Vec<SubjectId> =
-            world.obligation.open.iter().filter(|(_, open)| opened(open)).map(|(id, _)| id.clone()).collect();
-        for id in &then {
-            let moves = world.obligation.open.get(id).is_some_and(|open| open.level == 0 && open.extensions == 0);
-            if moves || !now.contains(id) {
-                world.obligation.close(id);
+/// What entries ask for: the duty, what it is about, and the entry.
+type Key = (u8, String, EntryId);
+
+/// What is owed by the entries of a part of the world, as they count.
+#[derive(Default)]
+struct Owed {
+    /// What is asked for and not done, with when the entry asked.
+    open: BTreeMap<Key, (Opening, Timestamp)>,
+    /// Whatever was ever asked for.
+    asked: BTreeSet<Key>,
+    /// What was done or is owed no more.
+    closed: BTreeSet<(u8, String)>,
+}
+
+impl Owed {
+    fn by(world: &World, entries: &[Live]) -> Self {
+        let mut owed = Self::default();
+        for live in entries {
+            let mut sink = Sink::default();
+            oblige(world, &live.fact(), &live.event, &mut sink);
+            for closing in sink.closings {
+                owed.open.retain(|(duty, object, _), _| (*duty, &*object) != (closing.duty.number, &closing.object));
+                owed.closed.insert((closing.duty.number, closing.object));
+            }
+            for opening in sink.openings {
+                let key = (opening.duty.number, opening.object.clone(), live.id.clone());
+                owed.asked.insert(key.clone());
+                owed.open.insert(key, (opening, live.occurred_at));
             }
         }
-        // What was fulfilled since is not owed once more because its wording is put right.
-        let mut was = Sink::default();
-        if let Some(before) = before {
-            oblige(world, &before.fact(), &before.event, &mut was);
-        }
-        let was: Vec<SubjectId> =
-            was.openings.iter().map(|opening| id_of(opening.duty, &opening.object, &trigger)).collect();
-        sink.openings.retain(|opening| {
-            let id = id_of(opening.duty, &opening.object, &trigger);
-            !was.contains(&id) || then.contains(&id)
-        });
-        take(world, sink, &trigger, after.at, after.occurred_at);
+        owed
     }
+}
+
+/// Takes over the correction or voiding that was entered as `amendment` at `at`.
+///
+/// What nobody asks for any more is closed. What is asked for only now is opened by the correction and counted from it, and what was
+/// done by an entry that no longer says so is owed again; both under an id of their own, as breaches may be entered under the first
+/// . A deadline that is not broken yet is counted again, what was entered of a breach stays.
+pub(super) fn refold(world: &mut World, refold: &Refold, amendment: &EntryId, at: Timestamp) {
+    let (before, after) = (Owed::by(world, &refold.before), Owed::by(world, &refold.after));
+    for key in before.open.keys().filter(|key| !after.open.contains_key(*key)) {
+        if let Some(id) = world.obligation.opened(key) {
+            world.obligation.close(&id);
+        }
+    }
+    let trigger = Trigger::Entry(amendment.clone());
+    for (key, (opening, occurred_at)) in after.open {
+        let opener = Some(key.2.clone());
+        match (before.open.get(&key), world.obligation.opened(&key)) {
+            (Some(was), _) if *was == (opening.clone(), occurred_at) => {}
+            (Some(_), Some(id)) => {
+                let stands = world.obligation.open.get(&id).filter(|open| open.level == 0 && open.extensions == 0);
+                if let Some(Open { trigger, opened_at, .. }) = stands.cloned() {
+                    world.obligation.close(&id);
+                    open(world, opening, (&trigger, opener), opened_at, occurred_at);
+                }
+            }
+            _ => {
+                let from = if before.asked.contains(&key) { occurred_at } else { at };
+                open(world, opening, (&trigger, opener), at, from);
+            }
+        }
+    }
+    let undone: Vec<&(u8, String)> = before.closed.difference(&after.closed).collect();
+    if !undone.is_empty() {
+        ask_again(world, &undone, &trigger, at);
+    }
+}
+
+/// Opens anew what the last period asks for and was done by an entry that no longer says so.
+fn ask_again(world: &mut World, undone: &[&(u8, String)], trigger: &Trigger, at: Timestamp) {
+    let mut sink = Sink::default();
+    let zone = world.ledger.zone;
+    let (_, turns) = duty::next_turn(zone.date(at).minus_months(3));
+    for turn in turns {
+        oblige_period(world, turn, &mut sink);
+    }
+    oblige_period(world, Turn::YearBegun { year: zone.date(at).year() }, &mut sink);
+    for opening in sink.openings {
+        let key = (opening.duty.number, opening.object.clone());
+        if undone.contains(&&key) && world.obligation.about(opening.duty, &opening.object).next().is_none() {
+            open(world, opening, (trigger, None), at, at);
+        }
+    }
+}
+
+/// Tells whether what happens in a module may open or close obligations, so that a correction anywhere looks at it.
+pub(super) fn concerns(module: &str) -> bool {
+    ["contact", "credit", "customer", "grade", "loan", "person", "policy"].contains(&module)
 }
 
 #[cfg(test)]
@@ -641,7 +698,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::time::Duration;
 
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::domain::Code;
@@ -952,34 +1009,10 @@ mod tests {
         assert!(entered.iter().all(|(_, _, responsible, told)| responsible == &["E-101"] && told.is_empty()));
     }
 
-    #[test]
-    fn what_a_voided_entry_opened_is_closed_by_its_id() {
-        let mut given = company().and("E-101", promised("2026-03-05").id("voided-01"));
-        given.world.obligation.close_opened_by(&"other-0001".parse().unwrap());
-        assert!(is_open(&given, 13));
-        given.world.obligation.close_opened_by(&"voided-01".parse().unwrap());
-        assert!(!is_open(&given, 13));
-        let state = &given.world.obligation;
-        assert!(state.queue.iter().all(|(_, id)| state.open.contains_key(id)), "nothing is left to look at");
-        assert_eq!(tick(given, "2026-03-20T10:00:00+08:00").1, []);
-    }
-
     /// What becomes of an obligation when the contact that opened it is put right, or counts for nothing.
     fn refolded(given: &Given, opener: &str, now: Option<&str>) -> Given {
-        let live = |due: &str| {
-            let data = promised(due).data;
-            let event = domain::Event::read("contact.recorded", &data).unwrap().unwrap();
-            let id: EntryId = opener.parse().unwrap();
-            let actor = Actor::System;
-            let subject: StreamName = "contact/C-01".parse().unwrap();
-            Live { index: 0, id, at: given.at, occurred_at: given.at, actor, subject, event }
-        };
-        let before = live("2026-03-05");
-        let of = before.event.clone();
-        let part = Part::Customer("C-01".parse().unwrap());
-        let mut given = given.clone();
-        given.world.refold(&Refold { part, of, before: vec![before], after: now.map(live).into_iter().collect() });
-        given
+        let changes = now.map(|due| json!([{ "path": "/promises/0/due", "new": due }]));
+        given.amend("E-101", &opener.parse().unwrap(), changes).admitted()
     }
 
     #[test]
@@ -992,6 +1025,52 @@ mod tests {
         assert!(!is_open(&refolded(&kept, "promise-01", Some("2026-03-12")), 13));
         let (late, _) = tick(given, "2026-03-06T08:00:00+08:00");
         assert_eq!(due(&refolded(&late, "promise-01", Some("2026-03-12")), 13), "2026-03-06 00:00");
+    }
+
+    #[test]
+    fn what_a_correction_asks_for_anew_has_an_id_of_its_own() {
+        let talk = |updated: bool| talked("C-01", &["E-101"]).with("archive_changes", updated);
+        let given = company().and("E-101", talk(true).id("contact-01"));
+        let (first, _) = only(&given, 2);
+        let (given, entered) = tick(given, "2026-03-20T10:00:00+08:00");
+        assert_eq!(entered.len(), 3, "overdue on every level");
+        let put = |given: Given, changes: Value| given.amend("E-101", &"contact-01".parse().unwrap(), Some(changes)).admitted();
+        let given = put(given, json!([{ "path": "/archive_changes", "new": false }]));
+        assert!(!is_open(&given, 2));
+        let given = put(given, json!([{ "path": "/archive_changes", "new": true }]));
+        let (again, open) = only(&given, 2);
+        assert_ne!(again, first, "breaches of the first are entered under its id");
+        assert_eq!((open.level, given.world.date(open.opened_at).to_string().as_str()), (0, "2026-03-20"));
+        assert!(open.due().unwrap() > given.at, "nobody was asked before");
+        let given = put(given, json!([{ "path": "/archive_changes", "new": false }]));
+        assert!(!is_open(&given, 2), "what a correction opened another closes");
+    }
+
+    #[test]
+    fn what_was_done_by_an_entry_that_counts_for_nothing_is_owed_again() {
+        let given = company().and("E-101", promised("2026-03-05").id("promise-01")).and("E-101", closed().id("closing-01"));
+        assert!(!is_open(&given, 13));
+        let given = given.amend("E-101", &"closing-01".parse().unwrap(), None).admitted();
+        assert_eq!(due(&given, 13), "2026-03-06 00:00");
+        let (given, entered) = tick(given, "2026-03-06T08:00:00+08:00");
+        assert_eq!(entered.len(), 1);
+        assert!(!is_open(&given.and("E-101", closed()), 13));
+        // What a quarter asks for as well.
+        let given = company().at("2026-04-02T10:00:00+08:00").and("E-501", main_customer("C-01"));
+        let check = event("archive.verified", json!({ "kind": "quarterly", "period": "2026Q1", "result": "confirmed" }));
+        let given = given.and("E-501", check.about("customer/C-01").id("checked-01"));
+        assert!(!is_open(&given, 4));
+        let given = given.amend("E-501", &"checked-01".parse().unwrap(), None).admitted();
+        assert_eq!(due(&given, 4), "2026-04-16 00:00");
+    }
+
+    #[test]
+    fn a_promise_for_the_last_day_there_is_stays_open_and_is_written_back() {
+        let given = company().and("E-101", promised("9999-12-31"));
+        let world: World = postcard::from_bytes(&postcard::to_stdvec(&given.world).unwrap()).unwrap();
+        let open = |world: &World| world.obligation.open.values().find(|open| open.duty == 13).cloned();
+        assert_eq!((open(&world), open(&world).is_some()), (open(&given.world), true));
+        assert_eq!(tick(given, "2026-03-20T10:00:00+08:00").1, []);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::catalog::{Str, choices, events, refusals};
 use crate::domain::history::{Live, Part};
-use crate::domain::{self, About, Admission, Context, Fact, World};
+use crate::domain::{self, About, Admission, Context, Fact, World, calendar};
 use crate::ids::{EmployeeId, StreamName, SubjectId, UnitId};
 
 choices! {
@@ -115,6 +115,9 @@ impl State {
 }
 
 refusals! {
+    /// No table was ever entered of that calendar, so no deadline could be told by it.
+    UnknownCalendar { calendar: String } => E_REF "R-017" at "/calendar",
+        "there is no calendar \"{calendar}\"; enter its first year before (calendar.adopted)", "无工作日历“{calendar}”，请先记录其年度安排（calendar.adopted）";
     /// A unit would lie above itself.
     Cycle => E_RULE "R-052", "a unit cannot lie below itself", "部门不能隶属于自身或其下级";
     /// Customers of its territory would belong to nobody.
@@ -138,6 +141,9 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
     let unit: UnitId = unit_id(defined);
     if defined.parent.as_ref().is_some_and(|parent| state.within(parent, &unit)) {
         return Err(Refusal::Cycle.into());
+    }
+    if let Some(name) = defined.calendar.as_ref().filter(|named| !calendar::is_known(world, &named.0)) {
+        return Err(Refusal::UnknownCalendar { calendar: name.0.clone() }.into());
     }
     let territory: Vec<&str> = match defined.status {
         UnitStatus::Active => defined.territory.iter().flatten().map(|word| word.0.as_str()).collect(),

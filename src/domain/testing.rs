@@ -319,7 +319,7 @@ impl When {
             };
             given.lived.push(Arc::new((lived, about.customer.clone())));
             if let Some(refold) = refold.as_deref() {
-                given.world.refold(refold);
+                given.world.refold(refold, fact.id, fact.at);
             }
             given.entries += 1;
             if let Event::Sale(sale::Event::Recorded(sale)) = event {

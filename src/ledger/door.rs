@@ -371,7 +371,7 @@ impl Shared {
             };
             ahead.world.apply(&fact, &admission.event);
             if let Some(refold) = &before.fetched.refold {
-                ahead.world.refold(refold);
+                ahead.world.refold(refold, id, at);
             }
             ahead.size += 1;
         }

@@ -205,7 +205,7 @@ impl State {
         }
         self.world.apply(&fact, event);
         if let Some(refold) = refold {
-            self.world.refold(refold);
+            self.world.refold(refold, &entry.id, entry.time);
         }
         if is_companys(&entry.kind) && entry.streams.iter().all(|link| link.name.kind() != "customer") {
             self.company += 1;

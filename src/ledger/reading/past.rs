@@ -204,7 +204,7 @@ impl Shared {
         for live in [&mut refold.before, &mut refold.after] {
             live.retain(|live| then.includes(live.occurred_at));
         }
-        whole.world.refold(&refold);
+        whole.world.refold(&refold, &lived.id, lived.at);
         Ok(())
     }
 
