@@ -116,19 +116,27 @@ impl Row<'_> {
         let involved = self.involved.contains(&reader);
         let yours = filled && !involved;
         let cell = |value: Value| Node::within(Matter::Staff, Class::C1, value);
-        // What it would change is judged by the rights on the customer it is about.
-        let about = |node: Node| match self.customer {
-            Some(customer) => Node::About(customer.clone(), Box::new(node)),
-            None => node,
+        // That it waits, and for whom, may be known to whoever sees the row.
+        let told = |node: Node| Node::AboutStaff(reader.clone(), Box::new(node));
+        // What it would change is judged by the rights on the customer or employee it is about. Who proposed it knows it, and
+        // who is to decide on it must; who only watches gets no right by that.
+        let concerned = match involved || yours {
+            true => Some(reader.clone()),
+            false => self.subject.strip_prefix("employee/").and_then(|id| id.parse().ok()),
+        };
+        let about = |node: Node| match (self.customer, &concerned) {
+            (Some(customer), _) => Node::About(customer.clone(), Box::new(node)),
+            (None, Some(employee)) => Node::AboutStaff(employee.clone(), Box::new(node)),
+            (None, None) => node,
         };
         let row = vec![
             ("form", Node::plain(self.form)),
             ("request", Node::plain(self.request)),
-            ("subject", cell(json!(self.subject))),
-            ("step", cell(json!(self.step))),
-            ("awaiting", Node::of(Class::C7, json!(self.awaiting))),
-            ("proposer", Node::of(Class::C7, json!(self.involved.first()))),
-            ("since", cell(json!(self.since))),
+            ("subject", told(cell(json!(self.subject)))),
+            ("step", told(cell(json!(self.step)))),
+            ("awaiting", told(Node::of(Class::C7, json!(self.awaiting)))),
+            ("proposer", told(Node::of(Class::C7, json!(self.involved.first())))),
+            ("since", told(cell(json!(self.since)))),
             ("yours", Node::plain(yours)),
             ("before", about(self.before)),
             ("after", about(self.after)),

@@ -469,4 +469,10 @@ fn what_waits_for_somebody_is_on_their_board_and_nobody_elses() {
     assert_eq!((&before["to"], &after["to"]), (&Value::Null, &json!("B")));
     let archivist = rows(&served, "E-501", "/v1/views/approvals");
     assert_eq!(archivist, Vec::<Value>::new());
+    // Who only watches learns that it waits and for whom, and why only by a right of their own on who it is about.
+    let watched = rows(&served, "E-901", "/v1/views/approvals").remove(0);
+    assert_eq!((&watched["form"], &watched["after"]["reason"]), (&json!("employee.roles_changed"), &json!("•••")));
+    assert_eq!((&watched["proposer"], &watched["awaiting"]), (&json!("E-002"), &json!(["E-201"])));
+    assert_eq!(change("E-201", 0).1["reason"], "more to do");
+    assert_eq!(change("E-002", 0).1["reason"], "more to do");
 }

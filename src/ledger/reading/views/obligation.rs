@@ -13,7 +13,7 @@ use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
 use crate::projection::obligation::{Ended, Overdue, open_row};
-use crate::projection::pending::pending;
+use crate::projection::pending::{Pending, pending};
 use crate::projection::{Node, Read};
 use crate::store::Direction;
 
@@ -106,7 +106,7 @@ impl Shared {
         // Who may see by what right everybody acts may see who is waited for.
         let supervises = sight.may(Matter::AccessLog).allowed;
         let concerned = waiting.into_iter().filter(|pending| pending.involved || pending.yours || supervises);
-        let rows = concerned.map(|pending| Node::AboutStaff(reader.clone(), Box::new(pending.row()))).collect();
+        let rows = concerned.map(Pending::row).collect();
         Ok(Built { node: Node::Row(vec![("items", Node::List(rows))]), next: None, targets: Vec::new() })
     }
 
