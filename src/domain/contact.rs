@@ -295,7 +295,7 @@ pub(super) const PROMISE: Duty =
     Duty { number: 13, rule: "R-075", zh: "兑现承诺", en: "Keep a promise", met_by: "commitment.closed" };
 
 /// A customer's question is answered within a working day.
-pub(super) const ANSWER: Duty =
+pub const ANSWER: Duty =
     Duty { number: 15, rule: "R-077", zh: "答复客户", en: "Answer the customer", met_by: "contact.recorded" };
 
 /// The duties of this module.
@@ -305,7 +305,12 @@ pub(super) const DUTIES: &[&Duty] = &[&PROMISE, &ANSWER];
 pub(super) fn oblige(world: &World, fact: &Fact<'_>, event: &Event, sink: &mut Sink) {
     match event {
         Event::Recorded(recorded) => {
-            if let Some(answered) = &recorded.replies_to {
+            // Another customer's question is not answered by it.
+            let theirs = |answered: &&EntryId| {
+                let mut asked = world.obligation.about(&ANSWER, answered.as_str());
+                asked.all(|(_, open)| open.customer == fact.customer())
+            };
+            if let Some(answered) = recorded.replies_to.as_ref().filter(theirs) {
                 sink.close(&ANSWER, answered.as_str());
             }
             let update = recorded.archive_changes == Some(true);
@@ -391,6 +396,17 @@ mod tests {
 
     fn closed(id: &str, outcome: &str) -> Proposed {
         event("commitment.closed", json!({ "promise_id": id, "outcome": outcome })).about("contact/C-01")
+    }
+
+    #[test]
+    fn a_question_is_not_answered_by_a_contact_with_somebody_else() {
+        let question = contact("C-01", &["E-101"]).with("direction", "inbound").with("reply_needed", true);
+        let given = one_customer().and("E-101", customer("C-02", "Linhai Pumps")).and("E-101", question.id("question-1"));
+        let open = |given: &Given| given.world.obligation.open.values().filter(|open| open.duty == 15).count();
+        assert_eq!(open(&given), 1);
+        let answer = |customer: &str| contact(customer, &["E-101"]).with("replies_to", "question-1");
+        assert_eq!(open(&given.clone().and("E-101", answer("C-02"))), 1);
+        assert_eq!(open(&given.and("E-101", answer("C-01"))), 0);
     }
 
     #[test]

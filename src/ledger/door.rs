@@ -261,6 +261,7 @@ impl Shared {
                 record::check(world, &actor, &about.subject, &event).map_err(|refusal| stop(refusal.into()))?;
                 let found = self.judge(base, event, target, &about, &id, &mut fetched).map_err(stop)?;
                 if let Some(plain) = &found.plain {
+                    self.check_answered(world, plain, &about).map_err(stop)?;
                     fetched.namesake = self.namesake(world, plain, &about).map_err(stop)?;
                     basis = basis.with_names(&base.world, plain, &about);
                 }
@@ -274,6 +275,7 @@ impl Shared {
             }
             (plain, _) => {
                 self.check_references(world, kind, &proposal.data, &mut fetched).map_err(stop)?;
+                self.check_answered(world, &plain, &about).map_err(stop)?;
                 fetched.file = proposal.file.as_ref().map_or_else(Default::default, Came::attached);
                 fetched.meeting = self.names_meeting(&plain, &about).map_err(stop)?;
                 fetched.signed = signed.map(|entry| entry.kind);
@@ -575,6 +577,25 @@ impl Shared {
             Some(entry) => Ok(Some(entry)),
             None => Err(unknown_reference("/subject_event", Referent::Record, id).into()),
         }
+    }
+
+    /// Refuses a contact that answers what is no contact with the same customer; which of both it is nobody is told.
+    fn check_answered(&self, world: &World, plain: &Event, about: &About) -> Result<(), Stop> {
+        let Event::Contact(contact::Event::Recorded(recorded)) = plain else { return Ok(()) };
+        let Some(id) = &recorded.replies_to else { return Ok(()) };
+        // A question before it in the same batch is known by what it opened.
+        let mut open = world.obligation.about(&contact::ANSWER, id.as_str());
+        if open.any(|(_, open)| open.customer == about.customer) {
+            return Ok(());
+        }
+        let found = self.recent.look_up(self.shelf.store(), term("id", id.as_str())).map_err(|_| SubmitError::Store)?.0;
+        let entry = found.map(|index| self.entry(index)).transpose().map_err(|_| SubmitError::Store)?.flatten();
+        let answered = entry.is_some_and(|entry| {
+            entry.kind == "contact.recorded"
+                && entry.id == *id
+                && projection::customer_of(&entry).as_ref() == about.customer.as_ref()
+        });
+        if answered { Ok(()) } else { Err(unknown_reference("/replies_to", Referent::Record, id.as_str()).into()) }
     }
 
     /// Tells whether a document names a meeting with its customer among what it is related to.

@@ -438,6 +438,30 @@ fn more_than_a_block_holds_is_entered_in_one_go() {
 }
 
 #[test]
+fn an_answer_to_what_is_unknown_or_anothers_question_is_refused_at_its_field() {
+    let served = served();
+    served.test.customer("C-02", "Linhai Pumps");
+    let mut question = contact("E-101", json!({ "direction": "inbound", "reply_needed": true }));
+    question["id"] = json!("question-01");
+    served.admit("E-101", &question);
+    let answers = |subject: &str, id: &str| {
+        let mut answer = contact("E-101", json!({ "replies_to": id }));
+        answer["subject"] = json!(subject);
+        answer
+    };
+    for (subject, id) in [("contact/C-02", "question-01"), ("contact/C-01", "question-02")] {
+        let refused = served.post("E-101", &answers(subject, id));
+        assert_eq!((refused.status, refused.problem().1.as_str()), (404, "E_REF"), "{}", refused.text());
+        assert!(refused.text().contains("/replies_to"), "{}", refused.text());
+    }
+    assert_eq!(open(&served, "E-101", "OB-15").len(), 1);
+    served.admit("E-101", &answers("contact/C-01", "question-01"));
+    assert_eq!(open(&served, "E-101", "OB-15"), [] as [Value; 0]);
+    // One may be answered twice.
+    served.admit("E-101", &answers("contact/C-01", "question-01"));
+}
+
+#[test]
 fn what_waits_for_somebody_is_on_their_board_and_nobody_elses() {
     let served = served();
     let roles = json!({ "type": "employee.roles_changed", "id": "ask-roles-1", "subject": "employee/E-101",
