@@ -170,6 +170,25 @@ fn who_may_not_read_a_paper_gets_nothing_and_the_denial_is_entered() {
 }
 
 #[test]
+fn a_voided_paper_says_so_and_its_file_leaves_to_who_watches_only() {
+    let served = one_customer();
+    let entry = filed(&served.file("E-101", &paper("evidence", "C1"), "scan.pdf", &pdf(100)));
+    assert_eq!(served.get("E-101", "/v1/documents/D-1").json().get("voided_by"), None);
+    assert_eq!(content(&served, "E-101", "D-1").status, 200);
+    let voiding = json!({ "type": "record.voided", "data": { "target_event": entry["id"], "reason": "was filed for another customer" } });
+    let voided = served.admit("E-101", &voiding);
+    assert_eq!(served.get("E-101", "/v1/documents/D-1").json()["voided_by"], voided["index"]);
+    assert_eq!(content(&served, "E-101", "D-1").problem(), (403, "E_FORBIDDEN".into(), "R-005".into()));
+    // Nor by looking back to when it was not voided yet.
+    let before = format!("/v1/documents/D-1?as_of={}", entry["index"]);
+    assert_eq!(served.get("E-101", &before).json().get("voided_by"), None);
+    let back = format!("/v1/views/file?subject=D-1&as_of={}", entry["index"]);
+    assert!(matches!(served.get("E-101", &back).status, 403 | 404));
+    assert_eq!(content(&served, "E-902", "D-1").body, pdf(100));
+    assert_eq!(content(&served, "E-901", "D-1").body, pdf(100));
+}
+
+#[test]
 fn who_may_not_file_a_paper_is_told_before_it_is_taken_in() {
     let served = one_customer();
     for (who, class) in [("E-102", "C1"), ("E-103", "C1"), ("E-901", "C1"), ("E-101", "C2"), ("E-501", "C3")] {

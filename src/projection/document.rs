@@ -29,6 +29,17 @@ impl Paper {
         Some(Self { data: read.entry.data.clone().into(), at, filed_by, filed_at, index: read.index })
     }
 
+    /// What is said of it alone, with the entry that voided it, if one did.
+    pub fn row_voided(&self, by: Option<u64>) -> Node {
+        match (self.row(), by) {
+            (Node::Row(mut row), Some(by)) => {
+                row.push(("voided_by", Node::plain(by)));
+                Node::Row(row)
+            }
+            (row, _) => row,
+        }
+    }
+
     /// What is said of it; its title, its name and its hash are as confidential as it is itself.
     pub fn row(&self) -> Node {
         let Ok(filed) = serde_json::from_str::<Filed>(&self.data) else { return Node::absent() };

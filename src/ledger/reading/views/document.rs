@@ -1,5 +1,8 @@
 //! What is shown of filed papers: those of a customer, and one of them with what it holds.
 
+use crate::access::redactor::Sight;
+use crate::domain::common;
+use crate::domain::history::Part;
 use crate::ids::CustomerId;
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
@@ -7,8 +10,8 @@ use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::Built;
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
-use crate::projection::Node;
 use crate::projection::document::Paper;
+use crate::projection::{self, Node};
 
 impl Shared {
     /// The papers of a customer, newest first.
@@ -25,12 +28,28 @@ impl Shared {
         Ok(Built { node, next: None, targets: subject.targets.clone() })
     }
 
-    /// One paper.
-    pub(super) fn document(&self, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
+    /// One paper; one that was voided says so, and its file leaves to audit and compliance only, whatever moment is asked about.
+    pub(super) fn document(
+        &self,
+        state: &State,
+        then: &Then,
+        asked: &Asked,
+        subject: &Subject,
+        sight: &mut Sight<'_>,
+    ) -> Result<Built, ViewError> {
         let found = self.find_document(asked.subject.as_deref().unwrap_or_default())?;
-        let (index, ..) = found.ok_or(ViewError::NotFound)?;
+        let (index, entry, _) = found.ok_or(ViewError::NotFound)?;
+        let amendments = self.amendments(&Part::of(projection::customer_of(&entry)), state.size)?;
+        let voided = amendments.voided(&entry.id).is_some();
+        if voided && asked.view.key == "file" && !sight.may_take_proofs() {
+            return Err(ViewError::Denied(common::Refusal::Forbidden { rule: "R-005".into() }.into()));
+        }
+        let amendments = amendments.before(then.end);
+        let by = amendments.voided(&entry.id).map(|voiding| voiding.index);
         let mut node = Node::absent();
-        self.read_at(index, &mut |read| node = Paper::of(read).as_ref().map_or_else(Node::absent, Paper::row))?;
+        self.read_at(index, &mut |read| {
+            node = Paper::of(read).map_or_else(Node::absent, |paper| paper.row_voided(by));
+        })?;
         Ok(Built { node, next: None, targets: subject.targets.clone() })
     }
 }

@@ -65,7 +65,7 @@ impl Ledger {
             ("relations", Some(id)) => shared.people(state, then, id, subject, People::relations),
             ("decision_roles", Some(id)) => shared.people(state, then, id, subject, People::decision_roles),
             ("documents", Some(id)) => shared.documents(state, then, id, subject),
-            ("document" | "file", _) => shared.document(asked, subject),
+            ("document" | "file", _) => shared.document(state, then, asked, subject, sight),
             ("signoffs", _) => shared.signoffs(state, then, asked, sight),
             ("list", _) => shared.list(state, then, asked, sight),
             ("search", _) => shared.search(state, then, asked, sight),
