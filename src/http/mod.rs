@@ -48,6 +48,8 @@ pub struct Door {
     metrics: Metrics,
     /// Turns of those who read an earlier moment.
     earlier: Arc<Semaphore>,
+    /// Turns of those who correct or void: they wait for no reader.
+    amending: Arc<Semaphore>,
     /// Turns of those who have the ledger verified.
     verifying: Arc<Semaphore>,
     /// Turns of those who bring or fetch a file.
@@ -59,9 +61,10 @@ impl Door {
     fn new(ledger: Ledger, accounts: Accounts) -> Self {
         let metrics = Metrics::since(ledger.clock().elapsed());
         let earlier = Arc::new(Semaphore::new(EARLIER_AT_ONCE));
+        let amending = Arc::new(Semaphore::new(AMENDING_AT_ONCE));
         let verifying = Arc::new(Semaphore::new(VERIFYING_AT_ONCE));
         let filing = Arc::new(Semaphore::new(FILING_AT_ONCE));
-        Self { ledger, accounts, sessions: Sessions::default(), metrics, earlier, verifying, filing }
+        Self { ledger, accounts, sessions: Sessions::default(), metrics, earlier, amending, verifying, filing }
     }
 
     /// Reads a view through the ledger.
@@ -86,7 +89,7 @@ impl Door {
         let turns = match proposals.as_slice() {
             _ if proposals.iter().any(Proposal::verifies) => &self.verifying,
             // A correction lives through a customer's past once more.
-            _ if proposals.iter().any(Proposal::amends) => &self.earlier,
+            _ if proposals.iter().any(Proposal::amends) => &self.amending,
             // A file is synced before it is proposed.
             _ if proposals.iter().any(|proposal| proposal.file.is_some()) => &self.filing,
             _ => return self.ledger.submit(principal, proposals).await,
@@ -149,6 +152,9 @@ const FINISH: Duration = Duration::from_secs(5);
 /// How many read an earlier moment at once.
 const EARLIER_AT_ONCE: usize = 2;
 
+/// How many correct or void at once.
+const AMENDING_AT_ONCE: usize = 2;
+
 /// How many bring or fetch a file at once.
 const FILING_AT_ONCE: usize = 4;
 
@@ -190,6 +196,10 @@ mod tests {
             assert!(refused(door.submit(&nobody, accepted).await));
             drop(turn);
             assert!(refused(verification.await));
+            // A correction waits for no one who looks back.
+            let _readers = door.earlier.clone().acquire_many_owned(2).await.unwrap();
+            let data = json!({ "target_event": "entry-00001", "reason": "was never delivered" });
+            assert!(refused(door.submit(&nobody, proposed("record.voided", data)).await));
         });
         door.ledger.close();
         drop(door);
