@@ -1,6 +1,6 @@
 //! Who answers for an obligation, and to whom it is reported that it was not done.
 
-use crate::clock::Timestamp;
+use crate::clock::{Date, Timestamp};
 use crate::domain::World;
 use crate::domain::duty::Charge;
 use crate::domain::employee::Member;
@@ -12,20 +12,39 @@ use crate::ids::{CustomerId, EmployeeId};
 pub fn responsible(world: &World, open: &Open, at: Timestamp) -> Vec<EmployeeId> {
     let mut found: Vec<EmployeeId> = Vec::new();
     for charge in &open.charges {
-        let named = match charge {
-            Charge::Person(person) => vec![person.clone()],
-            Charge::Owner(customer) => owner(world, customer).into_iter().collect(),
-            Charge::OwnersHead(customer) => {
-                owner(world, customer).and_then(|owner| head(world, &owner, &[])).into_iter().collect()
-            }
+        let people = match charge {
             Charge::Holders(role) => holders(world, *role, at),
+            Charge::Person(_) | Charge::Owner(_) | Charge::OwnersHead(_) => {
+                answering(world, charge).into_iter().collect()
+            }
         };
-        for person in named {
-            let person = if works(world, &person) { Some(person) } else { superior(world, &person) };
-            found.extend(person.filter(|person| !found.contains(person)));
-        }
+        found.extend(people.into_iter().filter(|person| !found.contains(person)).collect::<Vec<_>>());
     }
     found
+}
+
+/// Tells whether one person is among those who answer for an obligation, looking at nobody else.
+pub fn answers(world: &World, open: &Open, person: &EmployeeId, at: Timestamp) -> bool {
+    open.charges.iter().any(|charge| match charge {
+        Charge::Holders(role) => {
+            let today = world.date(at);
+            world.employee.members.get(person).is_some_and(|member| holds(member, *role, today))
+        }
+        Charge::Person(_) | Charge::Owner(_) | Charge::OwnersHead(_) => {
+            answering(world, charge).as_ref() == Some(person)
+        }
+    })
+}
+
+/// Who answers by a charge that names one person; for somebody who left, whoever is above.
+fn answering(world: &World, charge: &Charge) -> Option<EmployeeId> {
+    let named = match charge {
+        Charge::Person(person) => Some(person.clone()),
+        Charge::Owner(customer) => owner(world, customer),
+        Charge::OwnersHead(customer) => owner(world, customer).and_then(|owner| head(world, &owner, &[])),
+        Charge::Holders(_) => None,
+    }?;
+    if works(world, &named) { Some(named) } else { superior(world, &named) }
 }
 
 /// Returns to whom a level is reported: the superiors, then the head of the unit, then deputy or general manager; where nobody is
@@ -71,8 +90,11 @@ fn works(world: &World, person: &EmployeeId) -> bool {
 
 fn holders(world: &World, role: Role, at: Timestamp) -> Vec<EmployeeId> {
     let today = world.date(at);
-    let holds = |member: &Member| member.works() && member.roles_on(today).any(|held| held.role == role);
-    world.employee.members.iter().filter(|(_, member)| holds(member)).map(|(id, _)| id.clone()).collect()
+    world.employee.members.iter().filter(|(_, member)| holds(member, role, today)).map(|(id, _)| id.clone()).collect()
+}
+
+fn holds(member: &Member, role: Role, today: Date) -> bool {
+    member.works() && member.roles_on(today).any(|held| held.role == role)
 }
 
 /// The next superior at work; where none is named, the head of the unit or of one above.
@@ -100,7 +122,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::testing::{Given, customer, event, given, staff_status};
+    use crate::domain::testing::{Given, contact, customer, event, given, staff_status};
 
     #[test]
     fn superiors_named_in_a_circle_end_with_the_head_of_the_unit() {
@@ -118,5 +140,30 @@ mod tests {
         let given =
             given.and("E-001", staff_status("E-111", "suspended")).and("E-001", staff_status("E-301", "suspended"));
         assert_eq!(of(&given, "E-112"), "E-201");
+    }
+
+    #[test]
+    fn who_is_asked_about_alone_answers_for_what_everybody_is_looked_up_for() {
+        let given = given([("E-101", customer("C-01", "Heyuan"))]).and("E-001", staff_status("E-101", "suspended"));
+        let charges = [
+            Charge::Person("E-101".parse().unwrap()),
+            Charge::Person("E-102".parse().unwrap()),
+            Charge::Owner("C-01".parse().unwrap()),
+            Charge::OwnersHead("C-01".parse().unwrap()),
+            Charge::Holders(Role::Archivist),
+            Charge::Holders(Role::Salesperson),
+        ];
+        let given = given.and("E-102", contact("C-01", &["E-102"]).with("archive_changes", true));
+        let open = given.world.obligation.open.values().next().unwrap().clone();
+        for charge in charges {
+            let mut open = open.clone();
+            open.charges = vec![charge.clone()];
+            let all = responsible(&given.world, &open, given.at);
+            assert!(!all.is_empty(), "{charge:?}");
+            for person in given.world.employee.members.keys() {
+                let alone = answers(&given.world, &open, person, given.at);
+                assert_eq!(alone, all.contains(person), "{person} {charge:?}");
+            }
+        }
     }
 }

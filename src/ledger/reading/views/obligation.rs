@@ -29,17 +29,13 @@ impl Shared {
         let Some(staff) = &subject.staff else { return Err(ViewError::NotFound) };
         let (known, at) = (self.world(state, then)?, then.at);
         let world = obligation::turned(&known, at);
-        let mut found: Vec<_> = world
-            .obligation
-            .open
-            .iter()
-            .map(|(id, open)| (id, open, escalation::responsible(&world, open, at)))
-            .filter(|(.., responsible)| responsible.contains(staff))
-            .collect();
-        found.sort_by_key(|(id, open, _)| (open.due().is_none(), open.due(), (*id).clone()));
+        let mut found: Vec<_> =
+            world.obligation.open.iter().filter(|(_, open)| escalation::answers(&world, open, staff, at)).collect();
+        found.sort_by_key(|(id, open)| (open.due().is_none(), open.due(), (*id).clone()));
         let total = found.len();
         let mut rows = Vec::new();
-        for (id, open, responsible) in found.into_iter().take(asked.limit) {
+        for (id, open) in found.into_iter().take(asked.limit) {
+            let responsible = escalation::responsible(&world, open, at);
             let name = self.name_of(state, open.customer.as_ref(), then)?;
             rows.push(open_row(id, open, &responsible, name));
         }
