@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use dossier::projection::VIEWS;
+use dossier::ledger::Asked;
+use dossier::projection::{self, VIEWS};
 use serde_json::{Value, json};
 
-use crate::support::TestLedger;
 use crate::support::http::Served;
+use crate::support::{self, TestLedger};
 
 /// Each view with the test that compares its answer with what was computed by hand. A new view must be added here.
 const EXAMPLES: &[(&str, &str)] = &[
@@ -56,7 +57,7 @@ fn every_view_has_an_example_computed_by_hand() {
     assert_eq!(listed, VIEWS.iter().map(|view| view.key).collect());
     assert_eq!(listed.len(), EXAMPLES.len());
     for (view, test) in EXAMPLES {
-        assert!(crate::support::is_test(test), "{view}: there is no test {test}");
+        assert!(support::is_test(test), "{view}: there is no test {test}");
     }
 }
 
@@ -64,7 +65,7 @@ fn every_view_has_an_example_computed_by_hand() {
 fn company() -> Served {
     let test = TestLedger::new();
     test.customer("C-01", "Heyuan Alloy Works");
-    test.admit("E-103", crate::support::registration("C-03", "Lanmo Fine Chemicals", "south", "E-103"));
+    test.admit("E-103", support::registration("C-03", "Lanmo Fine Chemicals", "south", "E-103"));
     Served::of(test)
 }
 
@@ -327,4 +328,40 @@ fn the_separation_of_duties_shows_who_took_which_step_and_who_stood_in() {
     }
     assert_eq!((rows.len(), &all["examined"]), (3, &json!(3)));
     assert_eq!(read(&served, "E-902", "sod")["items"], json!([]), "rows with a repeated person must not exist");
+}
+
+#[test]
+fn a_page_ends_where_enough_was_looked_at_and_the_next_begins_there() {
+    let test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    for _ in 0..6 {
+        test.admit("E-101", support::contact("C-01", "E-101", test.clock_now()));
+    }
+    let mut asked = Asked::new(projection::view("timeline").unwrap());
+    asked.subject = Some("customer/C-01".into());
+    asked.filters.insert("type".into(), "customer.registered".into());
+    (asked.looks, asked.limit) = (3, 5);
+    let mut pages = Vec::new();
+    loop {
+        let answered = test.ask("E-101", &asked).unwrap();
+        pages.push(answered.body["items"].as_array().unwrap().len());
+        asked.after = answered.next;
+        if asked.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, [0, 0, 1]);
+    // What is not narrowed comes whole, each entry once.
+    asked.filters.clear();
+    let mut seen = Vec::new();
+    loop {
+        let answered = test.ask("E-101", &asked).unwrap();
+        seen.extend(answered.body["items"].as_array().unwrap().iter().map(|row| row["index"].as_u64().unwrap()));
+        asked.after = answered.next;
+        if asked.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 7);
+    assert!(seen.windows(2).all(|pair| pair[0] > pair[1]), "{seen:?}");
 }

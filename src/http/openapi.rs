@@ -389,7 +389,7 @@ fn schemas() -> Map<String, Value> {
             "properties": {
                 "items": { "type": "array", "items": { "type": "object" }, "description": "The rows, where the view is a list." },
                 "position": { "type": "integer", "description": "The last index it reflects." },
-                "next": { "type": "string", "description": "Where the next page begins; absent on the last." },
+                "next": { "type": "string", "description": "Where the next page begins; absent on the last. A page that is narrowed to few of many entries may be short or empty and have a next all the same." },
                 "masked": { "type": "array", "items": { "type": "string" }, "description": "The fields masked." },
             },
             "description": "What the reading's entry hashes is this answer without position, next and masked.",

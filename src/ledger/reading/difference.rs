@@ -30,7 +30,7 @@ impl Ledger {
             return Err(ViewError::Refused(refusal));
         }
         let passed = index_after(asked)?.map_or(0, |after| usize::try_from(after).unwrap_or(usize::MAX));
-        let whole = Asked { after: None, limit: usize::MAX, ..asked.clone() };
+        let whole = Asked { after: None, limit: usize::MAX, looks: usize::MAX, ..asked.clone() };
         let after = self.build(state, then, &whole, subject, sight)?;
         let before = match self.build(state, since, &whole, subject, sight) {
             Ok(before) => Some(before.node),

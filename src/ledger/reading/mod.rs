@@ -80,7 +80,12 @@ pub struct Asked {
     pub after: Option<String>,
     /// How many rows a page has at most.
     pub limit: usize,
+    /// How many entries are looked at for one page at most: where few of them are shown it ends earlier, and the next begins there.
+    pub looks: usize,
 }
+
+/// How many entries are looked at for one page, unless asked otherwise.
+const LOOKS: usize = 5000;
 
 impl Asked {
     /// Asks for the latest state on screen, without a purpose, in pages as long as the view has them.
@@ -97,6 +102,7 @@ impl Asked {
             reveal: false,
             after: None,
             limit: view.page_rows,
+            looks: LOOKS,
         }
     }
 

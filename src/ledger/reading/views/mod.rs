@@ -3,13 +3,14 @@
 use crate::access::decide::Decision;
 use crate::access::redactor::Sight;
 use crate::domain::{Refusal, common};
-use crate::ledger::Ledger;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
+use crate::ledger::{Ledger, Shared};
 use crate::projection::Node;
 use crate::projection::person::People;
+use crate::store::{Direction, Term};
 
 mod anomaly;
 mod composition;
@@ -112,6 +113,51 @@ fn check_asked(rows: &[(u64, Node)], wanting: Option<String>) -> Result<(), View
 /// The rule that asks for a purpose, where that is all that keeps a row from being shown.
 fn wants_purpose(decision: &Decision) -> Option<String> {
     decision.rule.as_deref().filter(|rule| matches!(*rule, "R-059" | "R-063")).map(str::to_owned)
+}
+
+/// What looking at an entry for a page came to.
+enum Looked {
+    /// It is shown.
+    Row(Node),
+    /// It is not shown.
+    Passed,
+    /// Neither is anything before it.
+    End,
+}
+
+impl Shared {
+    /// Goes back through the entries under a term until a page is full or enough was looked at; returns its rows and where the next begins.
+    fn page_back(
+        &self,
+        term: Term,
+        then: &Then,
+        asked: &Asked,
+        look: &mut dyn FnMut(u64) -> Result<Looked, ViewError>,
+    ) -> Result<(Vec<Node>, Option<String>), ViewError> {
+        let mut before = index_after(asked)?.unwrap_or(then.end).min(then.end);
+        let mut rows = Vec::new();
+        let mut looks = asked.looks;
+        loop {
+            let found = self.shelf.postings(term, 0, before, Direction::Descending, 256)?;
+            if found.is_empty() {
+                return Ok((rows, None));
+            }
+            for index in found {
+                // The last page says so: whether there is more is looked for behind a full one too.
+                if looks == 0 {
+                    return Ok((rows, Some(before.to_string())));
+                }
+                looks -= 1;
+                match look(index)? {
+                    Looked::Row(_) if rows.len() >= asked.limit => return Ok((rows, Some(before.to_string()))),
+                    Looked::Row(row) => rows.push(row),
+                    Looked::Passed => {}
+                    Looked::End => return Ok((rows, None)),
+                }
+                before = index;
+            }
+        }
+    }
 }
 
 /// A cursor that is an index.

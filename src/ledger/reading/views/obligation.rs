@@ -8,7 +8,7 @@ use crate::ids::{CustomerId, StreamName, SubjectId};
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
-use crate::ledger::reading::views::{Built, index_after};
+use crate::ledger::reading::views::{Built, Looked};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
@@ -54,44 +54,31 @@ impl Shared {
     ) -> Result<Built, ViewError> {
         let world = self.world(state, then)?;
         let filter = |name: &str| asked.filters.get(name).map(String::as_str);
-        let mut before = index_after(asked)?.unwrap_or(then.end).min(then.end);
-        let mut rows: Vec<(u64, Node)> = Vec::new();
-        let mut next = None;
-        'pages: loop {
-            let found = self.shelf.postings(family_term("obligation"), 0, before, Direction::Descending, 256)?;
-            let Some(last) = found.last().copied() else { break };
-            for index in found {
-                let mut first = None;
-                self.read_of(then, index, &mut |read| first = first_level(read))?;
-                let Some(stream) = first else { continue };
-                let mut overdue = Overdue::default();
-                for index in self.shelf.postings(stream_term(stream.as_str()), 0, then.end, Direction::Ascending, 64)? {
-                    self.read_of(then, index, &mut |read| {
-                        if read.entry.link(stream.as_str()).is_some() {
-                            overdue.fold(read);
-                        }
-                    })?;
-                }
-                let open = overdue.id.parse().is_ok_and(|id: SubjectId| world.obligation.open.contains_key(&id));
-                let matches = filter("duty").is_none_or(|duty| overdue.id.starts_with(duty))
-                    && filter("responsible").is_none_or(|who| overdue.responsible.iter().any(|id| id.as_str() == who))
-                    && filter("open").is_none_or(|wanted| (wanted == "true") == open);
-                // Whoever it was reported to sees it, and whoever may see what is kept of one of them.
-                let told = overdue.concerned().find(|person| sight.may_of_staff(person, Matter::Staff)).cloned();
-                let Some(told) = told.filter(|_| matches) else { continue };
-                if rows.len() >= asked.limit {
-                    next = rows.last().map(|(index, _)| index.to_string());
-                    break 'pages;
-                }
-                let ended = if open { None } else { self.end_of_obligation(&world, &overdue, index, then)? };
-                let name = self.name_of(state, overdue.customer.as_ref(), then)?;
-                let row = overdue.row(open, ended, then.at, name);
-                rows.push((index, Node::AboutStaff(told, Box::new(row))));
+        let (rows, next) = self.page_back(family_term("obligation"), then, asked, &mut |index| {
+            let mut first = None;
+            self.read_of(then, index, &mut |read| first = first_level(read))?;
+            let Some(stream) = first else { return Ok(Looked::Passed) };
+            let mut overdue = Overdue::default();
+            for index in self.shelf.postings(stream_term(stream.as_str()), 0, then.end, Direction::Ascending, 64)? {
+                self.read_of(then, index, &mut |read| {
+                    if read.entry.link(stream.as_str()).is_some() {
+                        overdue.fold(read);
+                    }
+                })?;
             }
-            before = last;
-        }
-        let items = rows.into_iter().map(|(_, row)| row).collect();
-        Ok(Built { node: Node::Row(vec![("items", Node::List(items))]), next, targets: Vec::new() })
+            let open = overdue.id.parse().is_ok_and(|id: SubjectId| world.obligation.open.contains_key(&id));
+            let matches = filter("duty").is_none_or(|duty| overdue.id.starts_with(duty))
+                && filter("responsible").is_none_or(|who| overdue.responsible.iter().any(|id| id.as_str() == who))
+                && filter("open").is_none_or(|wanted| (wanted == "true") == open);
+            // Whoever it was reported to sees it, and whoever may see what is kept of one of them.
+            let told = overdue.concerned().find(|person| sight.may_of_staff(person, Matter::Staff)).cloned();
+            let Some(told) = told.filter(|_| matches) else { return Ok(Looked::Passed) };
+            let ended = if open { None } else { self.end_of_obligation(&world, &overdue, index, then)? };
+            let name = self.name_of(state, overdue.customer.as_ref(), then)?;
+            let row = overdue.row(open, ended, then.at, name);
+            Ok(Looked::Row(Node::AboutStaff(told, Box::new(row))))
+        })?;
+        Ok(Built { node: Node::Row(vec![("items", Node::List(rows))]), next, targets: Vec::new() })
     }
 
     /// What waits for somebody to sign, for those in its chain and those it waits for.

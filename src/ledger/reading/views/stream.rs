@@ -9,7 +9,7 @@ use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::record::Corrected;
-use crate::ledger::reading::views::{Built, index_after};
+use crate::ledger::reading::views::{Built, Looked};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::tail::{family_term, stream_term};
 use crate::projection::{Node, Read, audit, policy};
@@ -38,30 +38,16 @@ impl Shared {
     /// Commands and readings that were refused, newest first.
     pub(super) fn refusals(&self, then: &Then, asked: &Asked) -> Result<Built, ViewError> {
         let who = asked.filters.get("who");
-        let mut before = index_after(asked)?.unwrap_or(then.end).min(then.end);
-        let mut rows: Vec<(u64, Node)> = Vec::new();
-        let mut next = None;
-        'pages: loop {
-            let found = self.shelf.postings(family_term("refused"), 0, before, Direction::Descending, 256)?;
-            let Some(last) = found.last().copied() else { break };
-            for index in found {
-                let mut shown = None;
-                self.read_of(then, index, &mut |read| {
-                    if who.is_none_or(|who| *who == read.entry.actor) {
-                        shown = audit::refusal(read);
-                    }
-                })?;
-                let Some(row) = shown else { continue };
-                if rows.len() >= asked.limit {
-                    next = rows.last().map(|(index, _)| index.to_string());
-                    break 'pages;
+        let (rows, next) = self.page_back(family_term("refused"), then, asked, &mut |index| {
+            let mut shown = None;
+            self.read_of(then, index, &mut |read| {
+                if who.is_none_or(|who| *who == read.entry.actor) {
+                    shown = audit::refusal(read);
                 }
-                rows.push((index, row));
-            }
-            before = last;
-        }
-        let items = rows.into_iter().map(|(_, row)| row).collect();
-        Ok(Built { node: Node::Row(vec![("items", Node::List(items))]), next, targets: Vec::new() })
+            })?;
+            Ok(shown.map_or(Looked::Passed, Looked::Row))
+        })?;
+        Ok(Built { node: Node::Row(vec![("items", Node::List(rows))]), next, targets: Vec::new() })
     }
 
     /// The versions of the policy and their reviews.
@@ -83,37 +69,23 @@ impl Shared {
         subject: &Subject,
         row: &mut dyn FnMut(&Read<'_>) -> Result<Option<Node>, ViewError>,
     ) -> Result<Built, ViewError> {
-        let term = stream_term(stream.as_str());
-        let mut before = index_after(asked)?.unwrap_or(then.end).min(then.end);
         let wanted = Wanted::of(asked, self.state().world.ledger.zone)?;
-        let mut rows: Vec<(u64, Node)> = Vec::new();
-        let mut next = None;
-        'pages: loop {
-            let found = self.shelf.postings(term, 0, before, Direction::Descending, 256)?;
-            let Some(last) = found.last().copied() else { break };
-            for index in found {
-                let mut shown = Ok(None);
-                let mut over = false;
-                self.read_of(then, index, &mut |read| {
-                    over = wanted.from.is_some_and(|from| read.entry.time < from);
-                    if read.entry.link(stream.as_str()).is_some() && wanted.takes(read.entry) {
-                        shown = row(read);
-                    }
-                })?;
-                if over {
-                    break 'pages;
+        let (rows, next) = self.page_back(stream_term(stream.as_str()), then, asked, &mut |index| {
+            let mut shown = Ok(None);
+            let mut over = false;
+            self.read_of(then, index, &mut |read| {
+                over = wanted.from.is_some_and(|from| read.entry.time < from);
+                if !over && read.entry.link(stream.as_str()).is_some() && wanted.takes(read.entry) {
+                    shown = row(read);
                 }
-                let Some(shown) = shown? else { continue };
-                if rows.len() >= asked.limit {
-                    next = rows.last().map(|(index, _)| index.to_string());
-                    break 'pages;
-                }
-                rows.push((index, shown));
-            }
-            before = last;
-        }
-        let items = rows.into_iter().map(|(_, row)| row).collect();
-        let items = Node::Row(vec![("items", Node::List(items))]);
+            })?;
+            Ok(match shown? {
+                _ if over => Looked::End,
+                Some(shown) => Looked::Row(shown),
+                None => Looked::Passed,
+            })
+        })?;
+        let items = Node::Row(vec![("items", Node::List(rows))]);
         let node = match &subject.staff {
             Some(staff) => Node::AboutStaff(staff.clone(), Box::new(items)),
             None => items,
