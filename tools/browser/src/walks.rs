@@ -1,0 +1,338 @@
+//! What people do on the pages, step by step.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+
+use crate::browser::{Browser, Driver, Scripts};
+use crate::company::Company;
+
+/// Walks all of them, one after the other: each rests on what those before it entered.
+pub(crate) async fn all(driver: &Driver, company: &Company, pictures: Option<&Path>) -> Result<()> {
+    let open = |scripts| Browser::open(driver, &company.address, scripts, pictures);
+    let browser = open(Scripts::On).await?;
+    signing_in(&browser, company).await?;
+    step("signing in, in both languages");
+    a_grade(&browser, company).await?;
+    step("the life of a grade");
+    a_search_by_keyboard(&browser, company).await?;
+    step("a search by keyboard alone");
+    the_same_twice(&browser, company).await?;
+    step("the same form sent twice");
+    two_moments(&browser, company).await?;
+    step("two moments compared");
+    browser.close().await?;
+    let browser = open(Scripts::Off).await?;
+    a_loan(&browser, company).await?;
+    step("the life of a loan, without scripts");
+    an_erasure(&browser, company).await?;
+    step("an erasure, without scripts");
+    browser.close().await?;
+    let browser = open(Scripts::On).await?;
+    let pages = every_page(&browser, company).await?;
+    step(&format!("{pages} pages in both languages and two widths"));
+    browser.close().await
+}
+
+#[expect(clippy::print_stdout, reason = "it says what it has done")]
+fn step(what: &str) {
+    println!("{what}");
+}
+
+async fn sign_in(browser: &Browser, company: &Company, who: &str) -> Result<()> {
+    browser.sign_in(who, company.password(who)?).await?;
+    ensure!(browser.path().await? != "/sign-in", "{who} is not signed in: {}", browser.text("main").await?);
+    Ok(())
+}
+
+/// States why one reads, at the top of the page.
+async fn state_purpose(browser: &Browser, purpose: &str) -> Result<()> {
+    browser.choose("#frame-purpose", purpose).await?;
+    browser.click("form[action='/purpose'] button").await
+}
+
+async fn signing_in(browser: &Browser, company: &Company) -> Result<()> {
+    for (language, home) in [("zh", "首页"), ("en", "Home")]
+    {
+        browser.go("/sign-in").await?;
+        browser.speak(language).await?;
+        browser.sign_in("E-101", "not the password").await?;
+        ensure!(browser.path().await? == "/sign-in", "a wrong password lets one in");
+        let told = browser.text("[role=alert]").await?;
+        ensure!(told.contains("E_UNAUTHENTICATED"), "a wrong password is told as: {told}");
+        sign_in(browser, company, "E-101").await?;
+        let title = browser.text("h1").await?;
+        ensure!(title == home, "the first page is headed \"{title}\"");
+        browser.sign_out().await?;
+    }
+    browser.go("/").await?;
+    ensure!(browser.path().await? == "/sign-in", "one reads without being signed in");
+    browser.speak("en").await
+}
+
+const GRADES: &str = "/customers/C-00001/grades";
+
+async fn a_grade(browser: &Browser, company: &Company) -> Result<()> {
+    sign_in(browser, company, "E-101").await?;
+    state_purpose(browser, "sales_work").await?;
+    browser.go(GRADES).await?;
+    browser.choose("#to", "B").await?;
+    browser.choose("#trigger", "initial").await?;
+    browser.fill("#evidence", &company.evidence).await?;
+    browser.fill("#reason", "paid every invoice before its date").await?;
+    browser.click("#propose button[value=propose]").await?;
+    browser.says("paid every invoice before its date").await?;
+    // Nobody approves what is one's own.
+    browser.fill("#opinion", "I see no risk").await?;
+    browser.click("button[value=approve]").await?;
+    browser.says("R-025").await?;
+    browser.look("grade-refused").await?;
+    browser.sign_out().await?;
+
+    sign_in(browser, company, "E-301").await?;
+    state_purpose(browser, "credit_review").await?;
+    browser.look_at("/", "home-waiting").await?;
+    browser.go("/").await?;
+    browser.says("paid every invoice before its date").await?;
+    browser.click("main article a.button[href^='/customers/C-00001/grades']").await?;
+    browser.fill("#opinion", "agreed after a visit").await?;
+    browser.click("button[value=approve]").await?;
+    browser.says("agreed after a visit").await?;
+    ensure!(browser.count("svg.chart circle.mark").await? == 1, "the grade is not drawn");
+    browser.go("/").await?;
+    ensure!(browser.count("main article").await? == 0, "what is decided still waits");
+    browser.sign_out().await?;
+
+    sign_in(browser, company, "E-901").await?;
+    state_purpose(browser, "audit").await?;
+    browser.go("/questions").await?;
+    browser.fill("#changed-customer", "C-00001").await?;
+    browser.click("main section:first-of-type form button").await?;
+    ensure!(browser.path().await? == GRADES, "the question leads to {}", browser.path().await?);
+    for trace in ["Proposed", "Attempt refused", "Approved", "E-101", "E-301", "agreed after a visit", "R-025"] {
+        browser.says(trace).await?;
+    }
+    // The step of the line leads to the entry behind it.
+    browser.click("svg.chart a").await?;
+    ensure!(browser.path().await?.starts_with("/entries/"), "the line leads to {}", browser.path().await?);
+    browser.says("agreed after a visit").await?;
+    browser.look_at(GRADES, "grade-trace").await?;
+    browser.sign_out().await
+}
+
+async fn a_search_by_keyboard(browser: &Browser, company: &Company) -> Result<()> {
+    browser.go("/sign-in").await?;
+    browser.tab_to("#employee").await?;
+    browser.press("E-101").await?;
+    browser.tab_to("#password").await?;
+    browser.press(company.password("E-101")?).await?;
+    browser.enter().await?;
+    browser.tab_to("#find").await?;
+    browser.press("hyhj").await?;
+    browser.enter().await?;
+    browser.says("河源合金厂").await?;
+    browser.look("search").await?;
+    browser.tab_to("main a[href='/customers/C-00001']").await?;
+    browser.enter().await?;
+    ensure!(browser.path().await? == "/customers/C-00001", "Enter does not follow the link");
+    browser.go("/search").await?;
+    browser.fill("#q", "zhaoqy").await?;
+    browser.click("main form button").await?;
+    browser.says("Nothing found").await?;
+    browser.fill("#q", "zhaoqy").await?;
+    browser.choose("#search-purpose", "sales_work").await?;
+    browser.click("main form button").await?;
+    browser.says("赵清扬").await?;
+    browser.look("search-people").await?;
+    browser.go("/").await?;
+    browser.sign_out().await
+}
+
+async fn two_moments(browser: &Browser, company: &Company) -> Result<()> {
+    sign_in(browser, company, "E-901").await?;
+    state_purpose(browser, "audit").await?;
+    browser.go("/compare").await?;
+    browser.choose("#view", "archive").await?;
+    browser.fill("#subject", "C-00001").await?;
+    browser.fill("#since", "25").await?;
+    browser.click("main form button").await?;
+    browser.look_at("/compare?view=archive&subject=C-00001&since=0", "compare").await?;
+    browser.go("/compare?view=list&since=0").await?;
+    browser.says("河源合金厂").await?;
+    browser.go("/customers/C-00001?as_of=2020-01-01").await?;
+    browser.says("E_REF").await?;
+    browser.go("/").await?;
+    browser.sign_out().await
+}
+
+const TIMELINE: &str = "/customers/C-00001/timeline";
+const CONTACT: &str = "/propose/contact.recorded?subject=contact/C-00001&back=/customers/C-00001/timeline";
+
+async fn the_same_twice(browser: &Browser, company: &Company) -> Result<()> {
+    sign_in(browser, company, "E-101").await?;
+    state_purpose(browser, "sales_work").await?;
+    browser.go(CONTACT).await?;
+    let before = browser.sent("/propose/contact.recorded").await?;
+    record_contact(browser, "a talk about summer parts").await?;
+    browser.click_twice(SEND).await?;
+    browser.says_in_time(TIMELINE, "Contact recorded").await?;
+    let sent = browser.sent("/propose/contact.recorded").await? - before;
+    ensure!(sent == 2, "the form was sent {sent} times, not twice");
+    ensure!(occurrences(browser, "Contact recorded").await? == 1, "sent twice, it was entered twice");
+
+    browser.go(CONTACT).await?;
+    record_contact(browser, "a talk about winter parts").await?;
+    browser.click(SEND).await?;
+    ensure!(browser.path().await? == TIMELINE, "not entered: {}", browser.text("main").await?);
+    ensure!(occurrences(browser, "Contact recorded").await? == 2, "it was not entered");
+    browser.back().await?;
+    browser.send_again(SEND).await?;
+    browser.go(TIMELINE).await?;
+    ensure!(occurrences(browser, "Contact recorded").await? == 2, "gone back to, it was entered twice");
+    browser.sign_out().await
+}
+
+async fn record_contact(browser: &Browser, summary: &str) -> Result<()> {
+    browser.choose("#direction", "outbound").await?;
+    browser.choose("#channel", "phone").await?;
+    browser.fill_time("#at", &browser.time(-10).await?).await?;
+    browser.fill("#our_people", "E-101").await?;
+    browser.choose("#purpose", "care_bond").await?;
+    browser.fill("#summary", summary).await?;
+    browser.choose("#major", "false").await?;
+    browser.choose("#class", "C2").await
+}
+
+async fn occurrences(browser: &Browser, words: &str) -> Result<usize> {
+    Ok(browser.text("main").await?.matches(words).count())
+}
+
+const SEND: &str = "main form.card > button:not(.first)";
+
+async fn a_loan(browser: &Browser, company: &Company) -> Result<()> {
+    borrower_reads(browser, company, false).await?;
+    sign_in(browser, company, "E-501").await?;
+    browser.go("/access").await?;
+    browser.click("main a.button[href^='/propose/archive.borrowed']").await?;
+    browser.fill("#customer_id", "C-00001").await?;
+    browser.fill("#borrower", "E-401").await?;
+    lend(browser, 3).await?;
+    browser.look("access-lent").await?;
+    browser.sign_out().await?;
+    borrower_reads(browser, company, true).await?;
+
+    sign_in(browser, company, "E-501").await?;
+    browser.go("/access").await?;
+    browser.click("main a.button[href*='renews=']").await?;
+    lend(browser, 5).await?;
+    browser.says("Renewed").await?;
+    browser.click("main a.button[href^='/propose/archive.returned']").await?;
+    browser.choose("#how", "returned").await?;
+    browser.click(SEND).await?;
+    ensure!(browser.path().await? == "/access", "not returned: {}", browser.text("main").await?);
+    browser.says("Returned").await?;
+    ensure!(browser.count("main a[href^='/propose/archive.returned']").await? == 0, "it is still out");
+    browser.sign_out().await?;
+    borrower_reads(browser, company, false).await
+}
+
+/// Fills in what every loan needs, and lends.
+async fn lend(browser: &Browser, days: i64) -> Result<()> {
+    browser.fill("#sections", "the whole file").await?;
+    browser.fill("#purpose", "comparing two bids").await?;
+    let until = browser.time(days * 24 * 60).await?;
+    let until = until.split('T').next().unwrap_or_default();
+    browser.fill_time("#until", until).await?;
+    browser.choose("#declaration", "true").await?;
+    browser.click(SEND).await?;
+    ensure!(browser.path().await? == "/access", "not lent: {}", browser.text("main").await?);
+    browser.says(until).await
+}
+
+/// The borrower reads the archive, or may not.
+async fn borrower_reads(browser: &Browser, company: &Company, may: bool) -> Result<()> {
+    sign_in(browser, company, "E-401").await?;
+    state_purpose(browser, "management").await?;
+    browser.go("/customers/C-00001").await?;
+    let text = browser.text("main").await?;
+    ensure!(text.contains("河源合金厂") == may && text.contains("E_FORBIDDEN") != may, "may read: {may}, but:\n{text}");
+    browser.sign_out().await
+}
+
+async fn an_erasure(browser: &Browser, company: &Company) -> Result<()> {
+    sign_in(browser, company, "E-902").await?;
+    browser.go("/propose/personal_data.erased?subject=person/P-1").await?;
+    browser.look("record-erasure").await?;
+    browser.choose("#scope", "all").await?;
+    browser.choose("#ground", "request").await?;
+    browser.click(SEND).await?;
+    ensure!(browser.path().await?.starts_with("/entries/"), "not entered: {}", browser.text("main").await?);
+    browser.sign_out().await?;
+
+    sign_in(browser, company, "E-802").await?;
+    browser.look("home-erasure").await?;
+    browser.click("main article a.button[href^='/propose/approval.given']").await?;
+    browser.click(SEND).await?;
+    ensure!(browser.path().await? == "/", "not approved: {}", browser.text("main").await?);
+    ensure!(browser.count("main article").await? == 0, "what is decided still waits");
+    browser.sign_out().await?;
+
+    sign_in(browser, company, "E-902").await?;
+    state_purpose(browser, "compliance").await?;
+    browser.says_in_time("/customers/C-00001/timeline", "Erasure completed").await?;
+    browser.go("/customers/C-00001/people").await?;
+    browser.says("erased (已删除)").await?;
+    ensure!(occurrences(browser, "赵清扬").await? == 0, "the name is still shown");
+    browser.look("people-erased").await?;
+    browser.sign_out().await
+}
+
+/// Who goes everywhere, and what for.
+const WALKERS: [(&str, &str); 5] = [
+    ("E-101", "sales_work"),
+    ("E-301", "management"),
+    ("E-501", "management"),
+    ("E-901", "audit"),
+    ("E-902", "compliance"),
+];
+
+/// Goes to every page that the pages lead to, as several people.
+async fn every_page(browser: &Browser, company: &Company) -> Result<usize> {
+    browser.look_at("/sign-in", "sign-in").await?;
+    let mut looked = 0;
+    for (who, purpose) in WALKERS {
+        sign_in(browser, company, who).await?;
+        state_purpose(browser, purpose).await?;
+        let mut waiting = vec!["/".to_owned(), "/customers/C-00001".to_owned(), "/no-such-page".to_owned()];
+        let mut known: BTreeSet<String> = waiting.iter().cloned().collect();
+        while let Some(path) = waiting.pop() {
+            browser.go(&path).await?;
+            let links = browser.links("header nav a, nav.tabs a, main p a, .kinds a").await?;
+            let new = links.into_iter().filter(|path| is_page(who, path) && known.insert(path.clone()));
+            waiting.extend(new.collect::<Vec<_>>());
+            browser.look_at(&path, &name(who, &path)).await?;
+            looked += 1;
+        }
+        browser.go("/").await?;
+        browser.sign_out().await?;
+    }
+    ensure!(looked > PAGES_MIN, "the pages lead to {} only", looked);
+    Ok(looked)
+}
+
+/// Tells whether an address is worth a look: entries are all alike, what is for programs is none, and the forms are the same for
+/// everybody.
+fn is_page(who: &str, path: &str) -> bool {
+    let others = ["/v1/", "/entries/", "/language", "/sign-in"];
+    let form = path.starts_with("/propose/");
+    !others.iter().any(|other| path.starts_with(other)) && (!form || (who == "E-101" && !path.contains('?')))
+}
+
+/// Makes the name of a picture of a page.
+fn name(who: &str, path: &str) -> String {
+    let plain: String = path.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+    format!("{who}{}", plain.trim_end_matches('-'))
+}
+
+const PAGES_MIN: usize = 100;
