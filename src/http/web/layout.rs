@@ -311,7 +311,10 @@ pub(crate) fn of_kind(frame: &Frame, door: &Door, kind: &str, name: &str, value:
 pub(crate) fn chosen(frame: &Frame, door: &Door, kind: &str, name: &str, value: &Value) -> Markup {
     let field = catalog::find(kind).and_then(|kind| kind.field(name));
     match (field.map(|field| &field.kind), value.as_str()) {
-        (Some(Kind::Choice(choices)), Some(text)) => html! { (words::choice(frame.language, choices, text)) },
+        // What is masked looks masked, whatever it would be chosen from.
+        (Some(Kind::Choice(choices)), Some(text)) if text != MASK => {
+            html! { (words::choice(frame.language, choices, text)) }
+        }
         _ => shown(frame, door, name, value),
     }
 }

@@ -80,8 +80,8 @@ pub(crate) struct Browser {
     client: Client,
     home: String,
     pictures: Option<PathBuf>,
-    /// The method and the address of each request so far.
-    asked: RefCell<Vec<(String, String)>>,
+    /// The address of each request so far.
+    asked: RefCell<Vec<String>>,
 }
 
 impl Browser {
@@ -94,6 +94,8 @@ impl Browser {
             "--headless=new",
             "--no-sandbox",
             "--disable-gpu",
+            // As on a telephone, they take no width.
+            "--hide-scrollbars",
             "--disable-dev-shm-usage",
             "--no-first-run",
             "--disable-background-networking",
@@ -110,7 +112,8 @@ impl Browser {
         let Value::Object(capabilities) = capabilities else { bail!("no capabilities") };
         let driver = format!("http://{}", driver.address);
         let client = ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(&driver).await?;
-        let browser = Self { client, home: home.to_owned(), pictures: pictures.map(Path::to_owned), asked: RefCell::default() };
+        let browser =
+            Self { client, home: home.to_owned(), pictures: pictures.map(Path::to_owned), asked: RefCell::default() };
         if scripts == Scripts::Off {
             browser.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await?;
             browser.client.goto("data:text/html,<title>none</title><script>document.title='ran'</script>").await?;
@@ -179,6 +182,31 @@ impl Browser {
         self.left(&page).await
     }
 
+    /// Sends a form into another window and waits for the answer there; the form stays here as it is.
+    pub(crate) async fn send_beside(&self, selector: &str) -> Result<()> {
+        let (here, form) = (self.client.window().await?, self.path().await?);
+        self.client
+            .execute("document.querySelector(arguments[0]).form.target = '_blank'", vec![json!(selector)])
+            .await?;
+        self.find(selector).await?.click().await?;
+        for _ in 0..LOOKS_MAX {
+            let opened = self.client.windows().await?.into_iter().find(|window| *window != here);
+            if let Some(opened) = opened {
+                self.client.switch_to_window(opened).await?;
+                let (path, answered) = (self.path().await?, self.count("main h1").await? == 1);
+                if answered && path != form {
+                    self.client.close_window().await?;
+                    self.client.switch_to_window(here).await?;
+                    let script = "document.querySelector(arguments[0]).form.target = ''";
+                    self.client.execute(script, vec![json!(selector)]).await?;
+                    return Ok(());
+                }
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        bail!("nothing came of the form sent into another window")
+    }
+
     /// Clicks where one has gone back to: the page may be as it was left, or a blank form that the browser does not send.
     pub(crate) async fn send_again(&self, selector: &str) -> Result<()> {
         let page = self.find("html").await?;
@@ -191,8 +219,12 @@ impl Browser {
     pub(crate) async fn click_twice(&self, selector: &str) -> Result<()> {
         let page = self.find("html").await?;
         let element = self.find(selector).await?;
-        let mut actions = MouseActions::new("mouse".to_owned())
-            .then(PointerAction::MoveToElement { element, duration: None, x: 0.0, y: 0.0 });
+        let mut actions = MouseActions::new("mouse".to_owned()).then(PointerAction::MoveToElement {
+            element,
+            duration: None,
+            x: 0.0,
+            y: 0.0,
+        });
         for _ in 0..2 {
             actions = actions
                 .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
@@ -335,13 +367,6 @@ impl Browser {
         self.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await.map(drop)
     }
 
-    /// Returns how often forms were sent to a path so far.
-    pub(crate) async fn sent(&self, path: &str) -> Result<usize> {
-        self.listen().await?;
-        let address = format!("{}{path}", self.home);
-        Ok(self.asked.borrow().iter().filter(|(method, url)| method == "POST" && *url == address).count())
-    }
-
     /// Closes the browser; nothing may have been complained of, and nobody else asked for anything.
     pub(crate) async fn close(self) -> Result<()> {
         self.check().await?;
@@ -362,7 +387,7 @@ impl Browser {
         let asked = self.asked.borrow();
         // What the browser shows before the first page, and the icon that every page names, come from nowhere.
         let known = [self.home.as_str(), "data:", "chrome:"];
-        let elsewhere = asked.iter().find(|(_, url)| !known.iter().any(|known| url.starts_with(known)));
+        let elsewhere = asked.iter().find(|url| !known.iter().any(|known| url.starts_with(known)));
         ensure!(elsewhere.is_none(), "a page asked elsewhere: {elsewhere:?}");
         ensure!(!asked.is_empty(), "the browser's log of requests is empty");
         Ok(())
@@ -373,8 +398,7 @@ impl Browser {
         for line in self.log("performance").await? {
             let message: Value = serde_json::from_str(text(&line, "/message"))?;
             if text(&message, "/message/method") == "Network.requestWillBeSent" {
-                let part = |name: &str| text(&message, &format!("/message/params/request/{name}")).to_owned();
-                self.asked.borrow_mut().push((part("method"), part("url")));
+                self.asked.borrow_mut().push(text(&message, "/message/params/request/url").to_owned());
             }
         }
         Ok(())
