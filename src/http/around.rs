@@ -24,7 +24,7 @@ pub(crate) async fn everything(State(door): State<Arc<Door>>, request: Request, 
     let route = openapi::route_of(request.uri().path());
     // What is cut off here asks nothing more of the ledger, except what it does on a thread of its own, which goes on to its end; what it
     // asked before is durable or it is not.
-    let most = match documents::brings_file(&method, request.headers()) {
+    let most = match documents::brings_file(&method, request.uri().path(), request.headers()) {
         true => documents::UPLOAD_ARRIVES,
         false => ANSWER,
     };

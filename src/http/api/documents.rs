@@ -32,10 +32,12 @@ pub(crate) const UPLOAD_BYTES_MAX: usize = (FILE_BYTES_MAX as usize) + events::B
 /// How long a file may take to come.
 pub(crate) const UPLOAD_ARRIVES: Duration = Duration::from_secs(600);
 
-/// Tells whether a request brings a file, which takes longer than to ask something.
-pub(crate) fn brings_file(method: &Method, headers: &HeaderMap) -> bool {
+/// Tells whether a request brings a file, which takes longer than to ask something: a form with parts, where one is taken.
+pub(crate) fn brings_file(method: &Method, path: &str, headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    *method == Method::POST && kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data")
+    let taken = matches!(path, "/v1/documents" | "/documents")
+        || path.strip_prefix("/customers/").is_some_and(|rest| rest.ends_with("/documents"));
+    taken && *method == Method::POST && kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data")
 }
 
 /// `POST /v1/documents`: 201 with the entry; the part `event` is the proposal, the part `file` behind it the file.
@@ -280,6 +282,16 @@ mod tests {
             "attachment; filename=\"__ _A_.pdf__X_ y\"; filename*=UTF-8''%E5%90%88%E5%90%8C%20%22A%22.pdf%0D%0AX%3A%20y"
         );
         assert!(disposition("scan.png", false).starts_with("inline; filename=\"scan.png\""));
+    }
+
+    #[test]
+    fn only_where_files_are_taken_a_form_may_take_long() {
+        let headers =
+            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("multipart/form-data; boundary=x"))]);
+        let brings = |path: &str| brings_file(&Method::POST, path, &headers);
+        assert!(["/v1/documents", "/documents", "/customers/C-1/documents"].into_iter().all(brings));
+        assert!(!["/v1/events", "/customers/C-1/documents/open", "/documents/D-1", "/"].into_iter().any(brings));
+        assert!(!brings_file(&Method::POST, "/documents", &HeaderMap::new()));
     }
 
     #[test]
