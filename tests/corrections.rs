@@ -364,11 +364,11 @@ fn every_view_of_a_ledger_put_right_is_that_of_one_in_which_nothing_was_wrong() 
     }
 }
 
-/// An answer without what says how it came about: by which corrections, as of which version, at which instant.
+/// An answer without what says how it came about: by which entries and corrections, as of which version, at which instant.
 fn bare(mut body: Value) -> Value {
     match &mut body {
         Value::Object(map) => {
-            for name in ["corrected_by", "version", "since", "at"] {
+            for name in ["corrected_by", "version", "since", "at", "card_event"] {
                 map.remove(name);
             }
             map.values_mut().for_each(|value| *value = bare(value.take()));

@@ -622,7 +622,7 @@ impl Owed {
             let mut sink = Sink::default();
             oblige(world, &live.fact(), &live.event, &mut sink);
             for closing in sink.closings {
-                owed.open.retain(|(duty, object, _), _| (*duty, &*object) != (closing.duty.number, &closing.object));
+                owed.open.retain(|(duty, object, _), _| (*duty, object) != (closing.duty.number, &closing.object));
                 owed.closed.insert((closing.duty.number, closing.object));
             }
             for opening in sink.openings {
