@@ -368,7 +368,7 @@ fn every_view_of_a_ledger_put_right_is_that_of_one_in_which_nothing_was_wrong() 
 fn bare(mut body: Value) -> Value {
     match &mut body {
         Value::Object(map) => {
-            for name in ["corrected_by", "version", "since", "at", "card_event"] {
+            for name in ["corrected_by", "version", "since", "at", "card_event", "update"] {
                 map.remove(name);
             }
             map.values_mut().for_each(|value| *value = bare(value.take()));
