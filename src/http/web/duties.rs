@@ -51,11 +51,6 @@ pub(crate) async fn home(State(door): State<Arc<Door>>, visitor: Visitor) -> Res
     }
     let more = mine.as_ref().and_then(|body| body.get("total")).and_then(Value::as_u64).unwrap_or(0);
     let body = html! {
-        form.filters action="/customers" method="get" role="search" {
-            div { label for="q" { (frame.say("search-words")) } input id="q" name="q" type="search"; }
-            button { (frame.say("search")) }
-            a.button href="/customers" { (frame.say("customers")) }
-        }
         section { h2 { (frame.say("my-obligations")) }
             @match &mine {
                 None => p { (frame.say("not-open-to-you")) },
