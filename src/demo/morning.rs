@@ -1,5 +1,7 @@
 //! What leaders, accounting and the archive do in the morning, each on their day of the week.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::clock::{Clock as _, Date};
@@ -11,7 +13,7 @@ use crate::domain::duty::{Charge, Trigger};
 use crate::domain::grade::{Dimension, Seat};
 use crate::domain::obligation::Open;
 use crate::domain::role::Role;
-use crate::ids::SubjectId;
+use crate::ids::{CustomerId, SubjectId};
 use crate::ledger::Proposal;
 
 impl Years<'_> {
@@ -166,15 +168,21 @@ impl Years<'_> {
             (period.get(..4).unwrap_or_default(), period.get(5..7).and_then(|month| month.parse::<u32>().ok()));
         let period = format!("{year}Q{}", month.unwrap_or(1).saturating_sub(1) / 3 + 1);
         let wanted = self.plan.events / 10_000;
+        let state = self.ledger.state();
+        // Others check what is due, maybe this very archive.
+        let checked = |id: &str| {
+            let customer = id.parse().ok().and_then(|id: CustomerId| state.world.customer.customers.get(&id));
+            customer.and_then(|customer| customer.checked.as_deref()).is_some_and(|checked| checked >= period.as_str())
+        };
+        let mut taken = BTreeSet::new();
         let mut proposals = Vec::new();
         for _ in 0..wanted {
             let place = self.dice.place(self.clients.len());
             let due = day.plus_months(1);
-            let Some(client) = self.clients.get_mut(place) else { break };
-            if !client.open || client.ended || client.checked >= period {
+            let Some(client) = self.clients.get(place) else { break };
+            if !client.open || client.ended || checked(&client.id) || !taken.insert(place) {
                 continue;
             }
-            client.checked.clone_from(&period);
             let (subject, chinese, keeper) = (format!("customer/{}", client.id), client.chinese, client.keeper);
             let mut data = json!({ "kind": "quarterly", "period": period, "result": "confirmed" });
             if self.dice.percent(25) {

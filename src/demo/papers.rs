@@ -116,7 +116,10 @@ impl Years<'_> {
             _ => png(self.dice.place(200)),
         };
         let Ok(archivist) = ARCHIVIST.parse() else { return Ok(()) };
-        let mut upload = self.ledger.receive(&Principal::new(archivist), &mut proposal).await?;
+        let mut upload = match self.ledger.receive(&Principal::new(archivist), &mut proposal).await {
+            Ok(upload) => upload,
+            Err(error) => return self.leave_out(ARCHIVIST, &proposal, error),
+        };
         upload.write(&bytes)?;
         proposal.file = Some(upload.finish()?);
         self.enter(ARCHIVIST, vec![proposal]).await

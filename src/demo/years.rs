@@ -54,7 +54,6 @@ pub(super) struct Client {
     pub(super) ended: bool,
     /// Entries a grade may rest on, the latest last.
     pub(super) evidence: VecDeque<EntryId>,
-    pub(super) checked: String,
     /// The credit grade the terms in force rest on.
     pub(super) terms: Option<String>,
 }
@@ -260,7 +259,6 @@ impl<'a> Years<'a> {
                 open: false,
                 ended: false,
                 evidence: VecDeque::new(),
-                checked: String::new(),
                 terms: None,
             });
         }
@@ -367,23 +365,38 @@ impl<'a> Years<'a> {
             let rest = proposals.split_off(proposals.len().min(BATCH_MAX));
             let mut batch = std::mem::replace(&mut proposals, rest);
             while !batch.is_empty() {
-                let at = match self.ledger.submit(&principal, batch.clone()).await {
+                let error = match self.ledger.submit(&principal, batch.clone()).await {
                     Ok(_) => break,
-                    Err(SubmitError::Refused { at, refusal }) => {
-                        let kind = batch.get(at).map_or("", |proposal| proposal.kind.as_str());
-                        tracing::warn!(who, kind, refusal = refusal.words().0, "a proposal of the demo was refused");
-                        at
-                    }
-                    Err(SubmitError::NotFound) => 0,
-                    Err(error) => return Err(error.into()),
+                    Err(error) => error,
                 };
-                self.refused += 1;
-                if at < batch.len() {
-                    batch.remove(at);
-                }
+                let at = match &error {
+                    SubmitError::Refused { at, .. } => *at,
+                    // Which one is hidden from its proposer is not said.
+                    SubmitError::NotFound if batch.len() > 1 => {
+                        proposals.splice(..0, batch.split_off(1));
+                        continue;
+                    }
+                    _ => 0,
+                };
+                self.leave_out(who, &batch.remove(at), error)?;
             }
         }
         Ok(())
+    }
+
+    /// Counts a proposal that was refused though nobody meant it to be.
+    ///
+    /// # Errors
+    /// It was not refused: the ledger cannot be written.
+    pub(super) fn leave_out(&mut self, who: &str, proposal: &Proposal, error: SubmitError) -> Result<(), BuildError> {
+        match &error {
+            SubmitError::Refused { .. } | SubmitError::NotFound => {
+                self.refused += 1;
+                tracing::warn!(who, kind = proposal.kind, %error, "a proposal of the demo was refused");
+                Ok(())
+            }
+            _ => Err(error.into()),
+        }
     }
 
     pub(super) fn proposal(&mut self, kind: &str, subject: Option<String>, data: Value) -> Proposal {
