@@ -1,4 +1,4 @@
-//! Whether stored bytes are in the one form an entry has, found out in one pass and without a copy.
+//! Stored bytes in the one form an entry has: whether they are, and what they say, found out in one pass.
 
 use std::borrow::Cow;
 
@@ -6,20 +6,36 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::clock::Timestamp;
-use crate::entry::ENTRY_BYTES_MAX;
+use crate::entry::{ENTRY_BYTES_MAX, Entry, Hash, Link};
 use crate::ids::{EntryId, StreamName};
 
-/// An entry in canonical form: what its bytes alone tell about its place in the ledger.
+/// An entry in canonical form, as it stands in its bytes.
+///
+/// Texts are as they stand between their quotes; those that may hold an escape say what they mean.
 #[derive(Clone, Debug)]
 pub struct Canonical<'a> {
+    accesspolicy: Cow<'a, str>,
+    actor: Cow<'a, str>,
+    actorrole: Cow<'a, str>,
+    actorunit: Cow<'a, str>,
+    causation: Option<&'a str>,
+    correlation: Option<Cow<'a, str>>,
+    data: &'a str,
     /// Its id.
     pub id: &'a str,
+    latereason: Option<Cow<'a, str>>,
+    occurredat: Timestamp,
+    policyversion: u64,
+    salt: [u8; 16],
     /// The ledger's origin.
     pub source: Cow<'a, str>,
+    specversion: Cow<'a, str>,
     /// Its links as they stand in it, each of their form.
     pub streams: &'a str,
+    subject: &'a str,
     /// Recorded at.
     pub time: Timestamp,
+    kind: Cow<'a, str>,
 }
 
 impl<'a> Canonical<'a> {
@@ -32,45 +48,70 @@ impl<'a> Canonical<'a> {
         let controls = bytes.iter().fold(0, |controls, byte| controls | u8::from(*byte < b' '));
         (controls == 0).then_some(())?;
         let mut from = Scanner { text, at: 0, escaped: false };
-        from.attribute("accesspolicy").then_some(())?;
-        from.text()?;
-        for name in ["actor", "actorrole", "actorunit"] {
-            from.attribute(name).then_some(())?;
-            from.text()?;
-        }
-        if from.attribute("causation") {
-            EntryId::fits(from.plain_text()?).then_some(())?;
-        }
-        if from.attribute("correlation") {
-            from.text()?;
-        }
-        from.attribute("data").then_some(())?;
-        from.value(0)?;
-        from.attribute("id").then_some(())?;
-        let id = from.plain_text().filter(|id| EntryId::fits(id))?;
-        if from.attribute("latereason") {
-            from.text()?;
-        }
-        from.attribute("occurredat").then_some(())?;
-        Timestamp::as_written(from.plain_text()?)?;
-        from.attribute("policyversion").then_some(())?;
-        number::<u64>(from.digits()?)?;
-        from.attribute("salt").then_some(())?;
-        salt(from.plain_text()?).then_some(())?;
-        from.attribute("source").then_some(())?;
-        let source = from.read_text()?;
-        from.attribute("specversion").then_some(())?;
-        from.text()?;
-        from.attribute("streams").then_some(())?;
-        let streams = from.plain_text().filter(|streams| are_links(streams))?;
-        from.attribute("subject").then_some(())?;
-        StreamName::fits(from.plain_text()?).then_some(())?;
-        from.attribute("time").then_some(())?;
-        let time = Timestamp::as_written(from.plain_text()?)?;
-        from.attribute("type").then_some(())?;
-        from.text()?;
+        let canonical = Self {
+            accesspolicy: from.required("accesspolicy")?,
+            actor: from.required("actor")?,
+            actorrole: from.required("actorrole")?,
+            actorunit: from.required("actorunit")?,
+            causation: match from.attribute("causation") {
+                true => Some(from.plain_text().filter(|id| EntryId::fits(id))?),
+                false => None,
+            },
+            correlation: from.optional("correlation")?,
+            data: {
+                from.attribute("data").then_some(())?;
+                let start = from.at;
+                from.value(0)?;
+                text.get(start..from.at)?
+            },
+            id: from.plain("id").filter(|id| EntryId::fits(id))?,
+            latereason: from.optional("latereason")?,
+            occurredat: Timestamp::as_written(from.plain("occurredat")?)?,
+            policyversion: {
+                from.attribute("policyversion").then_some(())?;
+                number(from.digits()?)?
+            },
+            salt: salt(from.plain("salt")?)?,
+            source: from.required("source")?,
+            specversion: from.required("specversion")?,
+            streams: from.plain("streams").filter(|streams| are_links(streams))?,
+            subject: from.plain("subject").filter(|subject| StreamName::fits(subject))?,
+            time: Timestamp::as_written(from.plain("time")?)?,
+            kind: from.required("type")?,
+        };
         from.token(b'}').then_some(())?;
-        (from.at == text.len()).then_some(Self { id, source, streams, time })
+        (from.at == text.len()).then_some(canonical)
+    }
+
+    /// Takes its attributes over into an entry.
+    pub(super) fn entry(self) -> Option<Entry> {
+        let mut streams = Vec::with_capacity(4);
+        let mut rest = Some(self.streams);
+        while let Some(text) = rest {
+            let (link, behind) = WrittenLink::first(text)?;
+            streams.push(link.link()?);
+            rest = behind;
+        }
+        Some(Entry {
+            accesspolicy: self.accesspolicy.into(),
+            actor: self.actor.into(),
+            actorrole: self.actorrole.into(),
+            actorunit: self.actorunit.into(),
+            causation: self.causation.map(str::parse).transpose().ok()?,
+            correlation: self.correlation.map(Cow::into_owned),
+            data: self.data.into(),
+            id: self.id.parse().ok()?,
+            latereason: self.latereason.map(Cow::into_owned),
+            occurredat: self.occurredat,
+            policyversion: self.policyversion,
+            salt: self.salt,
+            source: self.source.into(),
+            specversion: self.specversion.into(),
+            streams,
+            subject: self.subject.parse().ok()?,
+            time: self.time,
+            kind: self.kind.into(),
+        })
     }
 }
 
@@ -100,6 +141,15 @@ impl<'a> WrittenLink<'a> {
         Some((Self { name, version: number(version)?, previous }, rest))
     }
 
+    /// Reads its parts.
+    pub(super) fn link(&self) -> Option<Link> {
+        let previous = match self.previous {
+            "-" => None,
+            hash => Some(Hash::from_hex(hash)?),
+        };
+        Some(Link { name: self.name.parse().ok()?, version: self.version, previous })
+    }
+
     fn fits(&self) -> bool {
         // Without an early end the digits are looked at side by side.
         let other = |byte: u8| u8::from(!matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -119,9 +169,10 @@ fn are_links(text: &str) -> bool {
     true
 }
 
-fn salt(text: &str) -> bool {
+fn salt(text: &str) -> Option<[u8; 16]> {
     let mut bytes = [0; 18];
-    text.len() == 22 && BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) == Ok(16)
+    let written = text.len() == 22 && BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) == Ok(16);
+    bytes.first_chunk().copied().filter(|_| written)
 }
 
 /// Reads a decimal number without sign or leading zeros.
@@ -164,6 +215,23 @@ impl<'a> Scanner<'a> {
         };
         self.at += if found { name.len() + 4 } else { 0 };
         found
+    }
+
+    /// Reads the attribute, which must be the next one, and what its text means.
+    fn required(&mut self, name: &str) -> Option<Cow<'a, str>> {
+        self.attribute(name).then_some(())?;
+        self.read_text()
+    }
+
+    /// Reads the attribute and what its text means if it is the next one; what is inside is `None` where it is not there.
+    fn optional(&mut self, name: &str) -> Option<Option<Cow<'a, str>>> {
+        if self.attribute(name) { self.read_text().map(Some) } else { Some(None) }
+    }
+
+    /// Reads the attribute, which must be the next one, and its text, which must have nothing to escape.
+    fn plain(&mut self, name: &str) -> Option<&'a str> {
+        self.attribute(name).then_some(())?;
+        self.plain_text()
     }
 
     /// Reads a string, returned as it stands between its quotes.
@@ -305,11 +373,11 @@ const DEPTH_MAX: usize = 120;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::{Entry, tests::sample};
+    use crate::entry::tests::sample;
 
     /// The definition: decode, encode again, compare.
     fn defined(bytes: &[u8]) -> bool {
-        let Ok(entry) = Entry::decode(bytes) else { return false };
+        let Ok(entry) = serde_json::from_slice::<Entry>(bytes) else { return false };
         let data: serde_json::Value = serde_json::from_str(&entry.data).unwrap_or_default();
         entry.encode().is_ok_and(|again| again == bytes)
             && integers(&data)
@@ -328,7 +396,11 @@ mod tests {
 
     fn agree(bytes: &[u8]) -> bool {
         let canonical = defined(bytes);
-        assert_eq!(Canonical::read(bytes).is_some(), canonical, "{}", String::from_utf8_lossy(bytes));
+        let read = Canonical::read(bytes);
+        assert_eq!(read.is_some(), canonical, "{}", String::from_utf8_lossy(bytes));
+        if let Some(read) = read {
+            assert_eq!(read.entry(), serde_json::from_slice(bytes).ok());
+        }
         canonical
     }
 

@@ -41,7 +41,7 @@ pub(super) struct Stated<'a> {
 impl<'a> Stated<'a> {
     /// Reads an entry of the ledger of this origin, which must be in canonical form.
     pub(super) fn of(bytes: &'a [u8], origin: &str) -> Result<Self, Unfit> {
-        let Some(Canonical { id, source, streams, time }) = Canonical::read(bytes) else {
+        let Some(Canonical { id, source, streams, time, .. }) = Canonical::read(bytes) else {
             let readable = Entry::decode(bytes).is_ok();
             return Err(if readable { Unfit::NotCanonical } else { Unfit::NotAnEntry });
         };
