@@ -11,6 +11,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -175,18 +176,22 @@ impl Cli {
     }
 
     /// Does what was asked for and tells what did not work.
-    pub async fn run(self) -> ExitCode {
-        let language = self.language();
-        match self.verb.run(language).await {
-            Ok(()) => exit(Exit::Done),
-            Err(failure) => {
-                let told = failure.told();
-                if !matches!(failure, Failure::BrokenPipe) {
-                    output::complain(&failure.text(language));
+    ///
+    /// Boxed, as a future is compiled where it is driven: the program would compile all that it leads to once more.
+    pub fn run(self) -> Pin<Box<dyn Future<Output = ExitCode>>> {
+        Box::pin(async {
+            let language = self.language();
+            match self.verb.run(language).await {
+                Ok(()) => exit(Exit::Done),
+                Err(failure) => {
+                    let told = failure.told();
+                    if !matches!(failure, Failure::BrokenPipe) {
+                        output::complain(&failure.text(language));
+                    }
+                    exit(told.exit)
                 }
-                exit(told.exit)
             }
-        }
+        })
     }
 
     fn language(&self) -> Language {

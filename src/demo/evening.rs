@@ -18,7 +18,7 @@ impl Years<'_> {
     /// What those who look after customers enter in the evening.
     pub(super) async fn record(&mut self, day: Date, at: usize, budget: u64) -> Result<(), BuildError> {
         let today: Vec<usize> = (0..self.keepers.len()).filter(|keeper| records(*keeper, at)).collect();
-        let contacts = budget * 58 / 100;
+        let contacts = budget * 48 / 100;
         let each = contacts / u64::try_from(today.len().max(1)).unwrap_or(1);
         let mut spare = contacts - each * u64::try_from(today.len()).unwrap_or(0);
         self.owed.grades += budget * 24;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use memchr::{memmem, memrchr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -182,7 +183,7 @@ impl Entry {
     /// No text within an entry can pose as the attribute, as its quotes would be escaped.
     pub fn kind_of(bytes: &[u8]) -> Option<&str> {
         let rest = bytes.strip_suffix(b"\"}")?;
-        let (before, kind) = rest.split_at_checked(rest.iter().rposition(|byte| *byte == b'"')?)?;
+        let (before, kind) = rest.split_at_checked(memrchr(b'"', rest)?)?;
         let kind = kind.strip_prefix(b"\"").filter(|_| before.ends_with(b",\"type\":"))?;
         std::str::from_utf8(kind).ok()
     }
@@ -191,7 +192,7 @@ impl Entry {
     ///
     /// No text within an entry can pose as the attribute, as its quotes would be escaped, and no payload follows it.
     pub fn occurred_in(bytes: &[u8]) -> Option<&str> {
-        let start = bytes.windows(OCCURRED.len()).rposition(|window| window == OCCURRED)?;
+        let start = memmem::rfind(bytes, OCCURRED)?;
         let at = bytes.get(start + OCCURRED.len()..)?.split(|byte| *byte == b'"').next()?;
         std::str::from_utf8(at).ok()
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use memchr::memmem;
 use serde_json::Value;
 
 use crate::access::redactor::Opened;
@@ -240,16 +241,15 @@ impl Shared {
     /// Mistakes are found soon, so what was entered since is looked through rather than an index kept of all that is ever named.
     fn cited(&self, target: &Lived, end: u64, past: &Past) -> Result<Vec<EntryId>, Stop> {
         let names = judge::names(target);
+        let quoted: Vec<_> =
+            names.keys().map(|name| memmem::Finder::new(&format!("\"{name}\"")).into_owned()).collect();
         let amendments = past.amendments();
         let mut found = Vec::new();
         let mut look = |index: u64, bytes: &[u8]| -> Result<(), SubmitError> {
             let unread =
                 Entry::kind_of(bytes).is_some_and(|kind| kind.starts_with("archive.acc") || kind == "command.refused");
-            let named = |name: &String| {
-                let quoted = format!("\"{name}\"");
-                bytes.windows(quoted.len()).any(|window| window == quoted.as_bytes())
-            };
-            if unread || record_of(bytes) == Some(target.id.as_str()) || !names.keys().any(named) {
+            let named = || quoted.iter().any(|name| name.find(bytes).is_some());
+            if unread || record_of(bytes) == Some(target.id.as_str()) || !named() {
                 return Ok(());
             }
             let (index, entry) = self.record_at(index, bytes)?;
@@ -341,7 +341,7 @@ pub(super) fn belongs(entry: &Entry, part: &Part) -> bool {
 fn record_of(entry: &[u8]) -> Option<&str> {
     Entry::kind_of(entry).filter(|kind| record::is_amendment(kind))?;
     let field = b"\"record\":\"";
-    let start = entry.windows(field.len()).position(|window| window == field)? + field.len();
+    let start = memmem::find(entry, field)? + field.len();
     std::str::from_utf8(entry.get(start..)?.split(|byte| *byte == b'"').next()?).ok()
 }
 

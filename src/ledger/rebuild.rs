@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, Builder};
 
+use memchr::memrchr_iter;
+
 use crate::domain::audit;
 use crate::domain::history::Part;
 use crate::entry::Entry;
@@ -139,9 +141,10 @@ impl Batch {
 ///
 /// From the end the links are the fourth text that is a value; none of these four can hold a quote.
 pub(super) fn customer_in(entry: &[u8]) -> Option<&[u8]> {
-    let mut texts = entry.rsplit(|byte| *byte == b'"').skip(LINKS_FROM_END);
-    let links = texts.next()?;
-    texts.nth(1).filter(|name| *name == b"streams")?;
+    let mut quotes = memrchr_iter(b'"', entry).skip(LINKS_FROM_END);
+    let (end, start) = (quotes.next()?, quotes.next()?);
+    entry.get(..start)?.ends_with(b",\"streams\":").then_some(())?;
+    let links = entry.get(start + 1..end)?;
     let customer = links.split(|byte| *byte == b' ').find_map(|link| link.strip_prefix(b"customer/"))?;
     customer.split(|byte| *byte == b'@').next()
 }
@@ -155,8 +158,8 @@ fn share_of(customer: Option<&[u8]>, lanes: usize) -> usize {
     sum.checked_rem(lanes).unwrap_or_default()
 }
 
-/// What quotes part behind the links: names, values and what stands between them, of subject, time and type.
-const LINKS_FROM_END: usize = 13;
+/// Quotes behind the links: around the names and values of subject, time and type.
+const LINKS_FROM_END: usize = 12;
 
 /// Large enough that handing on costs nothing beside decoding.
 const BATCH_BYTES: usize = 128 * 1024;

@@ -8,6 +8,8 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use memchr::memmem;
+
 use crate::domain::Event;
 use crate::domain::privacy::Event as Privacy;
 use crate::entry::Entry;
@@ -316,7 +318,7 @@ fn compare(home: &Home, ring: &ring::Copy, at: Option<u64>) -> Result<Option<mer
 }
 
 fn check_entry(ring: &ring::Copy, index: u64, bytes: &[u8]) -> Result<(), RestoreError> {
-    let sealed = bytes.windows(SEAL.len()).any(|window| window == SEAL);
+    let sealed = memmem::find(bytes, SEAL).is_some();
     let ends = Entry::kind_of(bytes) == Some("personal_data.erasure_completed");
     let Some(entry) = (sealed || ends).then(|| Entry::decode(bytes).ok()).flatten() else { return Ok(()) };
     let mut lacking = false;
