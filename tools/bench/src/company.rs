@@ -17,6 +17,7 @@ pub struct Company {
     pub sellers: Vec<Seller>,
     /// The token of one who may read whole entries, if the company has one.
     pub auditor_token: Option<String>,
+    others: Vec<User>,
 }
 
 /// One who records contacts and reads archives.
@@ -25,6 +26,8 @@ pub struct Seller {
     pub employee: String,
     /// The bearer token.
     pub token: String,
+    /// The region of the customers, `North`.
+    pub region: String,
     /// The customers owned, `C-00042`.
     pub customers: Vec<String>,
 }
@@ -41,16 +44,16 @@ impl Company {
             serde_json::from_slice(&users).with_context(|| format!("{} is not a list of sign-ins", path.display()))?;
         let auditor_token = users.iter().find(|user| user.role.contains("audit")).map(|user| user.token.clone());
         let mut sellers = Vec::new();
-        for user in users.into_iter().filter(|user| user.role == "salesperson") {
+        let (salespeople, others): (Vec<_>, _) = users.into_iter().partition(|user| user.role == "salesperson");
+        for user in salespeople {
             let target = format!("/v1/customers?owner={}&limit=200", user.employee);
             let list: CustomerList = get(address, &target, &user.token, purpose)?;
+            let Some(region) = list.items.first().map(|item| item.region.clone()) else { continue };
             let customers: Vec<_> = list.items.into_iter().map(|item| item.customer_id).collect();
-            if !customers.is_empty() {
-                sellers.push(Seller { employee: user.employee, token: user.token, customers });
-            }
+            sellers.push(Seller { employee: user.employee, token: user.token, region, customers });
         }
         anyhow::ensure!(!sellers.is_empty(), "no salesperson with customers in {}", path.display());
-        Ok(Self { sellers, auditor_token })
+        Ok(Self { sellers, auditor_token, others })
     }
 
     /// Returns a company that no server knows, for driving the bare limit alone with requests of the same size.
@@ -59,10 +62,31 @@ impl Company {
             .map(|seller| Seller {
                 employee: format!("E-{}", 101 + seller),
                 token: format!("{seller:0>43}"),
+                region: "North".to_owned(),
                 customers: (0..100).map(|customer| format!("C-{:05}", seller * 100 + customer)).collect(),
             })
             .collect();
-        Self { sellers, auditor_token: None }
+        let roles = ["sales_manager", "regional_gm", "general_manager", "archivist", "commerce", "accounting"];
+        let others = roles
+            .into_iter()
+            .map(|role| User {
+                employee: String::new(),
+                role: role.to_owned(),
+                unit: "S-NORTH".to_owned(),
+                token: format!("{role:0>43}"),
+            })
+            .collect();
+        Self { sellers, auditor_token: None, others }
+    }
+
+    /// Returns the token of the first who holds a role, in the region of a seller where one is named.
+    ///
+    /// # Errors
+    /// Nobody does.
+    pub fn token_of(&self, role: &str, near: Option<&Seller>) -> anyhow::Result<&str> {
+        let here = |user: &&User| near.is_none_or(|seller| user.unit.ends_with(&seller.region.to_uppercase()));
+        let found = self.others.iter().filter(|user| user.role == role).find(here);
+        found.map(|user| user.token.as_str()).with_context(|| format!("nobody is {role}"))
     }
 
     /// Returns `clients` connections that record one contact per request, no two the same within a round of theirs.
@@ -71,7 +95,7 @@ impl Company {
             (0..REQUESTS_PER_CLIENT)
                 .zip(customers.iter().cycle())
                 .map(|(_, customer)| {
-                    post(seller, &contact::recorded(&seller.employee, customer, now, words).to_string())
+                    post(&seller.token, &contact::recorded(&seller.employee, customer, now, words).to_string())
                 })
                 .collect()
         })
@@ -88,7 +112,7 @@ impl Company {
                         .take(batch)
                         .map(|customer| contact::recorded(&seller.employee, customer, now, words))
                         .collect();
-                    post(seller, &serde_json::Value::from(events).to_string())
+                    post(&seller.token, &serde_json::Value::from(events).to_string())
                 })
                 .collect()
         })
@@ -154,6 +178,7 @@ pub fn get<T: serde::de::DeserializeOwned>(
 struct User {
     employee: String,
     role: String,
+    unit: String,
     token: String,
 }
 
@@ -165,13 +190,14 @@ struct CustomerList {
 #[derive(Deserialize)]
 struct CustomerItem {
     customer_id: String,
+    region: String,
 }
 
-fn post(seller: &Seller, body: &str) -> Vec<u8> {
+/// Returns the request by which the holder of `token` proposes what `body` says.
+pub fn post(token: &str, body: &str) -> Vec<u8> {
     format!(
-        "POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {}\r\n\
+        "POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        seller.token,
         body.len(),
     )
     .into_bytes()

@@ -36,7 +36,8 @@ impl Words {
         mixed ^ (mixed >> 31)
     }
 
-    fn pick(&mut self, from: &[&'static str]) -> &'static str {
+    /// Returns one of these words.
+    pub fn pick(&mut self, from: &[&'static str]) -> &'static str {
         let index = self.next() % from.len() as u64;
         usize::try_from(index).ok().and_then(|index| from.get(index)).copied().unwrap_or_default()
     }

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use chrono::Utc;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -209,10 +210,13 @@ impl Growth<'_> {
             lists.push(self.timed(&server, &target, anybody)?);
         }
         server.stop(STOP_LIMIT)?;
-        for (figure, mut took, goal) in [("events_as_of_archive", archives, "<= 50"), ("events_as_of_list", lists, "<= 2000")] {
+        for (figure, mut took, goal) in
+            [("events_as_of_archive", archives, "<= 50"), ("events_as_of_list", lists, "<= 2000")]
+        {
             took.sort_by(f64::total_cmp);
             let rank = |percent: usize| took.get(took.len() * percent / 100).copied().unwrap_or(f64::INFINITY);
-            let of = json!({ "goal": goal, "entries": size, "asked": took.len(), "p50": rank(50), "most": took.last() });
+            let of =
+                json!({ "goal": goal, "entries": size, "asked": took.len(), "p50": rank(50), "most": took.last() });
             Figure { figure, value: rank(95), unit: "ms, 95 of 100", of }.print()?;
         }
         Ok(())
@@ -220,7 +224,7 @@ impl Growth<'_> {
 
     fn timed(&self, server: &Process, target: &str, token: &str) -> anyhow::Result<f64> {
         let begun = Instant::now();
-        let _: Value = company::get(server.address, target, token, self.purpose)?;
+        company::get::<Value>(server.address, target, token, self.purpose)?;
         Ok(begun.elapsed().as_secs_f64() * 1e3)
     }
 
@@ -285,6 +289,41 @@ impl Growth<'_> {
     }
 }
 
+/// Builds two companies of the demo in `work`, one with more customers than the other and as many events for each, and prints by how much
+/// more memory the larger one takes: world, register of the views, names of streams, all that a customer makes a server remember.
+///
+/// # Errors
+/// A company is not built or served.
+pub async fn tell_customers(program: &Path, work: &Path) -> anyhow::Result<()> {
+    let mut sizes = Vec::new();
+    for customers in CUSTOMERS {
+        progress(&format!("building a company of {customers} customers"));
+        let data = work.join(format!("customers-{customers}"));
+        let numbers = [customers, customers * EVENTS_PER_CUSTOMER].map(|number| number.to_string());
+        let [customers_wanted, events] = &numbers;
+        let arguments = ["demo", "--build-only", "--customers", customers_wanted, "--events", events, "--data"];
+        let arguments = arguments.iter().map(AsRef::as_ref).chain([data.as_os_str()]);
+        process::run(program, arguments).await.context("the demo company could not be built")?;
+        let mut least = u64::MAX;
+        for _ in 0..STARTS {
+            let server = process::serve(program, &data, &work.join("customers.log"))?;
+            server.settle(SETTLE_LIMIT).await?;
+            least = least.min(server.memory()?.anonymous);
+            server.stop(STOP_LIMIT)?;
+        }
+        sizes.push((customers, least));
+        fs::remove_dir_all(&data)?;
+    }
+    let [(few, small), (many, large)] = sizes.as_slice() else { anyhow::bail!("two companies are compared") };
+    let figure = Figure {
+        figure: "customer_bytes",
+        value: (float(*large) - float(*small)) / float(many - few),
+        unit: "anonymous bytes per customer",
+        of: json!({ "customers": [few, many], "anonymous": [small, large], "events_per_customer": EVENTS_PER_CUSTOMER }),
+    };
+    figure.print()
+}
+
 #[derive(Deserialize)]
 struct Ledger {
     size: u64,
@@ -325,6 +364,9 @@ fn float(count: u64) -> f64 {
     count as f64
 }
 
+/// The two companies compared, and how much is entered of each customer.
+const CUSTOMERS: [u64; 2] = [2_000, 10_000];
+const EVENTS_PER_CUSTOMER: u64 = 16;
 const GROWTH_STEPS: u64 = 10;
 const GROWTH_CLIENTS: usize = 4;
 const SAMPLE_ENTRIES: u64 = 256;

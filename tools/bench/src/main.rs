@@ -16,7 +16,9 @@
 //! | `propose_64` | 64 clients recording contacts one by one, durable: proposals/s over the bare limit's requests/s |
 //! | `propose_1` | the same with one client |
 //! | `read_64` | 64 clients reading archives, each reading recorded: readings/s over proposals/s |
+//! | `mix_64` | 64 clients entering what the demo's people enter most, in its proportions (`mix.rs`): proposals/s over those of contacts alone |
 //! | `bare_64`, `bare_1` | the bare limit alone, in requests/s; needs no `dossier` |
+//! | `customer_bytes` | what a customer takes up in memory: two companies of the demo with as much per customer, each started afresh |
 //! | `events_*` | of a ledger grown to `--events`: disk over entry bytes, resident memory and its growth, seconds to ready after a clean stop and after `kill -9` under load, ms to look back at one archive and at all customers, entries/s of `dossier rebuild` and `dossier verify` |
 //!
 //! A figure more needs no server and no network, and is measured by `in_process.rs` beside this package:
@@ -52,6 +54,7 @@ mod contact;
 mod figure;
 mod grown;
 mod load;
+mod mix;
 mod process;
 
 use std::ffi::OsString;
@@ -189,7 +192,10 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
             tell_bare(options, &bare, name, clients).await?;
         }
     }
-    if !["propose_64", "read_64", "propose_1", "events"].iter().any(|name| options.wants(name)) {
+    if options.wants("customer_bytes") {
+        grown::tell_customers(&options.dossier, work.path()).await?;
+    }
+    if !["propose_64", "read_64", "propose_1", "mix_64", "events"].iter().any(|name| options.wants(name)) {
         return Ok(());
     }
     let data = match &options.data {
@@ -204,6 +210,9 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     }
     if options.wants("propose_1") {
         tell_1(options, &bare, &server, &company).await?;
+    }
+    if options.wants("mix_64") {
+        tell_mix(options, &server, &company).await?;
     }
     server.stop(Duration::from_secs(120))?;
     drop(bare);
@@ -286,6 +295,33 @@ async fn tell_1(options: &Options, bare: &Process, server: &Process, company: &C
     figure.print()
 }
 
+async fn tell_mix(options: &Options, server: &Process, company: &Company) -> anyhow::Result<()> {
+    let contacts = company.proposals(64, Utc::now());
+    let (mut alone, mut mixed) = (Vec::new(), Vec::new());
+    // Enough for the fastest machine: what was entered is not entered again.
+    let rounds = ((options.seconds + 1.0) * MIXED_PER_SECOND).ceil();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some ten rounds")]
+    let rounds = rounds as usize;
+    for turn in 1..=options.pairs {
+        let name = format!("{}{turn}", Utc::now().timestamp()).parse()?;
+        let mix = mix::of(company, 64, name, rounds, Utc::now())?;
+        for (what, shape, outcomes) in [("contacts", &contacts, &mut alone), ("mixed", &mix, &mut mixed)] {
+            outcomes.push(one_turn(options, (what, server, shape), turn).await?);
+        }
+    }
+    let figure = Figure {
+        figure: "mix_64",
+        value: median_rate(&mixed) / median_rate(&alone),
+        unit: "of the rate of contacts alone",
+        of: json!({
+            "goal": ">= 0.7", "clients": 64, "round": mix::round(company)?,
+            "mixed_per_second": median_rate(&mixed), "contacts_per_second": median_rate(&alone),
+            "ratios": ratios(&mixed, &alone), "mixed": mixed, "contacts": alone,
+        }),
+    };
+    figure.print()
+}
+
 /// Runs the loads in turns, as often as asked, and returns each one's outcomes.
 ///
 /// # Errors
@@ -296,29 +332,37 @@ async fn turns<const N: usize>(
 ) -> anyhow::Result<[Vec<Outcome>; N]> {
     let mut outcomes = std::array::from_fn(|_| Vec::new());
     for turn in 1..=options.pairs {
-        for ((name, server, shape), outcomes) in loads.iter().zip(&mut outcomes) {
-            let outcome = load::run(server, shape, options.span()).await?;
-            let settled = server.settle(Duration::from_secs(20)).await?;
-            progress(&format!(
-                "{name} {turn}/{}: {:.0}/s, p50 {} us, p99 {} us, max {} us, CPU per request: server {:.1} us, client {:.1} us; \
-                 {} errors; settled in {settled:.1?}",
-                options.pairs,
-                outcome.per_second,
-                outcome.p50_us,
-                outcome.p99_us,
-                outcome.max_us,
-                outcome.server_cpu_us,
-                outcome.client_cpu_us,
-                outcome.errors,
-            ));
-            if let Some(error) = &outcome.first_error {
-                progress(&format!("  the first error: {error}"));
-            }
-            anyhow::ensure!(outcome.requests > outcome.errors, "{name}: more errors than successes");
-            outcomes.push(outcome);
+        for (load, outcomes) in loads.iter().zip(&mut outcomes) {
+            outcomes.push(one_turn(options, *load, turn).await?);
         }
     }
     Ok(outcomes)
+}
+
+async fn one_turn(
+    options: &Options,
+    (name, server, shape): (&str, &Process, &Shape),
+    turn: usize,
+) -> anyhow::Result<Outcome> {
+    let outcome = load::run(server, shape, options.span()).await?;
+    let settled = server.settle(Duration::from_secs(20)).await?;
+    progress(&format!(
+        "{name} {turn}/{}: {:.0}/s, p50 {} us, p99 {} us, max {} us, CPU per request: server {:.1} us, client {:.1} us; \
+         {} errors; settled in {settled:.1?}",
+        options.pairs,
+        outcome.per_second,
+        outcome.p50_us,
+        outcome.p99_us,
+        outcome.max_us,
+        outcome.server_cpu_us,
+        outcome.client_cpu_us,
+        outcome.errors,
+    ));
+    if let Some(error) = &outcome.first_error {
+        progress(&format!("  the first error: {error}"));
+    }
+    anyhow::ensure!(outcome.requests > outcome.errors, "{name}: more errors than successes");
+    Ok(outcome)
 }
 
 async fn build_demo(dossier: &Path, work: &Path) -> anyhow::Result<PathBuf> {
@@ -381,7 +425,11 @@ fn body_bytes_mean(shape: &Shape) -> usize {
 const BARE_VERB: &str = "bare-server";
 
 /// All that `--only` may name.
-const FIGURES: &[&str] = &["propose_64", "read_64", "propose_1", "bare_64", "bare_1", "events"];
+const FIGURES: &[&str] =
+    &["propose_64", "read_64", "propose_1", "mix_64", "bare_64", "bare_1", "customer_bytes", "events"];
+
+/// More rounds of the mix than one of 64 connections gets through in a second.
+const MIXED_PER_SECOND: f64 = 4.0;
 
 #[cfg(test)]
 mod tests {

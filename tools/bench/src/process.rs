@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     fn cpu_ticks_are_read_behind_a_name_with_a_parenthesis() {
-        let stat = "42 (a ) b) S 1 42 42 0 -1 4194560 900 0 0 0 17 5 0 0 20 0 4 0 100 1 1";
+        let stat = "42 (a ) b) S 1 42 42 0 -1 4194560 900 0 0 0 17 5 8 12 20 0 4 0 100 1 1";
         assert_eq!(ticks_in(stat, OWN_TICKS_FIELD), Some(22));
         assert_eq!(ticks_in(stat, CHILDREN_TICKS_FIELD), Some(20));
         assert_eq!(ticks_in("42 (short) S 1", OWN_TICKS_FIELD), None);
