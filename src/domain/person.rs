@@ -481,10 +481,11 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         Event::ConsentRecorded(recorded) => {
             if let Some(person) = state.people.get_mut(&id) {
                 let third_party = recorded.third_party.as_ref().map(|party| party.0.clone());
-                person.consents.insert((recorded.purpose, third_party), recorded.status);
-            }
-            if recorded.status != Consent::Given {
-                state.taken_back += 1;
+                let before = person.consents.insert((recorded.purpose, third_party), recorded.status);
+                // Whoever never agreed takes nothing back: it would have everybody at work decide anew.
+                if before == Some(Consent::Given) && recorded.status != Consent::Given {
+                    state.taken_back += 1;
+                }
             }
         }
         Event::RelationshipAssessed(_) => {}
@@ -569,7 +570,9 @@ mod tests {
         let agreed = given.and("E-101", consent("relationship_care", "given"));
         agreed.when("E-101", updated(private.clone())).then(["person.updated"]);
         agreed.when("E-101", assessed().with("concerns", "price")).then(["relationship.assessed"]);
-        let withdrawn = agreed.and("E-101", consent("relationship_care", "withdrawn"));
+        let withdrawn = agreed.clone().and("E-101", consent("relationship_care", "withdrawn"));
+        let refused = agreed.and("E-101", consent("survey", "refused"));
+        assert_eq!((withdrawn.world.person.taken_back, refused.world.person.taken_back), (1, 0));
         withdrawn.when("E-101", updated(private)).then_refused(Code::E_RULE, "R-046");
     }
 
