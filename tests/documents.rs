@@ -501,6 +501,23 @@ fn a_death_between_file_and_entry_leaves_no_file_behind() {
 }
 
 #[test]
+fn sixteen_files_may_be_on_their_way_at_once() {
+    let served = one_customer();
+    let begin = || {
+        let mut filing = proposal("document.filed", None, paper("other", "C1")["data"].clone());
+        served.test.block_on(served.test.ledger.receive(&principal("E-101"), &mut filing))
+    };
+    let mut coming: Vec<_> = (0..16).map(|_| begin().unwrap()).collect();
+    assert!(matches!(begin(), Err(SubmitError::Busy)));
+    // One that ends, whole or not, leaves its turn to the next.
+    drop(coming.pop());
+    coming.push(begin().unwrap());
+    assert!(matches!(begin(), Err(SubmitError::Busy)));
+    drop(coming);
+    assert_eq!(kept(&served), [] as [PathBuf; 0]);
+}
+
+#[test]
 fn a_paper_is_filed_opened_and_taken_out_on_pages() {
     let served = one_customer();
     let mut browser = Browser::signed_in(&served, "E-101", "en");
@@ -524,6 +541,9 @@ fn a_paper_is_filed_opened_and_taken_out_on_pages() {
     let refused = send(&mut browser, &fields, b"not a paper");
     assert_eq!(refused.status, 400);
     assert!(refused.text().contains("Profile &lt;2026&gt;") && refused.text().contains("R-016"), "{}", refused.text());
+    // Texts are bounded together, not each by itself.
+    let many: Vec<(&str, String)> = ["a", "b", "c"].map(|name| (name, "x".repeat(400_000))).into();
+    assert_eq!(send(&mut browser, &many, &pdf(100)).status, 413);
     let mut forged = fields.clone();
     forged[0].1 = "forged".into();
     assert_eq!(send(&mut browser, &forged, &pdf(100)).status, 403);

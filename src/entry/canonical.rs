@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use memchr::memchr2;
 
 use crate::clock::Timestamp;
 use crate::entry::{ENTRY_BYTES_MAX, Entry, Hash, Link};
@@ -346,21 +347,24 @@ impl<'a> Scanner<'a> {
 
 /// Counts the bytes before the first that ends a text or begins an escape.
 ///
-/// Most of an entry is text with nothing to escape, so eight bytes are looked at at once.
+/// Most of an entry is text with nothing to escape. Of short ones, which most are, eight bytes are looked at at once; a search that takes
+/// more at once has to be begun first.
 fn plain(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
     // The high bit of every byte that is zero; above the first such byte there may be others too many.
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (count, word) in words.iter().enumerate() {
+    let (words, _) = bytes.as_chunks::<8>();
+    for (count, word) in words.iter().take(SHORT_WORDS).enumerate() {
         let word = u64::from_le_bytes(*word);
         let found = zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
         if found != 0 {
             return count * 8 + found.trailing_zeros() as usize / 8;
         }
     }
-    words.len() * 8 + rest.iter().take_while(|byte| **byte != b'"' && **byte != b'\\').count()
+    let looked_at = words.len().min(SHORT_WORDS) * 8;
+    let rest = bytes.get(looked_at..).unwrap_or_default();
+    looked_at + memchr2(b'"', b'\\', rest).unwrap_or(rest.len())
 }
 
 /// Returns what a name that stands between quotes is sorted by: its UTF-16 code units (RFC 8785 §3.2.3).
@@ -369,6 +373,9 @@ fn code_units(name: &str) -> Vec<u16> {
 }
 
 const DEPTH_MAX: usize = 120;
+
+/// Words of eight bytes in a text that is short.
+const SHORT_WORDS: usize = 4;
 
 #[cfg(test)]
 mod tests {

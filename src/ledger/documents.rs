@@ -10,6 +10,7 @@ use std::io::{self, Read as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::access::principal::Principal;
@@ -36,12 +37,14 @@ pub(super) struct Documents {
     files: Files,
     /// How many proposals under way bring a file of this hash.
     coming: Mutex<BTreeMap<Hash, usize>>,
+    /// Turns to bring a file: each may take a disk's room before anything is decided.
+    turns: Arc<Semaphore>,
 }
 
 impl Documents {
     /// Opens the files of a data directory.
     pub(super) fn of(files: Files) -> Self {
-        Self { files, coming: Mutex::default() }
+        Self { files, coming: Mutex::default(), turns: Arc::new(Semaphore::new(UPLOADS_MAX)) }
     }
 
     fn coming(&self) -> MutexGuard<'_, BTreeMap<Hash, usize>> {
@@ -83,6 +86,7 @@ impl fmt::Debug for Came {
 
 /// A file on its way in: nothing of it is on disk in clear where it shows persons.
 pub struct Upload {
+    _turn: OwnedSemaphorePermit,
     incoming: Incoming,
     seal: Option<FileSeal>,
     /// What is not written yet: the last chunk is sealed otherwise than those before it.
@@ -181,6 +185,7 @@ impl Ledger {
 
 impl Shared {
     fn begin_upload(&self, world: &domain::World, proposal: &Proposal) -> Result<Upload, Stop> {
+        let turn = self.documents.turns.clone().try_acquire_owned().map_err(|_| SubmitError::Busy)?;
         let (kind, id) = self.kind_and_id(proposal)?;
         let Event::Document(document::Event::Filed(filed)) = decode(kind, &proposal.data)? else {
             return Err(SubmitError::NotFound.into());
@@ -209,7 +214,7 @@ impl Shared {
             seal = Some(begun);
         }
         let buffer = Zeroizing::new(Vec::with_capacity(2 * CHUNK_BYTES + TAG_BYTES));
-        Ok(Upload { incoming, seal, buffer, first: Vec::new(), content: blake3::Hasher::new(), size: 0 })
+        Ok(Upload { _turn: turn, incoming, seal, buffer, first: Vec::new(), content: blake3::Hasher::new(), size: 0 })
     }
 
     fn place_of<'a>(&'a self, id: &'a EntryId) -> Place<'a> {
@@ -442,6 +447,9 @@ impl Announced {
         Some(Self { document: filed.document_id?, hash: filed.file?.hash? })
     }
 }
+
+/// How many files may be on their way at once, each of 32 MB at most.
+const UPLOADS_MAX: usize = 16;
 
 fn refused(refusal: impl Into<Refusal>) -> SubmitError {
     SubmitError::Refused { at: 0, refusal: refusal.into() }

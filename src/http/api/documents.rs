@@ -43,8 +43,8 @@ pub(crate) fn brings_file(method: &Method, path: &str, headers: &HeaderMap) -> b
 /// `POST /v1/documents`: 201 with the entry; the part `event` is the proposal, the part `file` behind it the file.
 pub(crate) async fn file(State(door): State<Arc<Door>>, asker: Asker, request: Request) -> Result<Response, Problem> {
     let mut parts = Parts::of(request).await?;
-    let text = match parts.next().await? {
-        Some(mut part) if part.name() == Some("event") => text(&mut part).await?,
+    let text = match parts.next_text().await? {
+        Some((name, text)) if name == "event" => text,
         _ => {
             let words = ("must be the first part: the proposal in JSON", "须为第一部分：JSON格式的事件");
             return Err(Problem::value("/event", words.0, words.1));
@@ -180,21 +180,39 @@ impl HttpBody for Leaving {
 }
 
 /// The parts of a form with a file.
-pub(crate) struct Parts(Multipart);
+pub(crate) struct Parts {
+    form: Multipart,
+    /// How many bytes of text may still come: together as many as the body of a proposal has.
+    text_left: usize,
+}
 
 impl Parts {
     /// Begins to read them.
     pub(crate) async fn of(request: Request) -> Result<Self, Problem> {
         match Multipart::from_request(request, &()).await {
-            Ok(parts) => Ok(Self(parts)),
+            Ok(form) => Ok(Self { form, text_left: events::BODY_BYTES_MAX }),
             Err(MultipartRejection::InvalidBoundary(_)) => Err(Problem::MediaType),
             Err(_) => Err(Problem::MediaType),
         }
     }
 
-    /// Returns the next part.
-    pub(crate) async fn next(&mut self) -> Result<Option<Field<'_>>, Problem> {
-        self.0.next_field().await.map_err(|error| cut(&error))
+    async fn next(&mut self) -> Result<Option<Field<'_>>, Problem> {
+        self.form.next_field().await.map_err(|error| cut(&error))
+    }
+
+    /// Returns the name and the text of the next part.
+    pub(crate) async fn next_text(&mut self) -> Result<Option<(String, String)>, Problem> {
+        let Some(mut part) = self.form.next_field().await.map_err(|error| cut(&error))? else { return Ok(None) };
+        let name = part.name().unwrap_or_default().to_owned();
+        self.text_left = self.text_left.checked_sub(name.len()).ok_or(Problem::BodyTooLarge)?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = part.chunk().await.map_err(|error| cut(&error))? {
+            self.text_left = self.text_left.checked_sub(chunk.len()).ok_or(Problem::BodyTooLarge)?;
+            bytes.extend_from_slice(&chunk);
+        }
+        let text = String::from_utf8(bytes)
+            .map_err(|error| Problem::NotUtf8 { at: Some(error.utf8_error().valid_up_to()) })?;
+        Ok(Some((name, text)))
     }
 
     /// Takes in the file, which is the next part, and proposes the document.
@@ -247,18 +265,6 @@ async fn stream(mut upload: Upload, part: &mut Field<'_>) -> Result<Result<Came,
         }
     }
     Ok(upload.finish().map_err(told))
-}
-
-/// Reads a part that is text, as long as the body of a proposal may be.
-pub(crate) async fn text(part: &mut Field<'_>) -> Result<String, Problem> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = part.chunk().await.map_err(|error| cut(&error))? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > events::BODY_BYTES_MAX {
-            return Err(Problem::BodyTooLarge);
-        }
-    }
-    String::from_utf8(bytes).map_err(|error| Problem::NotUtf8 { at: Some(error.utf8_error().valid_up_to()) })
 }
 
 fn cut(error: &MultipartError) -> Problem {

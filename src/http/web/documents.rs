@@ -94,12 +94,11 @@ async fn take_in(
 ) -> Result<Response, Problem> {
     let mut parts = Parts::of(request).await?;
     let mut typed = Fields::default();
-    while let Some(mut part) = parts.next().await? {
-        let name = part.name().unwrap_or_default().to_owned();
-        let value = documents::text(&mut part).await?;
-        typed.0.insert(name.clone(), value);
+    while let Some((name, value)) = parts.next_text().await? {
         // The file stands right behind it.
-        if name == LAST {
+        let last = name == LAST;
+        typed.0.insert(name, value);
+        if last {
             break;
         }
     }
