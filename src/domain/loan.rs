@@ -121,7 +121,7 @@ pub(super) const RETURN: Duty =
 pub(super) const DUTIES: &[&Duty] = &[&RETURN];
 
 /// A loan is to be returned; that its time is over is no return.
-pub(super) fn oblige(fact: &Fact<'_>, event: &Event, sink: &mut Sink) {
+pub(super) fn oblige(_: &World, fact: &Fact<'_>, event: &Event, sink: &mut Sink) {
     match event {
         Event::Borrowed(borrowed) => {
             if let Some(renewed) = &borrowed.renews {

@@ -1,0 +1,107 @@
+//! What becomes of obligations when an entry is corrected or voided.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::clock::Timestamp;
+use crate::domain::World;
+use crate::domain::duty::{self, Opening, Sink, Trigger, Turn};
+use crate::domain::history::{Live, Refold};
+use crate::domain::obligation::{Open, State};
+use crate::domain::obligation::opening::{oblige, oblige_period, open};
+use crate::ids::{EntryId, SubjectId};
+
+/// What entries ask for: the duty, what it is about, and the entry.
+type Key = (u8, String, EntryId);
+
+impl State {
+    /// Finds what an entry opened about something, if it is still open.
+    fn opened(&self, owed: &Key) -> Option<SubjectId> {
+        let (duty, object, opener) = owed;
+        let ids = self.objects.get(&(*duty, object.clone()))?;
+        ids.iter().find(|id| self.open.get(*id).is_some_and(|open| open.opener.as_ref() == Some(opener))).cloned()
+    }
+}
+
+/// What is owed by the entries of a part of the world, as they count.
+#[derive(Default)]
+struct Owed {
+    /// What is asked for and not done, with when the entry asked.
+    open: BTreeMap<Key, (Opening, Timestamp)>,
+    /// Whatever was ever asked for.
+    asked: BTreeSet<Key>,
+    /// What was done or is owed no more.
+    closed: BTreeSet<(u8, String)>,
+}
+
+impl Owed {
+    fn by(world: &World, entries: &[Live]) -> Self {
+        let mut owed = Self::default();
+        for live in entries {
+            let mut sink = Sink::default();
+            oblige(world, &live.fact(), &live.event, &mut sink);
+            for closing in sink.closings {
+                owed.open.retain(|(duty, object, _), _| (*duty, object) != (closing.duty.number, &closing.object));
+                owed.closed.insert((closing.duty.number, closing.object));
+            }
+            for opening in sink.openings {
+                let key = (opening.duty.number, opening.object.clone(), live.id.clone());
+                owed.asked.insert(key.clone());
+                owed.open.insert(key, (opening, live.occurred_at));
+            }
+        }
+        owed
+    }
+}
+
+/// Takes over the correction or voiding that was entered as `amendment` at `at`.
+///
+/// What nobody asks for any more is closed. What is asked for only now is opened by the correction and counted from it, and what was
+/// done by an entry that no longer says so is owed again; both under an id of their own, as breaches may be entered under the first
+/// . A deadline that is not broken yet is counted again, what was entered of a breach stays.
+pub(in crate::domain) fn refold(world: &mut World, refold: &Refold, amendment: &EntryId, at: Timestamp) {
+    let (before, after) = (Owed::by(world, &refold.before), Owed::by(world, &refold.after));
+    for key in before.open.keys().filter(|key| !after.open.contains_key(*key)) {
+        if let Some(id) = world.obligation.opened(key) {
+            world.obligation.close(&id);
+        }
+    }
+    let trigger = Trigger::Entry(amendment.clone());
+    for (key, (opening, occurred_at)) in after.open {
+        let opener = Some(key.2.clone());
+        match (before.open.get(&key), world.obligation.opened(&key)) {
+            (Some(was), _) if *was == (opening.clone(), occurred_at) => {}
+            (Some(_), Some(id)) => {
+                let stands = world.obligation.open.get(&id).filter(|open| open.level == 0 && open.extensions == 0);
+                if let Some(Open { trigger, opened_at, .. }) = stands.cloned() {
+                    world.obligation.close(&id);
+                    open(world, opening, (&trigger, opener), opened_at, occurred_at);
+                }
+            }
+            _ => {
+                let from = if before.asked.contains(&key) { occurred_at } else { at };
+                open(world, opening, (&trigger, opener), at, from);
+            }
+        }
+    }
+    let undone: Vec<&(u8, String)> = before.closed.difference(&after.closed).collect();
+    if !undone.is_empty() {
+        ask_again(world, &undone, &trigger, at);
+    }
+}
+
+/// Opens anew what the last period asks for and was done by an entry that no longer says so.
+fn ask_again(world: &mut World, undone: &[&(u8, String)], trigger: &Trigger, at: Timestamp) {
+    let mut sink = Sink::default();
+    let zone = world.ledger.zone;
+    let (_, turns) = duty::next_turn(zone.date(at).minus_months(3));
+    for turn in turns {
+        oblige_period(world, turn, &mut sink);
+    }
+    oblige_period(world, Turn::YearBegun { year: zone.date(at).year() }, &mut sink);
+    for opening in sink.openings {
+        let key = (opening.duty.number, opening.object.clone());
+        if undone.contains(&&key) && world.obligation.about(opening.duty, &opening.object).next().is_none() {
+            open(world, opening, (trigger, None), at, at);
+        }
+    }
+}

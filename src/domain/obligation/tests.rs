@@ -1,0 +1,428 @@
+//! Obligations as the entries of all modules bring them about.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::domain::duty::{Due, Sink};
+use crate::domain::obligation::opening::take;
+use crate::domain::Code;
+use crate::domain::{calendar, contact};
+use crate::domain::testing::{Given, Proposed, contact as talked, customer, event, given, main_customer};
+
+/// The company with its calendars and one customer of E-101's.
+fn company() -> Given {
+    let mut given = given([("E-101", customer("C-01", "Heyuan"))]);
+    for adopted in calendar::shipped(&given.world.clone()) {
+        given = given.and("system", event("calendar.adopted", adopted.data().unwrap()));
+    }
+    given
+}
+
+fn promised(due: &str) -> Proposed {
+    let promise = json!({ "promise_id": "PR-1", "text": "drawings", "due": due, "responsible": "E-101" });
+    talked("C-01", &["E-101"]).with("promises", json!([promise]))
+}
+
+fn closed() -> Proposed {
+    event("commitment.closed", json!({ "promise_id": "PR-1", "outcome": "fulfilled" })).about("contact/C-01")
+}
+
+fn extended(id: &str, due: &str) -> Proposed {
+    event("obligation.extended", json!({ "obligation": id, "new_due": due, "reason": "the workshop is late" }))
+}
+
+/// A breach entered: the duty, the level, who answers and to whom it is reported.
+type Entered = (String, i64, Vec<String>, Vec<String>);
+
+/// Does what the clock does at `at`; returns what it entered.
+fn tick(given: Given, at: &str) -> (Given, Vec<Entered>) {
+    let mut given = given.at(at);
+    let mut entered = Vec::new();
+    while let Some((breached, ..)) = next_due(&given.world, given.at) {
+        let Event::Breached(inner) = &breached else { panic!("the clock enters breaches") };
+        let names = |ids: &[EmployeeId]| ids.iter().map(ToString::to_string).collect();
+        let duty = inner.obligation.as_str().get(..5).unwrap().to_owned();
+        entered.push((duty, inner.level.0, names(&inner.responsible), names(&inner.escalated_to)));
+        given = given.and("system", event("obligation.breached", breached.text().unwrap().parse().unwrap()));
+        given.at = given.at.plus(Duration::from_micros(1));
+    }
+    (given, entered)
+}
+
+fn only(given: &Given, duty: u8) -> (SubjectId, Open) {
+    let mut found = given.world.obligation.open.iter().filter(|(_, open)| open.duty == duty);
+    let (id, open) = found.next().unwrap();
+    assert!(found.next().is_none());
+    (id.clone(), open.clone())
+}
+
+fn is_open(given: &Given, duty: u8) -> bool {
+    given.world.obligation.open.values().any(|open| open.duty == duty)
+}
+
+fn due(given: &Given, duty: u8) -> String {
+    let due = only(given, duty).1.due().unwrap();
+    given.world.ledger.zone.wall(due).get(..16).unwrap().to_owned()
+}
+
+#[test]
+fn a_promise_is_due_at_the_end_of_its_day_and_escalates_thrice() {
+    let given = company().and("E-101", promised("2026-03-05"));
+    assert_eq!(due(&given, 13), "2026-03-06 00:00");
+    // The last instant of the day is in time.
+    let (given, none) = tick(given, "2026-03-06T00:00:00+08:00");
+    assert_eq!(none, []);
+    let (given, first) = tick(given, "2026-03-06T00:00:01+08:00");
+    assert_eq!(first, [("OB-13".into(), 1, vec!["E-101".into()], vec!["E-201".into()])]);
+    let (given, none) = tick(given, "2026-03-07T00:00:00+08:00");
+    assert_eq!(none, []);
+    // After one working day, and after three: a week-end lies between.
+    let (given, second) = tick(given, "2026-03-07T00:00:01+08:00");
+    assert_eq!(second, [("OB-13".into(), 2, vec!["E-101".into()], vec!["E-201".into()])]);
+    let (given, none) = tick(given, "2026-03-11T00:00:00+08:00");
+    assert_eq!(none, []);
+    let (given, third) = tick(given, "2026-03-11T00:00:01+08:00");
+    assert_eq!(third, [("OB-13".into(), 3, vec!["E-101".into()], vec!["E-802".into()])]);
+    let (given, none) = tick(given, "2027-01-01T00:00:00+08:00");
+    assert!(none.iter().all(|(duty, ..)| duty != "OB-13"));
+    assert!(is_open(&given, 13), "it is still owed");
+    assert!(!is_open(&given.and("E-101", closed()), 13));
+}
+
+#[test]
+fn after_a_long_stop_what_fell_due_is_entered_once_and_in_order() {
+    let given = company().and("E-101", promised("2026-03-05"));
+    let question = talked("C-01", &["E-102"]).with("direction", "inbound").with("reply_needed", true);
+    let given = given.and("E-102", question);
+    let (given, entered) = tick(given, "2026-03-20T10:00:00+08:00");
+    let told: Vec<(&str, i64)> = entered.iter().map(|(duty, level, ..)| (duty.as_str(), *level)).collect();
+    // The third level of the one and the second of the other fall on one day.
+    let order = [("OB-15", 1), ("OB-15", 2), ("OB-13", 1), ("OB-13", 2), ("OB-15", 3), ("OB-13", 3)];
+    assert_eq!(told, order);
+    assert_eq!(tick(given, "2026-03-20T11:00:00+08:00").1, []);
+}
+
+#[test]
+fn what_is_kept_in_time_leaves_no_breach() {
+    let given = company().and("E-101", promised("2026-03-05")).and("E-101", closed());
+    assert_eq!(tick(given, "2026-03-20T10:00:00+08:00").1, []);
+}
+
+#[test]
+fn the_clock_replayed_elsewhere_enters_the_same_under_the_same_ids() {
+    let run = || {
+        let given = company().and("E-101", promised("2026-03-05")).at("2026-03-20T10:00:00+08:00");
+        let (event, about, id) = next_due(&given.world, given.at).unwrap();
+        (event.text().unwrap(), about.subject.to_string(), id)
+    };
+    let (text, subject, id) = run();
+    assert_eq!(run(), (text, subject.clone(), id.clone()));
+    assert_eq!(format!("obligation/{}", id.as_str().strip_suffix("-1").unwrap()), subject);
+    assert!(id.as_str().starts_with(PREFIX));
+}
+
+#[test]
+fn an_update_is_due_in_three_working_days_of_the_owners_calendar() {
+    let given = company().at("2026-02-12T10:00:00+08:00");
+    let changed = talked("C-01", &["E-102"]).with("archive_changes", true).with("at", "2026-02-12T09:00:00+08:00");
+    let given = given.and("E-102", changed);
+    let (id, open) = only(&given, 2);
+    assert_eq!(responsible(&given.world, &open, given.at), ["E-101".parse().unwrap()]);
+    assert_eq!(due(&given, 2), "2026-02-25 00:00", "the festival does not count, the Saturday made up does");
+    let (given, breached) = tick(given, "2026-02-25T08:00:00+08:00");
+    assert_eq!(breached.len(), 1);
+    let update = json!({
+        "section": "basic", "changes": { "fax": "0531 8000 0009" }, "learned_at": "2026-02-12T09:00:00+08:00", "major": false,
+    });
+    let given = given.and("E-101", event("customer.profile_updated", update).about("customer/C-01"));
+    assert!(!given.world.obligation.open.contains_key(&id), "met late");
+}
+
+#[test]
+fn a_person_brought_up_to_date_is_an_update_of_the_archive() {
+    let person = json!({ "person_id": "P-1", "customer_id": "C-01", "name": "s1.sealed" });
+    let given = company().and("E-101", event("person.recorded", person));
+    let given = given.and("E-101", talked("C-01", &["E-101"]).with("archive_changes", true));
+    assert!(is_open(&given, 2));
+    let update = json!({ "changes": { "mobile": "555 0101" }, "learned_at": "2026-03-02T09:00:00+08:00" });
+    assert!(!is_open(&given.and("E-101", event("person.updated", update).about("person/P-1")), 2));
+}
+
+#[test]
+fn a_question_is_answered_by_a_contact_that_says_so() {
+    let question = talked("C-01", &["E-101"]).with("direction", "inbound").with("reply_needed", true).id("question-1");
+    let given = company().and("E-101", question);
+    assert_eq!(due(&given, 15), "2026-03-04 00:00");
+    assert!(is_open(&given.clone().and("E-101", talked("C-01", &["E-101"])), 15));
+    assert!(!is_open(&given.and("E-102", talked("C-01", &["E-102"]).with("replies_to", "question-1")), 15));
+}
+
+#[test]
+fn a_promising_customer_gets_a_second_contact_in_ten_working_days() {
+    let given = company().and("E-101", customer("C-02", "Linhai").with("important_promising", true));
+    assert_eq!(due(&given, 18), "2026-03-17 00:00");
+    let (_, open) = only(&given, 18);
+    assert_eq!(responsible(&given.world, &open, given.at), ["E-201".parse().unwrap()]);
+    let assigned = |who: &[&str]| {
+        let data = json!({ "owner": "E-101", "co_contacts": who, "reason": "second_contact", "effective_at": "2026-03-02T10:00:00+08:00" });
+        event("customer.owner_assigned", data).about("customer/C-02")
+    };
+    assert!(is_open(&given.clone().and("E-201", assigned(&[])), 18));
+    assert!(!is_open(&given.and("E-201", assigned(&["E-102"])), 18));
+}
+
+#[test]
+fn every_quarter_asks_for_a_check_of_every_archive() {
+    let given = company().and("E-101", customer("C-02", "Linhai"));
+    let given = given.and("E-501", domain::testing::duplicate("C-02", "C-01")).at("2026-04-02T10:00:00+08:00");
+    // Nothing has been entered since the quarter ended, and still it is due.
+    assert!(!is_open(&given, 4) && turned(&given.world, given.at).obligation.open.values().any(|open| open.duty == 4));
+    let given = given.and("E-101", talked("C-01", &["E-101"]).with("at", "2026-04-02T09:00:00+08:00"));
+    let (id, open) = only(&given, 4);
+    assert_eq!((open.object.as_str(), &open.trigger), ("C-01", &Trigger::Period("2026Q1".into())));
+    assert_eq!(due(&given, 4), "2026-04-16 00:00", "15 days after the quarter");
+    let (given, first) = tick(given, "2026-04-16T00:00:01+08:00");
+    assert_eq!(first, [("OB-04".into(), 1, vec!["E-501".into(), "E-101".into()], vec!["E-201".into(), "E-801".into()])]);
+    let check = |period: &str| {
+        event("archive.verified", json!({ "kind": "quarterly", "period": period, "result": "confirmed" })).about("customer/C-01")
+    };
+    assert!(is_open(&given.clone().and("E-501", check("2025Q4")), 4), "another quarter's");
+    assert!(!is_open(&given.clone().and("E-501", check("2026Q1")), 4));
+    // A quarter later the next check takes its place.
+    let given = given.at("2026-07-01T08:00:00+08:00").and("E-501", main_customer("C-01"));
+    assert!(!given.world.obligation.open.contains_key(&id));
+    assert_eq!(only(&given, 4).1.trigger, Trigger::Period("2026Q2".into()));
+}
+
+#[test]
+fn a_quarter_silent_to_its_end_is_entered_by_the_clock_all_the_same() {
+    let (given, entered) = tick(company(), "2026-04-30T10:00:00+08:00");
+    assert_eq!(entered.iter().map(|(duty, level, ..)| (duty.as_str(), *level)).collect::<Vec<_>>(), [
+        ("OB-04", 1),
+        ("OB-04", 2),
+        ("OB-04", 3),
+    ]);
+    assert_eq!(only(&given, 4).1.level, 3);
+}
+
+#[test]
+fn where_archives_are_checked_yearly_no_quarter_asks() {
+    let yearly = domain::testing::policy("north", json!({ "verify": "verify.annual" }), json!({}));
+    let (_, entered) = tick(company().and("system", yearly), "2026-04-30T10:00:00+08:00");
+    assert_eq!(entered, []);
+}
+
+#[test]
+fn the_policy_is_reviewed_by_the_end_of_each_year() {
+    let given = company();
+    assert_eq!(due(&given, 58), "2027-01-01 00:00");
+    let review = event("policy.reviewed", json!({ "year": 2026, "outcome": "unchanged", "findings": "fits" }));
+    assert!(!is_open(&given.clone().and("E-601", review), 58));
+    let (given, entered) = tick(given, "2027-01-01T00:00:01+08:00");
+    let reviewed: Vec<_> = entered.iter().filter(|(duty, ..)| duty == "OB-58").collect();
+    assert_eq!(reviewed.len(), 1);
+    assert_eq!(reviewed[0].2, ["E-601"]);
+    assert_eq!(given.world.obligation.open.values().filter(|open| open.duty == 58).count(), 2, "and that of 2027");
+}
+
+#[test]
+fn a_deadline_that_takes_a_year_nobody_entered_waits_for_its_table() {
+    let given = company().at("2026-12-30T10:00:00+08:00");
+    let given = given.and("E-101", talked("C-01", &["E-101"]).with("archive_changes", true).with("at", "2026-12-30T09:00:00+08:00"));
+    let (id, open) = only(&given, 2);
+    assert!(matches!(&open.deadline, Deadline::NoTable { calendar, year: 2027, .. } if calendar == "cn"));
+    let words = given.when("E-201", extended(id.as_str(), "2027-02-01T00:00:00+08:00")).then_refused(Code::E_POLICY, "R-017");
+    assert!(words.contains("2027"), "{words}");
+    let (given, entered) = tick(given, "2027-03-01T10:00:00+08:00");
+    assert!(entered.iter().all(|(duty, ..)| duty != "OB-02"), "nothing is supposed");
+    let table = json!({ "calendar": "cn", "year": 2027, "days_off": ["2027-01-01"], "make_up_days": [], "notice": "a notice" });
+    let given = given.and("system", event("calendar.adopted", table));
+    assert_eq!(due(&given, 2), "2027-01-06 00:00", "31 December, then the 4th and the 5th");
+    let entered = tick(given, "2027-03-01T11:00:00+08:00").1;
+    assert_eq!(entered.iter().filter(|(duty, ..)| duty == "OB-02").count(), 3);
+}
+
+#[test]
+fn a_breach_tells_how_it_was_counted_and_a_new_table_changes_no_deadline() {
+    let given = company().and("E-101", talked("C-01", &["E-101"]).with("archive_changes", true));
+    let table = json!({ "calendar": "cn", "year": 2026, "days_off": ["2026-03-03"], "make_up_days": [], "notice": "another" });
+    let given = given.and("system", event("calendar.adopted", table));
+    assert_eq!(due(&given, 2), "2026-03-06 00:00");
+    let given = given.at("2026-03-06T08:00:00+08:00");
+    let Some((Event::Breached(breached), ..)) = next_due(&given.world, given.at) else { panic!("due") };
+    let counting = breached.counting.unwrap();
+    assert_eq!((counting.calendar.0.as_str(), counting.year.0, counting.version.0), ("cn", 2026, 1));
+    let days: Vec<String> = counting.counted.iter().map(|span| given.world.date(span.from).to_string()).collect();
+    assert_eq!(days, ["2026-03-03", "2026-03-04", "2026-03-05"]);
+}
+
+#[test]
+fn more_time_is_given_beforehand_by_somebody_above_and_at_most_twice() {
+    let given = company().and("E-101", promised("2026-03-05"));
+    let (id, _) = only(&given, 13);
+    let to = |due: &str| extended(id.as_str(), due);
+    given.when("E-101", to("2026-03-10T00:00:00+08:00")).then_refused(Code::E_SOD, "R-020");
+    given.when("E-102", to("2026-03-10T00:00:00+08:00")).then_refused(Code::E_SOD, "R-020");
+    given.when("E-201", to("2026-03-06T00:00:00+08:00")).then_refused(Code::E_RULE, "R-020");
+    given.when("E-201", to("2026-03-10T00:00:00+08:00").with("old_due", "2026-03-07T00:00:00+08:00"))
+        .then_refused(Code::E_RULE, "R-042");
+    given.when("E-201", extended("OB-13-0123", "2026-03-10T00:00:00+08:00")).then_refused(Code::E_STATE, "R-020");
+    let late = given.clone().at("2026-03-06T00:00:01+08:00");
+    late.when("E-201", to("2026-03-10T00:00:00+08:00")).then_refused(Code::E_LATE, "R-020");
+    let given = given.at("2026-03-06T00:00:00+08:00").and("E-201", to("2026-03-10T00:00:00+08:00"));
+    assert_eq!(due(&given, 13), "2026-03-10 00:00");
+    let (given, none) = tick(given, "2026-03-09T10:00:00+08:00");
+    assert_eq!(none, []);
+    let given = given.and("E-802", to("2026-03-12T18:00:00+08:00"));
+    given.when("E-201", to("2026-03-13T00:00:00+08:00")).then_refused(Code::E_RULE, "R-020");
+    let (given, entered) = tick(given, "2026-03-12T18:00:01+08:00");
+    assert_eq!(entered.len(), 1);
+    given.when("E-201", to("2026-03-20T00:00:00+08:00")).then_refused(Code::E_LATE, "R-020");
+}
+
+#[test]
+fn only_the_clock_enters_breaches_and_each_level_once() {
+    let given = company().and("E-101", promised("2026-03-05")).at("2026-03-06T08:00:00+08:00");
+    let (breached, ..) = next_due(&given.world, given.at).unwrap();
+    let breached = event("obligation.breached", breached.text().unwrap().parse().unwrap());
+    given.when("E-801", breached.clone()).then_refused(Code::E_FORBIDDEN, "R-023");
+    let given = given.and("system", breached.clone());
+    given.when("system", breached.clone()).then_refused(Code::E_CONFLICT, "R-019");
+    given.when("system", breached.clone().with("level", 2)).then_refused(Code::E_STATE, "R-019");
+    given.when("system", breached.with("level", 3)).then_refused(Code::E_STATE, "R-019");
+}
+
+#[test]
+fn a_vacant_or_departed_holder_goes_further_up_and_at_last_nobody_is_left() {
+    let given = company().and("E-101", promised("2026-03-05"));
+    let suspended = |id: &str| {
+        let data = json!({ "status": "suspended", "effective_on": "2026-03-02" });
+        event("employee.status_changed", data).about(format!("employee/{id}"))
+    };
+    let leave = |given: Given, id: &str| given.and("E-001", suspended(id));
+    // The head is away: the next one above is told.
+    let away = leave(given.clone(), "E-201");
+    let (_, entered) = tick(away.clone(), "2026-03-06T08:00:00+08:00");
+    assert_eq!(entered[0].3, ["E-801"]);
+    // Who promised has left: the head answers for it, and the head above is told.
+    let (_, entered) = tick(leave(given, "E-101"), "2026-03-06T08:00:00+08:00");
+    assert_eq!((&entered[0].2, &entered[0].3), (&vec!["E-201".to_owned()], &vec!["E-801".to_owned()]));
+    // Nobody is left above: it is entered, and says so.
+    let nobody = leave(leave(away, "E-801"), "E-802");
+    let (_, entered) = tick(nobody, "2026-03-20T08:00:00+08:00");
+    assert_eq!(entered.len(), 3);
+    assert!(entered.iter().all(|(_, _, responsible, told)| responsible == &["E-101"] && told.is_empty()));
+}
+
+/// What becomes of an obligation when the contact that opened it is put right, or counts for nothing.
+fn refolded(given: &Given, opener: &str, now: Option<&str>) -> Given {
+    let changes = now.map(|due| json!([{ "path": "/promises/0/due", "new": due }]));
+    given.amend("E-101", &opener.parse().unwrap(), changes).admitted()
+}
+
+#[test]
+fn a_corrected_promise_is_due_when_it_says_now_and_a_voided_one_is_not_due() {
+    let given = company().and("E-101", promised("2026-03-05").id("promise-01"));
+    assert_eq!(due(&refolded(&given, "promise-01", Some("2026-03-12")), 13), "2026-03-13 00:00");
+    assert!(!is_open(&refolded(&given, "promise-01", None), 13));
+    // What is kept already stays so; what is overdue stays due when it was.
+    let kept = given.clone().and("E-101", closed());
+    assert!(!is_open(&refolded(&kept, "promise-01", Some("2026-03-12")), 13));
+    let (late, _) = tick(given, "2026-03-06T08:00:00+08:00");
+    assert_eq!(due(&refolded(&late, "promise-01", Some("2026-03-12")), 13), "2026-03-06 00:00");
+}
+
+#[test]
+fn what_a_correction_asks_for_anew_has_an_id_of_its_own() {
+    let talk = |updated: bool| talked("C-01", &["E-101"]).with("archive_changes", updated);
+    let given = company().and("E-101", talk(true).id("contact-01"));
+    let (first, _) = only(&given, 2);
+    let (given, entered) = tick(given, "2026-03-20T10:00:00+08:00");
+    assert_eq!(entered.len(), 3, "overdue on every level");
+    let put = |given: Given, changes: Value| given.amend("E-101", &"contact-01".parse().unwrap(), Some(changes)).admitted();
+    let given = put(given, json!([{ "path": "/archive_changes", "new": false }]));
+    assert!(!is_open(&given, 2));
+    let given = put(given, json!([{ "path": "/archive_changes", "new": true }]));
+    let (again, open) = only(&given, 2);
+    assert_ne!(again, first, "breaches of the first are entered under its id");
+    assert_eq!((open.level, given.world.date(open.opened_at).to_string().as_str()), (0, "2026-03-20"));
+    assert!(open.due().unwrap() > given.at, "nobody was asked before");
+    let given = put(given, json!([{ "path": "/archive_changes", "new": false }]));
+    assert!(!is_open(&given, 2), "what a correction opened another closes");
+}
+
+#[test]
+fn what_was_done_by_an_entry_that_counts_for_nothing_is_owed_again() {
+    let given = company().and("E-101", promised("2026-03-05").id("promise-01")).and("E-101", closed().id("closing-01"));
+    assert!(!is_open(&given, 13));
+    let given = given.amend("E-101", &"closing-01".parse().unwrap(), None).admitted();
+    assert_eq!(due(&given, 13), "2026-03-06 00:00");
+    let (given, entered) = tick(given, "2026-03-06T08:00:00+08:00");
+    assert_eq!(entered.len(), 1);
+    assert!(!is_open(&given.and("E-101", closed()), 13));
+    // What a quarter asks for as well.
+    let given = company().at("2026-04-02T10:00:00+08:00").and("E-501", main_customer("C-01"));
+    let check = event("archive.verified", json!({ "kind": "quarterly", "period": "2026Q1", "result": "confirmed" }));
+    let given = given.and("E-501", check.about("customer/C-01").id("checked-01"));
+    assert!(!is_open(&given, 4));
+    let given = given.amend("E-501", &"checked-01".parse().unwrap(), None).admitted();
+    assert_eq!(due(&given, 4), "2026-04-16 00:00");
+}
+
+#[test]
+fn a_promise_for_the_last_day_there_is_stays_open_and_is_written_back() {
+    let given = company().and("E-101", promised("9999-12-31"));
+    let world: World = postcard::from_bytes(&postcard::to_stdvec(&given.world).unwrap()).unwrap();
+    let open = |world: &World| world.obligation.open.values().find(|open| open.duty == 13).cloned();
+    assert_eq!((open(&world), open(&world).is_some()), (open(&given.world), true));
+    assert_eq!(tick(given, "2026-03-20T10:00:00+08:00").1, []);
+}
+
+#[test]
+fn of_an_archive_that_ends_nothing_is_owed() {
+    let given = company().and("E-101", talked("C-01", &["E-101"]).with("archive_changes", true));
+    assert!(!is_open(&given.and("E-101", domain::testing::customer_status("C-01", "terminated")), 2));
+}
+
+#[test]
+fn deadlines_are_instants_days_and_working_time() {
+    let given = company();
+    let opened = |due: Due| {
+        let mut world = given.world.clone();
+        let mut sink = Sink::default();
+        let customer = "C-01".parse().unwrap();
+        sink.open(&contact::PROMISE, "C-01/x", &customer, Charge::Owner(customer.clone()), due);
+        take(&mut world, sink, &Trigger::Entry("entry-0001".parse().unwrap()), given.at, given.at);
+        let open = world.obligation.open.values().find(|open| open.duty == 13).unwrap().due().unwrap();
+        world.ledger.zone.wall(open).get(..16).unwrap().to_owned()
+    };
+    let at = "2026-03-04T12:00:00+08:00".parse().unwrap();
+    assert_eq!(opened(Due::At(at)), "2026-03-04 12:00");
+    assert_eq!(opened(Due::EndOf(given.world.date(at))), "2026-03-05 00:00");
+    assert_eq!(opened(Due::WorkingDays(2)), "2026-03-05 00:00");
+    // From 10:00: two hours to lunch, two more after it.
+    assert_eq!(opened(Due::WorkingMinutes(240)), "2026-03-02 15:00");
+}
+
+/// The rows of the rules' table that are declared by no module yet: what opens or fulfils them is no event of the catalog;
+/// of revisits (14), the intervals by tier are not in the policy.
+const WITHOUT_MODULE: &[u8] = &[
+    1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 17, 19, 20, 21, 22, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35,
+    36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 53, 54, 55, 56, 57, 59,
+];
+
+#[test]
+fn every_row_of_the_table_is_declared_once_or_without_a_module() {
+    let declared: Vec<u8> = duties().iter().map(|duty| duty.number).collect();
+    let rows: BTreeSet<u8> = declared.iter().chain(WITHOUT_MODULE).copied().collect();
+    assert_eq!(rows, (1..=59).collect());
+    assert_eq!(declared.len() + WITHOUT_MODULE.len(), 59);
+    for duty in duties() {
+        assert_eq!(duty_of(&format!("{}-0123", duty.id())), Some(duty));
+        assert!(domain::catalog::find(duty.met_by).is_some(), "{}", duty.met_by);
+    }
+    assert_eq!(duty_of("OB-01-0123"), None);
+}

@@ -1,0 +1,59 @@
+//! What time alone opens: the end of a quarter, the beginning of a year.
+
+use std::borrow::Cow;
+
+use crate::clock::Timestamp;
+use crate::domain::World;
+use crate::domain::duty::{self, Sink, Trigger, Turn};
+use crate::domain::obligation::opening::{oblige_period, take};
+
+/// Opens what time alone has opened since the last entry; comes before an entry is taken over.
+pub(in crate::domain) fn turn_to(world: &mut World, at: Timestamp) {
+    // Most entries fall into the quarter of the one before.
+    if at >= world.obligation.turn_at && world.ledger.initialized {
+        turn(world, at);
+    }
+}
+
+/// Returns the world as time alone has made it by `at`: a quarter may have ended since the last entry.
+pub fn turned(world: &World, at: Timestamp) -> Cow<'_, World> {
+    if at < world.obligation.turn_at || !world.ledger.initialized {
+        return Cow::Borrowed(world);
+    }
+    let mut world = world.clone();
+    turn(&mut world, at);
+    Cow::Owned(world)
+}
+
+/// Opens what the quarters and years open that have ended or begun by `at`.
+fn turn(world: &mut World, at: Timestamp) {
+    let zone = world.ledger.zone;
+    if world.obligation.turn_at == Timestamp::default() {
+        // With the ledger begins its first year; what went before it is nobody's duty here.
+        let year = zone.date(at).year();
+        begin(world, Turn::YearBegun { year }, at);
+        world.obligation.turn_at = zone.start_of(duty::next_turn(zone.date(at)).0);
+    }
+    while world.obligation.turn_at <= at {
+        let began = world.obligation.turn_at;
+        let day = zone.date(began);
+        // The day before the turn lies in the quarter that ended.
+        let (_, turns) = duty::next_turn(zone.date(began.minus(std::time::Duration::from_secs(3600))));
+        for turn in turns {
+            if day.month() == 1 || matches!(turn, Turn::QuarterEnded { .. }) {
+                begin(world, turn, began);
+            }
+        }
+        world.obligation.turn_at = zone.start_of(duty::next_turn(day).0);
+    }
+}
+
+fn begin(world: &mut World, turn: Turn, at: Timestamp) {
+    let mut sink = Sink::default();
+    oblige_period(world, turn, &mut sink);
+    let name = match turn {
+        Turn::QuarterEnded { year, quarter, .. } => format!("{year:04}Q{quarter}"),
+        Turn::YearBegun { year } => year.to_string(),
+    };
+    take(world, sink, &Trigger::Period(name), at, at);
+}
