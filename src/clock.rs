@@ -190,6 +190,16 @@ impl Date {
         Self::within(self.0.succ_opt().unwrap_or(LAST.0))
     }
 
+    /// Returns the day before.
+    pub fn previous(self) -> Self {
+        Self::within(self.0.pred_opt().unwrap_or(FIRST.0))
+    }
+
+    /// Returns the same day of another year: 28 February for a 29th that it does not have.
+    pub fn in_year(self, year: i32) -> Option<Self> {
+        Self::new(year, self.0.month(), self.0.day()).or_else(|| Self::new(year, self.0.month(), 28))
+    }
+
     /// Returns the date, or the nearest that can be written.
     fn within(date: NaiveDate) -> Self {
         Self(date).clamp(FIRST, LAST)

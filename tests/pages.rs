@@ -547,6 +547,39 @@ fn people_are_masked_on_their_page_until_somebody_says_what_for() {
 }
 
 #[test]
+fn important_dates_are_opened_by_the_owner_and_by_sales_administration() {
+    let served = Served::new();
+    customer(&served);
+    let of = |kind: &str, data: Value| json!({ "type": kind, "subject": "person/P-1", "data": data });
+    let recorded = json!({ "person_id": "P-1", "customer_id": "C-01", "name": "Invented Buyer" });
+    served.admit("E-101", &json!({ "type": "person.recorded", "data": recorded }));
+    served.admit(
+        "E-101",
+        &of("consent.recorded", json!({ "purpose": "relationship_care", "status": "given", "method": "oral" })),
+    );
+    let born = json!({ "changes": { "birthday": "1974-03-20" }, "learned_at": "2026-03-02T09:00:00+08:00" });
+    served.admit("E-101", &of("person.updated", born));
+    for (language, birthday) in [("en", "Birthday"), ("zh-CN", "生日")] {
+        let mut owner = Browser::signed_in(&served, "E-101", language);
+        assert!(owner.get("/customers").text().contains("/important-dates"));
+        let masked = owner.get("/important-dates").text();
+        assert!(masked.contains("•••") && !masked.contains("2026-03-20"), "{masked}");
+        let sent = [("token", hidden(&masked, "token")), ("purpose", "sales_work".into())];
+        let opened = post(&mut owner, "/important-dates", &sent.into()).text();
+        for shown in ["2026-03-20", "2026-03-06", birthday, "Invented Buyer"] {
+            assert!(opened.contains(shown), "{shown}: {opened}");
+        }
+        let sent =
+            [("token", hidden(&masked, "token")), ("view", "important_dates".into()), ("purpose", "sales_work".into())];
+        let opened = post(&mut owner, "/customers/C-01/people", &sent.into()).text();
+        assert!(opened.contains("2026-03-06") && opened.contains(birthday), "{opened}");
+    }
+    let mut accountant = Browser::signed_in(&served, "E-401", "en");
+    assert!(!accountant.get("/customers").text().contains("/important-dates"));
+    assert_eq!(accountant.get("/important-dates").status, 403);
+}
+
+#[test]
 fn whoever_answers_for_personal_data_finds_what_is_held_and_erased() {
     let served = Served::new();
     customer(&served);

@@ -237,16 +237,8 @@ fn the_annexes_name_the_unit_and_the_basics_name_whom_to_talk_to() {
     assert_eq!(principals("E-101").as_array().unwrap().len(), 1);
 }
 
-#[test]
-fn sales_administration_sees_the_dates_and_nothing_else_that_is_private() {
-    let served = one_person();
-    served.admit("E-101", &consent("P-1", CARE, "given"));
-    served.admit("E-101", &private("P-1"));
-    served.admit(
-        "E-101",
-        &json!({ "type": "person.updated", "subject": "person/P-1",
-        "data": { "changes": { "birthday": "1974-05-01" }, "learned_at": "2026-03-02T09:00:00+08:00" } }),
-    );
+/// Makes E-650 the one who sends gifts.
+fn sales_administration(served: &Served) {
     served.admit(
         "E-001",
         &json!({ "type": "employee.registered", "data": {
@@ -262,6 +254,19 @@ fn sales_administration_sees_the_dates_and_nothing_else_that_is_private() {
             asked["streams"][0].as_str().unwrap().strip_prefix("approval/").unwrap().split('@').next().unwrap();
         served.admit("E-801", &json!({ "type": "approval.given", "data": { "request_id": request } }));
     }
+}
+
+#[test]
+fn sales_administration_sees_the_dates_and_nothing_else_that_is_private() {
+    let served = one_person();
+    served.admit("E-101", &consent("P-1", CARE, "given"));
+    served.admit("E-101", &private("P-1"));
+    served.admit(
+        "E-101",
+        &json!({ "type": "person.updated", "subject": "person/P-1",
+        "data": { "changes": { "birthday": "1974-05-01" }, "learned_at": "2026-03-02T09:00:00+08:00" } }),
+    );
+    sales_administration(&served);
     let opened = row(&served, "E-650", "people", "&reveal=true");
     assert_eq!((&opened["name"], &opened["birthday"]), (&json!("Invented Buyer"), &json!("1974-05-01")));
     assert_eq!(opened["important_dates"][0], json!({ "label": "•••", "date": "1974-05-01" }));
@@ -271,6 +276,83 @@ fn sales_administration_sees_the_dates_and_nothing_else_that_is_private() {
     served.admit("E-101", &consent("P-1", CARE, "withdrawn"));
     let withdrawn = row(&served, "E-650", "people", "&reveal=true");
     assert!(withdrawn["birthday"].as_str().unwrap().starts_with("consent withdrawn"), "{withdrawn}");
+}
+
+/// What is held of P-1: a birthday, and two days of their own.
+fn dated(id: &str) -> Value {
+    json!({ "type": "person.updated", "subject": format!("person/{id}"), "data": {
+        "changes": { "birthday": "1974-03-20", "important_dates": [
+            { "label": "wedding", "date": "2001-03-04" }, { "label": "founded the works", "date": "2010-01-04" },
+        ] },
+        "learned_at": "2026-03-02T09:00:00+08:00",
+    } })
+}
+
+fn calendar_of(served: &Served, who: &str, more: &str) -> Vec<Value> {
+    let answer = served.get(who, &format!("/v1/views/important_dates?{more}"));
+    assert_eq!(answer.status, 200, "{who}: {}", answer.text());
+    answer.json()["items"].as_array().unwrap().clone()
+}
+
+#[test]
+fn important_dates_come_round_with_their_reminders_for_those_who_may_see_them() {
+    let served = one_person();
+    sales_administration(&served);
+    for event in [
+        consent("P-1", CARE, "given"),
+        dated("P-1"),
+        person("P-2", "Another Buyer"),
+        consent("P-2", CARE, "given"),
+        dated("P-2"),
+    ] {
+        served.admit("E-101", &event);
+    }
+    served.admit("E-101", &consent("P-2", CARE, "withdrawn"));
+    // Masked they say that there is something, in no order of days.
+    let masked = calendar_of(&served, "E-101", "");
+    assert_eq!(masked.len(), 3, "nothing of P-2, who took the consent back");
+    assert!(masked.iter().all(|row| row["date"] == "•••" && row["person"] == "•••" && row.get("remind_on").is_none()));
+    // On Monday 2 March 2026. Ten working days before the 20th is the 6th; before the 4th it is 12 February, as the 28th is worked and
+    // the 15th to the 23rd are not.
+    let own = calendar_of(&served, "E-101", "reveal=true");
+    let row = |date: &str, occasion: &str, remind_on: &str| {
+        json!({ "date": date, "customer_id": "C-01", "customer": "Heyuan Alloy Works", "person_id": "P-1", "person": "Invented Buyer",
+            "occasion": occasion, "remind_on": remind_on, "done": false })
+    };
+    assert_eq!(own, [row("2026-03-04", "wedding", "2026-02-12"), row("2026-03-20", "birthday", "2026-03-06")]);
+    assert_eq!(calendar_of(&served, "E-101", "reveal=true&days=2").len(), 1);
+    // What falls into a year nobody has entered the holidays of has no reminder yet, and says why.
+    let year = calendar_of(&served, "E-101", "reveal=true&days=366");
+    assert_eq!(
+        (&year[2]["date"], &year[2]["missing_calendar"]),
+        (&json!("2027-01-04"), &json!({ "calendar": "cn", "year": 2027 }))
+    );
+    assert!(year[2].get("remind_on").is_none() && year[2].get("done").is_none());
+    assert_eq!(served.get("E-101", "/v1/views/important_dates?days=0").status, 400);
+    // Sales administration learns the days and not what they are; nobody else anything.
+    let days = calendar_of(&served, "E-650", "reveal=true");
+    assert_eq!((&days[0]["date"], &days[0]["remind_on"]), (&json!("2026-03-04"), &json!("2026-02-12")));
+    assert!(days.iter().all(|row| row["occasion"] == "•••" && row["person"] == "Invented Buyer"), "{days:?}");
+    assert_eq!(calendar_of(&served, "E-103", "reveal=true"), [] as [Value; 0]);
+    for stranger in ["E-401", "E-501"] {
+        assert_eq!(served.get(stranger, "/v1/views/important_dates?reveal=true").status, 403, "{stranger}");
+    }
+    // Thought of since the reminder: of the 4th, and not yet of the 20th, whose reminder has not come.
+    let talked = json!({ "type": "contact.recorded", "subject": "contact/C-01", "data": {
+        "direction": "outbound", "channel": "phone", "at": "2026-03-02T09:00:00+08:00", "our_people": ["E-101"], "purpose": "care_bond",
+        "summary": "Congratulated.", "major": false, "class": "C2" } });
+    let index = served.admit("E-101", &talked)["index"].clone();
+    let own = calendar_of(&served, "E-101", "subject=C-01&reveal=true");
+    assert_eq!((&own[0]["done"], &own[0]["source_event"], &own[1]["done"]), (&json!(true), &index, &json!(false)));
+    // Each reading is entered, with what it showed.
+    let log = served.get("E-902", "/v1/customers/C-01/reads").json();
+    let read = &log["items"][0];
+    assert_eq!(read["view"], "important_dates");
+    assert!(read["classes"].as_array().unwrap().contains(&json!("C5")), "{read}");
+    // Of whom the data are held for a dispute, nothing is used.
+    let hold = json!({ "type": "legal_hold.placed", "subject": "person/P-1", "data": { "hold_id": "H-1", "matter": "a dispute about a delivery" } });
+    served.admit("E-902", &hold);
+    assert_eq!(calendar_of(&served, "E-101", "reveal=true&days=366"), [] as [Value; 0]);
 }
 
 #[test]

@@ -59,7 +59,15 @@ fn graded(served: &Served, customer: &str) -> String {
 #[test]
 fn sc_01_an_archive_is_opened_once() {
     let served = Served::new();
-    served.admit("E-101", &registration("C-02", "Heyuan Alloy Works"));
+    let opened = served.admit("E-101", &registration("C-02", "Heyuan Alloy Works"));
+    for (who, step) in [("E-201", 1), ("E-301", 2), ("E-801", 3)] {
+        let signature = json!({ "type": "signoff.recorded", "data": {
+            "subject_event": opened["id"], "step": step, "purpose": "approve", "decision": "approved" } });
+        served.admit(who, &signature);
+    }
+    // Within a day of the first contact, which was at nine: nothing is owed (OB-01).
+    let first = served.get("E-901", "/v1/customers/C-02/timeline?type=customer.registered").json()["items"][0].clone();
+    assert!(first["at"].as_str().unwrap() < "2026-03-03T01:00:00", "{first}");
     let archive = served.get("E-101", "/v1/customers/C-02").json();
     let missing = archive["completeness"]["missing"].as_array().unwrap();
     assert!(missing.contains(&json!("registered_capital")), "{missing:?}");
@@ -97,8 +105,8 @@ fn sc_01_an_archive_is_opened_once() {
         &json!({ "type": "customer.marked_duplicate", "subject": "customer/C-08",
         "data": { "duplicate_of": "C-02", "reason": "the same works under its old name" } }),
     );
-    // Both histories remain: registered and marked; registered and classified twice.
-    for (id, entries) in [("C-08", 2), ("C-02", 3)] {
+    // Both histories remain: registered and marked; registered, signed by three and classified twice.
+    for (id, entries) in [("C-08", 2), ("C-02", 6)] {
         let history = served.get("E-901", &format!("/v1/customers/{id}/timeline")).json();
         assert_eq!(history["items"].as_array().unwrap().len(), entries, "{id}");
     }

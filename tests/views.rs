@@ -31,6 +31,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("overdue", "every_duty_is_reported_upward_thrice_and_met_late_its_breach_stays"),
     ("approvals", "what_waits_for_somebody_is_on_their_board_and_nobody_elses"),
     ("signoffs", "what_waits_is_shown_to_those_in_its_chain_only"),
+    ("important_dates", "important_dates_come_round_with_their_reminders_for_those_who_may_see_them"),
     ("documents", "a_paper_is_read_back_byte_for_byte_and_every_reading_is_entered_first"),
     ("document", "a_paper_is_read_back_byte_for_byte_and_every_reading_is_entered_first"),
     ("file", "a_paper_is_read_back_byte_for_byte_and_every_reading_is_entered_first"),

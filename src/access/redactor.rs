@@ -301,6 +301,13 @@ impl<'a> Sight<'a> {
                 self.concerning(more, inner, pointer, name)
             }
             Node::Concerning(more, inner) => self.concerning(*more, inner, pointer, name),
+            Node::Computed(seal, inner) => {
+                let value = self.node(inner, pointer, name);
+                if value != MASK && !value.is_null() {
+                    self.seen.opened.push((pointer.clone(), seal.as_str().into()));
+                }
+                value
+            }
         }
     }
 

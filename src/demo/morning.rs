@@ -33,8 +33,9 @@ impl Years<'_> {
         self.give_more_time().await?;
         self.sign(day.weekday()).await?;
         if at % 8 == 4 && !self.clients.is_empty() {
-            self.file(&day.to_string()).await?;
+            self.file(day).await?;
         }
+        self.collect_statements(day).await?;
         match day.weekday() {
             0 => {
                 self.check_archives(day).await?;
@@ -155,7 +156,7 @@ impl Years<'_> {
     }
 
     /// What is open of a duty, by id.
-    fn open_duties(&self, number: u8) -> Vec<(SubjectId, Open)> {
+    pub(super) fn open_duties(&self, number: u8) -> Vec<(SubjectId, Open)> {
         let state = self.ledger.state();
         let open = &state.world.obligation.open;
         open.iter().filter(|(_, open)| open.duty == number).map(|(id, open)| (id.clone(), open.clone())).collect()

@@ -3,22 +3,26 @@
 use serde_json::json;
 
 use crate::access::principal::Principal;
-use crate::clock::Clock as _;
+use crate::clock::{Clock as _, Date};
 use crate::demo::BuildError;
 use crate::demo::company::REGIONS;
 use crate::demo::years::{Years, leader, set};
 use crate::domain::role::Role;
 use crate::domain::signoff::Form;
 use crate::ids::EntryId;
+use crate::ledger::Proposal;
 
 /// What is filed: kind, title in English and in Chinese, class.
 const PAPERS: [(&str, &str, &str, &str); 5] = [
     ("company_profile", "Company profile", "企业概况", "C1"),
     ("product_catalogue", "Product catalogue", "产品目录", "C1"),
-    ("financial_statement", "Yearly statement", "年度决算表", "C2"),
+    (STATEMENT, "Yearly statement", "年度决算表", "C2"),
     ("contract_scan", "Supply contract, signed", "供货合同（签字扫描件）", "C2"),
     ("paper_archive", "Card of the old paper archive", "旧纸质档案卡", "C4"),
 ];
+
+/// What a customer sends of each year.
+const STATEMENT: &str = "financial_statement";
 
 /// Who keeps the archives.
 const ARCHIVIST: &str = "E-501";
@@ -30,8 +34,8 @@ impl Years<'_> {
     /// Leaders sign the cards that wait for them, and the archivist acknowledges updates of the second copy.
     pub(super) async fn sign(&mut self, weekday: u32) -> Result<(), BuildError> {
         let most = usize::try_from(self.plan.customers / 150).unwrap_or(0).max(2);
+        self.acknowledge(weekday).await?;
         match weekday {
-            0 => self.acknowledge(most).await,
             1 | 3 => {
                 let (role, step) = if weekday == 1 { (Role::SalesManager, 1) } else { (Role::RegionalGm, 2) };
                 for region in 0..REGIONS.len() {
@@ -83,9 +87,11 @@ impl Years<'_> {
         self.enter(who, proposals).await
     }
 
-    async fn acknowledge(&mut self, most: usize) -> Result<(), BuildError> {
+    /// The archivist has the updates of the second copy every morning; a few lie there until Monday.
+    async fn acknowledge(&mut self, weekday: u32) -> Result<(), BuildError> {
         let state = self.ledger.state();
-        let waiting: Vec<EntryId> = state.world.signoff.updates.values().take(most).cloned().collect();
+        let today = |id: &&EntryId| weekday == 0 || !id.as_str().ends_with("33");
+        let waiting: Vec<EntryId> = state.world.signoff.updates.values().filter(today).cloned().collect();
         let mut proposals = Vec::new();
         for id in waiting {
             let data = json!({ "subject_event": id, "step": 1, "purpose": "copy_acknowledged", "decision": "noted" });
@@ -95,7 +101,7 @@ impl Years<'_> {
     }
 
     /// The archivist files the scan of a paper.
-    pub(super) async fn file(&mut self, day: &str) -> Result<(), BuildError> {
+    pub(super) async fn file(&mut self, day: Date) -> Result<(), BuildError> {
         let client = self.dice.place(self.clients.len());
         let paper = self.dice.place(PAPERS.len());
         let (Some(client), Some((kind, english, chinese, class))) =
@@ -104,25 +110,66 @@ impl Years<'_> {
             return Ok(());
         };
         let title = if client.chinese { chinese } else { english };
+        // Statements are of the year before.
+        let year = day.year() - i32::from(kind == STATEMENT);
+        let file = match paper % 2 {
+            0 => (
+                "pdf",
+                pdf(&[english, &format!("Customer {}, {day}", client.id), "An invented paper of an invented company."]),
+            ),
+            _ => ("png", png(self.dice.place(200))),
+        };
+        let filed = self.paper((kind, title, class), &client.id, year, file).await?;
+        self.enter(ARCHIVIST, filed.into_iter().collect()).await
+    }
+
+    /// Until the end of April the archivist files the statements that customers send of the year before; a few never come.
+    pub(super) async fn collect_statements(&mut self, day: Date) -> Result<(), BuildError> {
+        let Some(last) = Date::new(day.year(), 4, 30).filter(|last| day <= *last) else { return Ok(()) };
+        let due: Vec<String> = self
+            .open_duties(7)
+            .into_iter()
+            .filter(|(id, _)| !id.as_str().ends_with("00"))
+            .map(|(_, open)| open.object)
+            .collect();
+        let days = std::iter::successors(Some(day), |day| Some(day.next())).take_while(|day| *day <= last);
+        let days = days.filter(|day| day.weekday() < 5).count().max(1);
+        let mut proposals = Vec::new();
+        for object in due.iter().take(due.len().div_ceil(days)) {
+            let Some((customer, year)) = object.split_once('/') else { continue };
+            let lines = [
+                "Yearly statement",
+                &format!("Customer {customer}, {year}"),
+                "Invented figures of an invented company.",
+            ];
+            let title = if self.speaks_chinese(customer) { "年度决算表" } else { "Yearly statement" };
+            let (year, file) = (year.parse().unwrap_or_default(), ("pdf", pdf(&lines)));
+            proposals.extend(self.paper((STATEMENT, title, "C2"), customer, year, file).await?);
+        }
+        self.enter(ARCHIVIST, proposals).await
+    }
+
+    /// Sends the file of a paper; what it returns announces it, unless it was refused.
+    async fn paper(
+        &mut self,
+        (kind, title, class): (&str, &str, &str),
+        customer: &str,
+        year: i32,
+        (ending, bytes): (&str, Vec<u8>),
+    ) -> Result<Option<Proposal>, BuildError> {
         let data = json!({
-            "kind": kind, "title": title, "class": class, "customer_id": client.id, "period": day.get(..4).unwrap_or_default(),
-            "file": { "name": format!("{kind}-{}.{}", client.id, if paper.is_multiple_of(2) { "pdf" } else { "png" }) },
+            "kind": kind, "title": title, "class": class, "customer_id": customer, "period": year.to_string(),
+            "file": { "name": format!("{kind}-{customer}.{ending}") },
         });
         let mut proposal = self.proposal("document.filed", None, data);
-        let bytes = match paper % 2 {
-            0 => {
-                pdf(&[english, &format!("Customer {}, {day}", client.id), "An invented paper of an invented company."])
-            }
-            _ => png(self.dice.place(200)),
-        };
-        let Ok(archivist) = ARCHIVIST.parse() else { return Ok(()) };
+        let Ok(archivist) = ARCHIVIST.parse() else { return Ok(None) };
         let mut upload = match self.ledger.receive(&Principal::new(archivist), &mut proposal).await {
             Ok(upload) => upload,
-            Err(error) => return self.leave_out(ARCHIVIST, &proposal, error),
+            Err(error) => return self.leave_out(ARCHIVIST, &proposal, error).map(|()| None),
         };
         upload.write(&bytes)?;
         proposal.file = Some(upload.finish()?);
-        self.enter(ARCHIVIST, vec![proposal]).await
+        Ok(Some(proposal))
     }
 }
 

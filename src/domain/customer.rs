@@ -12,7 +12,7 @@ use crate::domain::catalog::{
 use crate::domain::history::{Live, Part};
 use crate::domain::duty::{Charge, Due, Duty, Opening, Sink, Turn};
 use crate::domain::role::Role;
-use crate::domain::{self, About, Admission, Context, Fact, World, policy, sale};
+use crate::domain::{self, About, Admission, Context, Fact, World, document, policy, sale, signoff};
 use crate::entry::Hash;
 use crate::ids::{CustomerId, EmployeeId, StreamName, SubjectId, UnitId};
 
@@ -461,8 +461,17 @@ pub struct Customer {
     pub duplicate_of: Option<CustomerId>,
     /// The last quarter checked.
     pub checked: Option<String>,
+    /// Whether it is a natural person.
+    pub individual: bool,
     /// Moves whenever the rights over the customer may, so that decisions taken before can tell.
     pub rights: u64,
+}
+
+impl Customer {
+    /// Tells whether the archive has ended: nothing is owed of it any more.
+    pub fn ended(&self) -> bool {
+        self.duplicate_of.is_some() || matches!(self.stated, Some((StatedStatus::Terminated, _)))
+    }
 }
 
 /// The customers.
@@ -848,7 +857,7 @@ pub(super) const DUTIES: &[&Duty] = &[&UPDATE, &CHECK, &SECOND_CONTACT];
 const SECOND_CONTACT_DAYS: u32 = 10;
 
 /// Archives open duties when they are opened, and fulfil them as they are kept; of an archive that ends nothing is owed.
-pub(super) fn oblige(_: &World, fact: &Fact<'_>, event: &Event, sink: &mut Sink) {
+pub(super) fn oblige(world: &World, fact: &Fact<'_>, event: &Event, sink: &mut Sink) {
     match event {
         Event::Registered(registered) => {
             let id = registered.customer_id.as_ref().map(customer_id_of);
@@ -857,7 +866,12 @@ pub(super) fn oblige(_: &World, fact: &Fact<'_>, event: &Event, sink: &mut Sink)
                 sink.open(&SECOND_CONTACT, id.as_str(), &id, Charge::OwnersHead(id.clone()), due);
             }
         }
-        Event::ProfileUpdated(_) => sink.close(&UPDATE, fact.subject.id().unwrap_or_default()),
+        Event::ProfileUpdated(_) => {
+            sink.close(&UPDATE, fact.subject.id().unwrap_or_default());
+            if let Some(id) = fact.customer() {
+                signoff::ask_second_holder(&id, fact.at, sink);
+            }
+        }
         Event::OwnerAssigned(assigned) => {
             if !assigned.co_contacts.is_empty() {
                 sink.close(&SECOND_CONTACT, fact.subject.id().unwrap_or_default());
@@ -869,9 +883,11 @@ pub(super) fn oblige(_: &World, fact: &Fact<'_>, event: &Event, sink: &mut Sink)
             }
         }
         Event::StatusChanged(StatusChanged { status: StatedStatus::Terminated, .. }) | Event::MarkedDuplicate(_) => {
-            for duty in DUTIES {
-                sink.release(duty, fact.subject.id().unwrap_or_default());
+            let id = fact.subject.id().unwrap_or_default();
+            for duty in DUTIES.iter().chain(signoff::DUTIES) {
+                sink.release(duty, id);
             }
+            document::release(world, fact, id, sink);
         }
         Event::StatusChanged(_) | Event::IndividualRegistered(_) | Event::Classified(_) | Event::CodeAssigned(_) => {}
     }
@@ -883,10 +899,9 @@ pub(super) fn oblige_period(world: &World, turn: Turn, sink: &mut Sink) {
     let period = format!("{year:04}Q{quarter}");
     let at = world.ledger.zone.start_of(after);
     for (id, customer) in &world.customer.customers {
-        let ended = customer.duplicate_of.is_some() || matches!(customer.stated, Some((StatedStatus::Terminated, _)));
         let checked = customer.checked.as_ref().is_some_and(|checked| *checked >= period);
         let unit = world.employee.members.get(&customer.owner).map(|member| &member.unit);
-        if ended || checked || policy::preset(world, unit, at, "verify") != "verify.quarterly" {
+        if customer.ended() || checked || policy::preset(world, unit, at, "verify") != "verify.quarterly" {
             continue;
         }
         let days = policy::parameter(world, unit, at, "p.quarter.grace_days");
@@ -916,7 +931,10 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         }
         Event::IndividualRegistered(registered) => {
             let Some(id) = registered.customer_id.as_ref().map(customer_id_of) else { return };
-            open(state, id, &registered.region.0, &registered.owner);
+            open(state, id.clone(), &registered.region.0, &registered.owner);
+            if let Some(customer) = state.customers.get_mut(&id) {
+                customer.individual = true;
+            }
         }
         Event::ProfileUpdated(ProfileUpdated { changes, .. }) => {
             let Some(id) = fact.customer() else { return };
@@ -988,6 +1006,7 @@ fn open(state: &mut State, id: CustomerId, region: &str, owner: &EmployeeId) {
         stated: None,
         duplicate_of: None,
         checked: None,
+        individual: false,
         rights,
     });
 }

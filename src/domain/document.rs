@@ -1,9 +1,12 @@
 //! Papers: every form, contract, statement and scan is a file beside the entries, announced by one.
 
+use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Date;
 use crate::domain::catalog::{Count, INTEGER_MAX, Int, Sealed, Str, choices, events, objects, refusals};
 use crate::domain::class::Class;
+use crate::domain::duty::{Charge, Due, Duty, Sink, Turn};
 use crate::domain::history::{Live, Part};
 use crate::domain::person::{self, PersonId};
 use crate::domain::{self, About, Admission, Context, Fact, World, common};
@@ -193,9 +196,12 @@ pub enum Attached {
     Came(Received),
 }
 
-/// Nothing: a document is one entry and is found by its id; decisions need no more of it.
+/// For which year each customer's statements were filed last; of any other document decisions need no more than its entry.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct State;
+pub struct State {
+    /// By customer.
+    pub statements: OrdMap<CustomerId, i32>,
+}
 
 refusals! {
     /// A proposal alone announces nothing.
@@ -288,12 +294,67 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
     Ok(vec![Admission { about, ..Admission::of(Event::Filed(event), context) }])
 }
 
-/// Lets go of nothing.
-pub(super) fn forget(_: &mut State, _: &Part, _: &[Live]) {}
+/// The statements of a customer's year are collected in the next one.
+pub(super) const STATEMENTS: Duty =
+    Duty { number: 7, rule: "R-036", zh: "收集年度决算表", en: "Collect the yearly statements", met_by: "document.filed" };
 
-/// Keeps nothing: a document is found by its id.
-pub(super) fn evolve(_: &mut State, _: &Fact<'_>, event: &Event) {
-    let Event::Filed(_) = event;
+/// The duties of this module.
+pub(super) const DUTIES: &[&Duty] = &[&STATEMENTS];
+
+/// The last day on which the statements of the year before are in time: four months after its end.
+const STATEMENTS_UNTIL: (u32, u32) = (4, 30);
+
+/// Statements fulfil the duty of their year; a paper that names a quarter, or no period, is not the year's.
+pub(super) fn oblige(_: &World, _: &Fact<'_>, event: &Event, sink: &mut Sink) {
+    if let Some((customer, year)) = statements(event) {
+        sink.close(&STATEMENTS, of_year(customer, year));
+    }
+}
+
+/// Releases what is still open of an archive that ends.
+pub(super) fn release(world: &World, fact: &Fact<'_>, customer: &str, sink: &mut Sink) {
+    sink.release(&STATEMENTS, format!("{customer}/{}", world.date(fact.at).year() - 1));
+}
+
+/// Each year asks for the statements of the one before, of every customer that is no natural person.
+pub(super) fn oblige_period(world: &World, turn: Turn, sink: &mut Sink) {
+    let Turn::YearBegun { year } = turn else { return };
+    let (month, day) = STATEMENTS_UNTIL;
+    let Some(last) = Date::new(year, month, day) else { return };
+    for (id, customer) in &world.customer.customers {
+        let filed = world.document.statements.get(id).is_some_and(|filed| *filed >= year - 1);
+        // What nobody collected for a year nobody asks for any more.
+        sink.release(&STATEMENTS, of_year(id, year - 2));
+        if !customer.ended() && !customer.individual && !filed {
+            sink.open(&STATEMENTS, of_year(id, year - 1), id, Charge::Owner(id.clone()), Due::EndOf(last));
+        }
+    }
+}
+
+/// The customer and the year whose statements a paper is.
+fn statements(event: &Event) -> Option<(&CustomerId, i32)> {
+    let Event::Filed(filed) = event;
+    let year = filed.period.as_ref().filter(|period| period.0.len() == 4)?.0.parse().ok()?;
+    Some((filed.customer_id.as_ref()?, year)).filter(|_| filed.kind == Paper::FinancialStatement)
+}
+
+fn of_year(customer: &CustomerId, year: i32) -> String {
+    format!("{customer}/{year}")
+}
+
+/// Lets go of a customer's statements.
+pub(super) fn forget(state: &mut State, part: &Part, _: &[Live]) {
+    if let Part::Customer(customer) = part {
+        state.statements.remove(customer);
+    }
+}
+
+/// Takes over for which year statements are there.
+pub(super) fn evolve(state: &mut State, _: &Fact<'_>, event: &Event) {
+    if let Some((customer, year)) = statements(event) {
+        let last = state.statements.entry(customer.clone()).or_insert(year);
+        *last = year.max(*last);
+    }
 }
 
 #[cfg(test)]

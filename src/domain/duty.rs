@@ -39,6 +39,8 @@ pub enum Due {
     EndOf(Date),
     /// By the end of the so many-th working day after the trigger.
     WorkingDays(u32),
+    /// By the end of the so many-th working day after that instant, where nobody could know of the trigger before.
+    WorkingDaysSince(Timestamp, u32),
     /// Before more than so many minutes of working time have passed since the trigger.
     WorkingMinutes(u32),
 }

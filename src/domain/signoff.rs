@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::domain::catalog::{Int, Kind, Referent, Shape, Text, choices, events, refusals};
+use crate::domain::duty::{Charge, Due, Duty, Opening, Sink};
 use crate::domain::employee::Held;
 use crate::domain::history::{Live, Lived, Part};
 use crate::domain::role::Role;
@@ -440,6 +441,35 @@ pub(super) fn concerns(kind: &str) -> bool {
 /// Tells whether an entry is a signature under another.
 pub(super) fn signs(lived: &Lived, id: &EntryId) -> bool {
     lived.kind.name == SIGNED && lived.data.get("subject_event").and_then(Value::as_str) == Some(id.as_str())
+}
+
+/// Whoever holds the second copy acknowledges each update of an archive.
+pub(super) const ACKNOWLEDGE: Duty =
+    Duty { number: 3, rule: "R-037", zh: "副本签收", en: "Acknowledge the update of the archive", met_by: SIGNED };
+
+/// The duties of this module.
+pub(super) const DUTIES: &[&Duty] = &[&ACKNOWLEDGE];
+
+/// Working days in which an update is acknowledged.
+const ACKNOWLEDGE_DAYS: u32 = 3;
+
+/// Opens the duty to acknowledge an update entered at `at`: nobody could know of it before, whenever it was learned.
+pub(super) fn ask_second_holder(customer: &CustomerId, at: Timestamp, sink: &mut Sink) {
+    sink.openings.push(Opening {
+        duty: &ACKNOWLEDGE,
+        object: customer.to_string(),
+        customer: Some(customer.clone()),
+        charges: Seat::SecondHolder.roles().iter().map(|role| Charge::Holders(*role)).collect(),
+        due: Due::WorkingDaysSince(at, ACKNOWLEDGE_DAYS),
+    });
+}
+
+/// Who acknowledges the newest state of the second copy has the updates before it.
+pub(super) fn oblige(_: &World, fact: &Fact<'_>, event: &Event, sink: &mut Sink) {
+    let Event::Recorded(recorded) = event;
+    if let (Purpose::CopyAcknowledged, Some(customer)) = (recorded.purpose, fact.customer()) {
+        sink.close(&ACKNOWLEDGE, customer.as_str());
+    }
 }
 
 /// Lets go of what waits in a part of the world.

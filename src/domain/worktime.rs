@@ -99,6 +99,19 @@ impl<'a, T: Fn(i32) -> Option<&'a Table>> Worktime<T> {
         Ok(Counted { due: self.zone.start_of(last.next()), stretches, year: last.year() })
     }
 
+    /// Returns the `count`-th working day before `day`.
+    ///
+    /// # Errors
+    /// A year on the way has no table.
+    pub fn days_before(&self, day: Date, count: u32) -> Result<Date, NoTable> {
+        let (mut first, mut left) = (day, count);
+        while left > 0 {
+            first = first.previous();
+            left -= u32::from(self.works(first)?);
+        }
+        Ok(first)
+    }
+
     /// Returns how much working time lies between two instants.
     ///
     /// # Errors

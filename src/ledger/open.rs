@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::decide::Policies;
 use crate::clock::Clock;
 use crate::domain::history::{Lived, Part};
-use crate::domain::{self, Event, calendar, policy, record};
+use crate::domain::{self, Event, calendar, obligation, policy, record};
 use crate::entry::{Entry, Hash};
 use crate::files::Files;
 use crate::ids::{Source, StreamName};
@@ -313,6 +313,7 @@ impl Ledger {
             append_took: Duration::ZERO,
             leapt: false,
             accepted: false,
+            watch: obligation::Watch::default(),
             writer: writer_id,
             journal,
         };

@@ -120,6 +120,8 @@ pub(super) struct Writer {
     pub(super) leapt: bool,
     /// An operator has accepted a clock that runs behind the last entry.
     pub(super) accepted: bool,
+    /// What is overdue, as it is looked through.
+    pub(super) watch: obligation::Watch,
     pub(super) writer: [u8; 16],
 }
 
@@ -206,6 +208,9 @@ impl Writer {
                 }
                 let tick = matches!(job, Job::Tick);
                 self.take(job, &mut open);
+                if tick {
+                    self.watch.begin();
+                }
                 // After a long stop more may be overdue than one block holds.
                 while tick && self.tick_obligations(&mut open) {
                     if self.commit(std::mem::take(&mut open)).is_err() {
@@ -612,17 +617,20 @@ impl Writer {
         if self.leapt || self.shared.read_only {
             return false;
         }
-        while let Some((event, about, id)) = obligation::next_due(&self.state.world, self.now()) {
+        loop {
+            let at = self.now();
+            let Some((event, about, id)) = self.watch.next(&self.state.world, self.state.last_at, at) else {
+                return false;
+            };
             if open.bytes >= BLOCK_BYTES || open.made.len() >= BLOCK_ENTRIES {
                 return true;
             }
-            if let Err(halt) = self.enter_system(event.into(), about, &id, None, open) {
+            if let Err(halt) = self.enter_system(event.clone().into(), about, &id, None, open) {
                 let refusal = if let Halt::Refused(refusal) = halt { refusal.words().0 } else { String::new() };
-                tracing::error!(%id, refusal, "what is overdue was not entered");
-                return false;
+                tracing::error!(%id, refusal, "what is overdue was not entered; the next is");
+                self.watch.pass(&event);
             }
         }
-        false
     }
 
     fn note_checkpoint(&mut self, now: Timestamp, open: &mut Open) {

@@ -268,6 +268,11 @@ impl Archive {
         }
     }
 
+    /// Finds the first of the last contacts that was on or after an instant.
+    pub fn contacted_since(&self, from: Timestamp) -> Option<u64> {
+        self.contacts.iter().find(|contact| contact.at >= from).map(|contact| contact.index)
+    }
+
     /// The card of paper form F1 (V-01).
     pub fn card(&self, id: &CustomerId) -> Node {
         let mut row = vec![("customer_id", Node::plain(id.as_str())), ("company_name", self.cell("name"))];

@@ -156,6 +156,7 @@ impl Found<'_> {
                 Node::About(id, _) => Node::About(id.clone(), Box::new(taken)),
                 Node::AboutStaff(id, _) => Node::AboutStaff(id.clone(), Box::new(taken)),
                 Node::Concerning(facts, _) => Node::Concerning(*facts, Box::new(taken)),
+                Node::Computed(seal, _) => Node::Computed(seal.clone(), Box::new(taken)),
                 Node::Cell(_) | Node::Row(_) | Node::List(_) | Node::Members(..) => taken,
             };
         }
@@ -183,7 +184,7 @@ fn said(node: &Node) -> String {
         Node::Cell(cell) => cell.value.to_string(),
         Node::Row(row) => row.iter().map(|(name, node)| format!("{name}={};", said(node))).collect(),
         Node::List(items) | Node::Members(_, items) => items.iter().map(|item| said(item) + ",").collect(),
-        Node::About(..) | Node::AboutStaff(..) | Node::Concerning(..) => String::new(),
+        Node::About(..) | Node::AboutStaff(..) | Node::Concerning(..) | Node::Computed(..) => String::new(),
     }
 }
 
@@ -207,13 +208,16 @@ fn fields(node: &Node) -> &[(&'static str, Node)] {
         | Node::Members(..)
         | Node::About(..)
         | Node::AboutStaff(..)
-        | Node::Concerning(..) => &[],
+        | Node::Concerning(..)
+        | Node::Computed(..) => &[],
     }
 }
 
 fn inner(node: &Node) -> &Node {
     match node {
-        Node::About(_, node) | Node::AboutStaff(_, node) | Node::Concerning(_, node) => inner(node),
+        Node::About(_, node) | Node::AboutStaff(_, node) | Node::Concerning(_, node) | Node::Computed(_, node) => {
+            inner(node)
+        }
         Node::Cell(_) | Node::Row(_) | Node::List(_) | Node::Members(..) => node,
     }
 }

@@ -65,7 +65,7 @@ impl View {
     /// which only more are added.
     pub fn compares(&self) -> bool {
         matches!(self.scope, Scope::Company | Scope::Customer | Scope::Customers)
-            && !matches!(self.key, "grade_audit" | "corrections" | "refusals" | "search")
+            && !matches!(self.key, "grade_audit" | "corrections" | "refusals" | "search" | "important_dates")
     }
 }
 
@@ -476,6 +476,20 @@ pub const VIEWS: &[View] = &[
         },
     },
     View {
+        key: "important_dates",
+        number: "V-72",
+        zh: "重要日子日历",
+        en: "Important dates",
+        scope: Scope::Customers,
+        base: Matter::PersonPrivate,
+        page_rows: WHOLE,
+        columns: columns! {
+            "date" "日期" "Date", "customer_id" "客户编号" "Customer", "customer" "客户名称" "Name", "person_id" "人员编号" "Person",
+            "person" "姓名" "Person's name", "occasion" "事由" "Occasion", "remind_on" "提醒" "Remind on", "done" "已办" "Done",
+            "missing_calendar" "缺少日历" "Calendar missing", "source_event" "来源事件" "Entry",
+        },
+    },
+    View {
         key: "documents",
         number: "V-11",
         zh: "资料",
@@ -656,6 +670,8 @@ pub enum Node {
     AboutStaff(EmployeeId, Box<Self>),
     /// A piece of which more is the case than of what it stands in.
     Concerning(Facts, Box<Self>),
+    /// A piece computed from a sealed value: in the hash of what was shown it stands as that seal.
+    Computed(String, Box<Self>),
 }
 
 /// One value with what decides whether it is shown.

@@ -104,7 +104,9 @@ impl Overdue {
         let state = match ended {
             _ if open => "overdue",
             Some(Ended { met: true, .. }) => "met_late",
-            Some(Ended { met: false, .. }) | None => "closed",
+            Some(Ended { met: false, .. }) => "closed",
+            // It is no longer open; by what was not found among what was looked at.
+            None => "ended",
         };
         let met = ended.filter(|ended| ended.met);
         let duty = obligation::duty_of(&self.id).map(|duty| duty.id());

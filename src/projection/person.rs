@@ -13,7 +13,7 @@ use crate::domain::person::{
 };
 use crate::domain::privacy::Scope;
 use crate::ids::SubjectId;
-use crate::projection::{Node, Read, SealedAt, value};
+use crate::projection::{Cell, Node, Personal, Read, SealedAt, value};
 
 /// The key persons of one customer.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -50,6 +50,23 @@ struct Assessed {
     data: String,
     at: SealedAt,
     index: u64,
+}
+
+/// A day that matters to a person.
+#[derive(Clone, Debug)]
+pub struct Dated<'a> {
+    /// Whose it is.
+    pub person: &'a SubjectId,
+    /// The person's name.
+    pub name: Node,
+    /// Which day it is: what was written, or `birthday`.
+    pub occasion: Node,
+    /// The sealed date.
+    pub seal: String,
+    /// Where it stands.
+    pub at: SealedAt,
+    /// The same as a cell.
+    pub date: Node,
 }
 
 impl People {
@@ -139,6 +156,33 @@ impl People {
         let phones = in_post().map(|(id, person)| of(id, person, &["name", "mobile", "office_phone", "home_phone"]));
         // How many there are is said of persons, as their names are.
         (Node::Members(Class::C4, contacts.collect()), Node::Members(Class::C4, phones.collect()))
+    }
+
+    /// The days that matter to those in post: birthdays and important dates, each where its seal stands (V-72).
+    pub fn dates(&self) -> Vec<Dated<'_>> {
+        let mut dates = Vec::new();
+        for (id, person) in self.0.iter().filter(|(_, person)| person.in_post()) {
+            let mut add = |occasion, date: Node| {
+                if let Some(Cell { value: Value::String(seal), sealed: Some(at), .. }) = cell_in(&date).cloned() {
+                    dates.push(Dated { person: id, name: person.cell_of(id, "name"), occasion, seal, at, date });
+                }
+            };
+            let own = |value| {
+                let person = Some(Personal { id: id.clone(), by_consent: true });
+                Node::Cell(Cell { value, matter: Class::C5.matter(), class: Class::C5, sealed: None, person })
+            };
+            add(own(json!("birthday")), person.cell_of(id, "birthday"));
+            if let Node::List(items) = person.cell_of(id, "important_dates") {
+                for item in items {
+                    let Node::Row(fields) = item else { continue };
+                    let of = |name| fields.iter().find(|(field, _)| *field == name).map(|(_, node)| node.clone());
+                    if let (Some(label), Some(date)) = (of("label"), of("date")) {
+                        add(label, date);
+                    }
+                }
+            }
+        }
+        dates
     }
 
     /// Names the fields that are held of a person, where so much is erased (V-22).
@@ -262,6 +306,19 @@ fn standing() -> impl Iterator<Item = &'static Field> {
 
 fn kept(field: &Field) -> bool {
     field.name == "status" || Recorded::fields().iter().any(|recorded| recorded.name == field.name)
+}
+
+fn cell_in(node: &Node) -> Option<&Cell> {
+    match node {
+        Node::Cell(cell) => Some(cell),
+        Node::Concerning(_, inner) => cell_in(inner),
+        Node::Row(_)
+        | Node::List(_)
+        | Node::Members(..)
+        | Node::About(..)
+        | Node::AboutStaff(..)
+        | Node::Computed(..) => None,
+    }
 }
 
 /// The id says nothing of the person, but that there is one; without it nobody could ask about the person.

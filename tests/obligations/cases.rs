@@ -36,6 +36,16 @@ pub(super) fn cases() -> Vec<Case> {
             above: "E-201",
         },
         Case {
+            duty: "OB-03",
+            before: Vec::new(),
+            opener: ("E-101", Some(updated())),
+            responsible: "E-501",
+            due: "2026-03-05T16:00:00.000000Z",
+            thrice: "2026-03-12T08:00:00+08:00",
+            met: vec![("E-501", acknowledged())],
+            above: "E-801",
+        },
+        Case {
             duty: "OB-04",
             before: Vec::new(),
             opener: ("E-101", None),
@@ -44,6 +54,16 @@ pub(super) fn cases() -> Vec<Case> {
             thrice: "2026-04-23T08:00:00+08:00",
             met: vec![("E-501", verified("2026Q1"))],
             above: "E-801",
+        },
+        Case {
+            duty: "OB-07",
+            before: Vec::new(),
+            opener: ("E-101", None),
+            responsible: "E-101",
+            due: "2027-04-30T16:00:00.000000Z",
+            thrice: "2027-05-12T08:00:00+08:00",
+            met: vec![("E-101", statements("2026"))],
+            above: "E-201",
         },
         Case {
             duty: "OB-13",
@@ -143,10 +163,22 @@ pub(super) fn closed() -> Value {
     json!({ "type": "commitment.closed", "subject": "contact/C-01", "data": data })
 }
 
+/// An update of C-01 by the owner, and the acknowledgement by the holder of the second copy.
 fn updated() -> Value {
-    json!({ "type": "customer.profile_updated", "subject": "customer/C-01", "data": {
+    json!({ "type": "customer.profile_updated", "id": "update-01", "subject": "customer/C-01", "data": {
         "section": "basic", "changes": { "fax": "0531 8000 0009" }, "learned_at": "2026-03-02T09:30:00+08:00", "major": false,
     } })
+}
+
+pub(super) fn acknowledged() -> Value {
+    json!({ "type": "signoff.recorded", "data": {
+        "subject_event": "update-01", "purpose": "copy_acknowledged", "step": 1, "decision": "noted" } })
+}
+
+/// The yearly statements of C-01; the file comes with it.
+fn statements(year: &str) -> Value {
+    json!({ "type": "document.filed", "data": {
+        "kind": "financial_statement", "title": "Yearly statements", "customer_id": "C-01", "period": year, "class": "C3" } })
 }
 
 pub(super) fn verified(period: &str) -> Value {

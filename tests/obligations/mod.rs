@@ -5,7 +5,7 @@ mod cases;
 use serde_json::{Value, json};
 
 use crate::obligations::cases::{
-    Case, cases, closed, contact, credit_reviewed, graded, main_customer, promised, verified,
+    Case, acknowledged, cases, closed, contact, credit_reviewed, graded, main_customer, promised, verified,
 };
 use crate::support::http::Served;
 use crate::support::{TestLedger, proposal};
@@ -61,8 +61,9 @@ fn opened(case: &Case) -> (Served, Value) {
     }
     match &case.opener {
         (who, Some(event)) => drop(served.admit(who, event)),
-        // The end of the quarter opens these two.
+        // The end of the quarter opens these two, that of the year the third.
         (_, None) if matches!(case.duty, "OB-04" | "OB-23") => until(&served, "2026-04-01T08:00:00+08:00"),
+        (_, None) if case.duty == "OB-07" => until(&served, "2027-01-01T08:00:00+08:00"),
         _ => {}
     }
     let mut found = open(&served, case.responsible, case.duty);
@@ -76,7 +77,12 @@ fn fulfil(served: &Served, case: &Case) {
     for (who, event) in &case.met {
         let mut event = event.clone();
         event["latereason"] = json!("was ill");
-        served.admit(who, &event);
+        if event["type"] == "document.filed" {
+            let filed = served.file(who, &event, "statements.pdf", b"%PDF-1.7 invented statements");
+            assert_eq!(filed.status, 201, "{}", filed.text());
+        } else {
+            served.admit(who, &event);
+        }
     }
 }
 
@@ -151,8 +157,15 @@ fn sc_18_an_archive_is_brought_up_to_date_checked_for_the_quarter_and_its_neighb
     assert_eq!(open(&served, "E-101", "OB-02")[0]["due_at"], "2026-03-05T16:00:00.000000Z");
     let moved = json!({ "type": "customer.profile_updated", "subject": "customer/C-01", "data": {
         "section": "basic", "changes": { "address": "9 Harbor Street" }, "learned_at": "2026-03-02T09:30:00+08:00", "major": false } });
-    served.admit("E-101", &moved);
+    let moved = served.admit("E-101", &moved);
     assert_eq!(open(&served, "E-101", "OB-02"), [] as [Value; 0]);
+    // Whoever holds the second copy has three working days to acknowledge it, and does on the last of them.
+    assert_eq!(open(&served, "E-501", "OB-03")[0]["due_at"], "2026-03-05T16:00:00.000000Z");
+    until(&served, "2026-03-05T17:00:00+08:00");
+    let mut acknowledged = acknowledged();
+    acknowledged["data"]["subject_event"] = moved["id"].clone();
+    served.admit("E-501", &acknowledged);
+    assert_eq!(open(&served, "E-501", "OB-03"), [] as [Value; 0]);
     // The quarter ends: the custodian checks C-01, and finds the registered capital missing.
     until(&served, "2026-04-10T09:00:00+08:00");
     assert_eq!(open(&served, "E-501", "OB-04").len(), 2);
@@ -208,7 +221,7 @@ fn every_duty_is_reported_upward_thrice_and_met_late_its_breach_stays() {
         let rows = overdue(&served, case.duty);
         assert_eq!((&rows[0]["state"], rows[0]["met_at"].is_string()), (&json!("met_late"), true), "{}", case.duty);
         assert_eq!(rows[0]["source_events"].as_array().unwrap().len(), 3, "{}", case.duty);
-        until(&served, "2027-02-01T08:00:00+08:00");
+        until(&served, "2027-07-01T08:00:00+08:00");
         let again = overdue(&served, case.duty);
         let of = again.iter().filter(|row| row["obligation"] == rows[0]["obligation"]);
         assert_eq!(of.clone().count(), 1);
@@ -230,18 +243,18 @@ fn every_duty_is_extended_twice_and_not_a_third_time() {
                 "obligation": found["obligation"], "new_due": due, "reason": "the workshop is late",
             } })
         };
-        let own = served.refuse(case.responsible, &to("2027-03-01T00:00:00+08:00"));
+        let own = served.refuse(case.responsible, &to("2028-03-01T00:00:00+08:00"));
         assert_eq!(own, (403, "E_SOD".into(), "R-020".into()), "{}", case.duty);
-        let stranger = served.refuse("E-103", &to("2027-03-01T00:00:00+08:00"));
+        let stranger = served.refuse("E-103", &to("2028-03-01T00:00:00+08:00"));
         assert_eq!((stranger.0, stranger.1.as_str()), (403, "E_FORBIDDEN"), "{}", case.duty);
         let earlier = served.refuse(case.above, &to(case.due));
         assert_eq!(earlier, (422, "E_RULE".into(), "R-020".into()), "{}", case.duty);
-        served.admit(case.above, &to("2027-02-01T00:00:00+08:00"));
-        served.admit(case.above, &to("2027-02-02T00:00:00+08:00"));
-        let third = served.refuse(case.above, &to("2027-02-03T00:00:00+08:00"));
+        served.admit(case.above, &to("2028-02-01T00:00:00+08:00"));
+        served.admit(case.above, &to("2028-02-02T00:00:00+08:00"));
+        let third = served.refuse(case.above, &to("2028-02-03T00:00:00+08:00"));
         assert_eq!(third, (422, "E_RULE".into(), "R-020".into()), "{}", case.duty);
         let row = open(&served, case.responsible, case.duty).remove(0);
-        assert_eq!((&row["extensions"], &row["due_at"]), (&json!(2), &json!("2027-02-01T16:00:00.000000Z")));
+        assert_eq!((&row["extensions"], &row["due_at"]), (&json!(2), &json!("2028-02-01T16:00:00.000000Z")));
     }
 }
 

@@ -13,7 +13,21 @@ use crate::ids::{EntryId, SubjectId};
 /// What entries ask for: the duty, what it is about, and the entry.
 type Key = (u8, String, EntryId);
 
+/// What entries do: the duty, what it is about, and the last period it is done for where it recurs.
+type Done = (u8, String, Option<String>);
+
 impl State {
+    /// Closes what periods opened up to one, where an entry says only since its correction that it was done.
+    fn close_of_periods(&mut self, duty: u8, object: &str, until: Option<&str>) {
+        let ids = self.objects.get(&(duty, object.to_owned())).cloned().unwrap_or_default();
+        for id in ids {
+            let Some(open) = self.open.get(&id).filter(|open| open.opener.is_none()) else { continue };
+            if !open.later_than(until) {
+                self.close(&id);
+            }
+        }
+    }
+
     /// Finds what an entry opened about something, if it is still open.
     fn opened(&self, owed: &Key) -> Option<SubjectId> {
         let (duty, object, opener) = owed;
@@ -30,7 +44,7 @@ struct Owed {
     /// Whatever was ever asked for.
     asked: BTreeSet<Key>,
     /// What was done or is owed no more.
-    closed: BTreeSet<(u8, String)>,
+    closed: BTreeSet<Done>,
 }
 
 impl Owed {
@@ -41,7 +55,7 @@ impl Owed {
             oblige(world, &live.fact(), &live.event, &mut sink);
             for closing in sink.closings {
                 owed.open.retain(|(duty, object, _), _| (*duty, object) != (closing.duty.number, &closing.object));
-                owed.closed.insert((closing.duty.number, closing.object));
+                owed.closed.insert((closing.duty.number, closing.object, closing.until));
             }
             for opening in sink.openings {
                 let key = (opening.duty.number, opening.object.clone(), live.id.clone());
@@ -83,14 +97,18 @@ pub(in crate::domain) fn refold(world: &mut World, refold: &Refold, amendment: &
             }
         }
     }
-    let undone: Vec<&(u8, String)> = before.closed.difference(&after.closed).collect();
+    for (duty, object, until) in after.closed.difference(&before.closed) {
+        world.obligation.close_of_periods(*duty, object, until.as_deref());
+    }
+    let undone: BTreeSet<(u8, &str)> =
+        before.closed.difference(&after.closed).map(|(duty, object, _)| (*duty, object.as_str())).collect();
     if !undone.is_empty() {
         ask_again(world, &undone, &trigger, at);
     }
 }
 
 /// Opens anew what the last period asks for and was done by an entry that no longer says so.
-fn ask_again(world: &mut World, undone: &[&(u8, String)], trigger: &Trigger, at: Timestamp) {
+fn ask_again(world: &mut World, undone: &BTreeSet<(u8, &str)>, trigger: &Trigger, at: Timestamp) {
     let mut sink = Sink::default();
     let zone = world.ledger.zone;
     let (_, turns) = duty::next_turn(zone.date(at).minus_months(3));
@@ -99,8 +117,8 @@ fn ask_again(world: &mut World, undone: &[&(u8, String)], trigger: &Trigger, at:
     }
     oblige_period(world, Turn::YearBegun { year: zone.date(at).year() }, &mut sink);
     for opening in sink.openings {
-        let key = (opening.duty.number, opening.object.clone());
-        if undone.contains(&&key) && world.obligation.about(opening.duty, &opening.object).next().is_none() {
+        let known = world.obligation.about(opening.duty, &opening.object).next().is_some();
+        if !known && undone.contains(&(opening.duty.number, opening.object.as_str())) {
             open(world, opening, (trigger, None), at, at);
         }
     }

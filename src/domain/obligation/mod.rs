@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::domain::catalog::{Count, Int, Str, Text, events, objects, refusals};
 use crate::domain::duty::{Charge, Duty, NEVER, Trigger};
-use crate::domain::escalation::{escalated, responsible, stands_above};
+use crate::domain::escalation::stands_above;
 use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Actor, Admission, Context, Fact, World, common};
 use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
@@ -17,10 +17,12 @@ mod amended;
 mod deadline;
 mod opening;
 mod turn;
+mod watch;
 
 pub use self::deadline::{Basis, Deadline, Unit};
 pub use self::opening::{PREFIX, duties, duty, duty_of, oblige};
 pub use self::turn::turned;
+pub use self::watch::Watch;
 pub(super) use self::{
     amended::refold,
     opening::{concerns, follow},
@@ -121,6 +123,14 @@ impl Open {
         }
     }
 
+    /// Tells whether a period opened it that comes after the last one something is done for.
+    fn later_than(&self, until: Option<&str>) -> bool {
+        match (&self.trigger, until) {
+            (Trigger::Period(period), Some(until)) => period.as_str() > until,
+            (Trigger::Period(_) | Trigger::Entry(_), _) => false,
+        }
+    }
+
     /// Returns the duty.
     pub fn duty(&self) -> Option<&'static Duty> {
         duty(self.duty)
@@ -205,6 +215,11 @@ pub(super) fn about(world: &World, event: &Event, _: Option<&StreamName>) -> Res
     Ok(about_open(id, world.obligation.open.get(id)))
 }
 
+fn about_open(id: &SubjectId, open: Option<&Open>) -> About {
+    let subject = StreamName::of("obligation", id.as_str());
+    About { subject, customer: open.and_then(|open| open.customer.clone()) }
+}
+
 /// Decides on a breach, which the clock enters, and on an extension.
 pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Result<Vec<Admission>, domain::Refusal> {
     let world = turned(world, context.at);
@@ -276,48 +291,6 @@ pub(super) fn forget(state: &mut State, part: &Part, _: &[Live]) {
     for id in ids {
         state.close(&id);
     }
-}
-
-/// Returns what the clock enters next, if anything is overdue by `at`, and the id it is entered under.
-///
-/// Takes no longer for more open obligations: they are kept by when they are due.
-pub fn next_due(world: &World, at: Timestamp) -> Option<(Event, About, EntryId)> {
-    let world = turned(world, at);
-    let (when, id) = world.obligation.queue.get_min()?;
-    let open = world.obligation.open.get(id).filter(|_| *when < at)?;
-    let responsible = responsible(&world, open, at);
-    let level = open.level + 1;
-    let (trigger_event, period) = match &open.trigger {
-        Trigger::Entry(entry) => (Some(entry.clone()), None),
-        Trigger::Period(period) => (None, Some(Str(period.clone()))),
-    };
-    let counting = match &open.deadline {
-        Deadline::At { counted: Some(basis), .. } => Some(Counting {
-            calendar: Str(basis.calendar.clone()),
-            year: Int(basis.table.0.into()),
-            version: Int(basis.table.1),
-            counted: basis.stretches.iter().map(|(from, to)| Span { from: *from, to: *to }).collect(),
-        }),
-        Deadline::At { counted: None, .. } | Deadline::NoTable { .. } => None,
-    };
-    let event = Event::Breached(Breached {
-        obligation: id.clone(),
-        trigger_event,
-        period,
-        object: Str(open.object.clone()),
-        due_at: open.due()?,
-        counting,
-        level: Int(level.into()),
-        escalated_to: escalated(&world, &responsible, level, at),
-        responsible,
-    });
-    let entry = format!("{id}-{level}").parse().expect("an obligation's id is long enough for an entry's");
-    Some((event, about_open(id, Some(open)), entry))
-}
-
-fn about_open(id: &SubjectId, open: Option<&Open>) -> About {
-    let subject = StreamName::of("obligation", id.as_str());
-    About { subject, customer: open.and_then(|open| open.customer.clone()) }
 }
 
 #[cfg(test)]

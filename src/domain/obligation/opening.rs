@@ -4,12 +4,21 @@ use crate::clock::Timestamp;
 use crate::domain::duty::{Due, Duty, NEVER, Opening, Sink, Trigger, Turn};
 use crate::domain::obligation::deadline::{Deadline, Unit, count, reschedule};
 use crate::domain::obligation::{Event, Open};
-use crate::domain::{self, Fact, World, contact, credit, customer, loan, person, policy};
+use crate::domain::{self, Fact, World, contact, credit, customer, document, loan, person, policy, signoff};
 use crate::ids::{EntryId, SubjectId};
 
 /// Lists every duty some module declares, in the order of the rules' table.
 pub fn duties() -> Vec<&'static Duty> {
-    let mut all = [contact::DUTIES, credit::DUTIES, customer::DUTIES, loan::DUTIES, policy::DUTIES].concat();
+    let mut all = [
+        contact::DUTIES,
+        credit::DUTIES,
+        customer::DUTIES,
+        document::DUTIES,
+        loan::DUTIES,
+        policy::DUTIES,
+        signoff::DUTIES,
+    ]
+    .concat();
     all.sort_by_key(|duty| duty.number);
     all
 }
@@ -49,13 +58,15 @@ obliging! {
         contact Contact by contact::oblige;
         credit Credit by credit::oblige;
         customer Customer by customer::oblige;
+        document Document by document::oblige;
         grade Grade by credit::oblige_by_grade;
         loan Loan by loan::oblige;
         person Person by person::oblige;
         policy Policy by policy::oblige;
+        signoff Signoff by signoff::oblige;
     }
     without {
-        Ledger Organization Employee Approval Sale Payment Privacy Record Grant Anomaly Document Signoff Calendar Obligation Audit
+        Ledger Organization Employee Approval Sale Payment Privacy Record Grant Anomaly Calendar Obligation Audit
     }
 }
 
@@ -63,6 +74,7 @@ obliging! {
 pub(super) fn oblige_period(world: &World, turn: Turn, sink: &mut Sink) {
     credit::oblige_period(world, turn, sink);
     customer::oblige_period(world, turn, sink);
+    document::oblige_period(world, turn, sink);
     policy::oblige_period(world, turn, sink);
 }
 
@@ -87,11 +99,8 @@ pub(super) fn take(world: &mut World, sink: Sink, trigger: &Trigger, at: Timesta
     for closing in sink.closings {
         let ids = world.obligation.objects.get(&(closing.duty.number, closing.object));
         for id in ids.cloned().unwrap_or_default() {
-            let later = |open: &Open| match (&open.trigger, &closing.until) {
-                (Trigger::Period(period), Some(until)) => period > until,
-                (Trigger::Period(_) | Trigger::Entry(_), _) => false,
-            };
-            if !world.obligation.open.get(&id).is_some_and(later) {
+            let open = world.obligation.open.get(&id);
+            if !open.is_some_and(|open| open.later_than(closing.until.as_deref())) {
                 world.obligation.close(&id);
             }
         }
@@ -127,6 +136,7 @@ pub(super) fn open(world: &mut World, opening: Opening, (trigger, opener): (&Tri
     open.deadline = match opening.due {
         Due::At(due) => Deadline::At { due, counted: None },
         Due::EndOf(day) => Deadline::At { due: world.ledger.zone.start_of(day.next()), counted: None },
+        Due::WorkingDaysSince(from, days) => count(world, &open, from, (days, Unit::Days), at),
         Due::WorkingDays(days) => count(world, &open, from, (days, Unit::Days), at),
         Due::WorkingMinutes(minutes) => count(world, &open, from, (minutes, Unit::Minutes), at),
     };

@@ -10,19 +10,24 @@ use crate::domain::obligation::opening::{oblige_period, take};
 /// Opens what time alone has opened since the last entry; comes before an entry is taken over.
 pub(in crate::domain) fn turn_to(world: &mut World, at: Timestamp) {
     // Most entries fall into the quarter of the one before.
-    if at >= world.obligation.turn_at && world.ledger.initialized {
+    if turns(world, at) {
         turn(world, at);
     }
 }
 
 /// Returns the world as time alone has made it by `at`: a quarter may have ended since the last entry.
 pub fn turned(world: &World, at: Timestamp) -> Cow<'_, World> {
-    if at < world.obligation.turn_at || !world.ledger.initialized {
+    if !turns(world, at) {
         return Cow::Borrowed(world);
     }
     let mut world = world.clone();
     turn(&mut world, at);
     Cow::Owned(world)
+}
+
+/// Tells whether time alone opens something by `at`.
+pub(super) fn turns(world: &World, at: Timestamp) -> bool {
+    at >= world.obligation.turn_at && world.ledger.initialized
 }
 
 /// Opens what the quarters and years open that have ended or begun by `at`.

@@ -152,6 +152,7 @@ pub(crate) fn filters(key: &str) -> &'static [&'static str] {
         "grants" => &["kind", "who", "customer", "status", "mine", "waiting"],
         "anomalies" => &["kind", "open"],
         "refusals" => &["who"],
+        "important_dates" => &["days"],
         "sod" => &["all"],
         "overdue" => &["duty", "responsible", "open"],
         "timeline" => &["type", "actor", "from", "until"],

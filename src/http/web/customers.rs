@@ -16,7 +16,7 @@ use crate::http::error::Problem;
 use crate::http::web::compare::{MOMENT, looking_back};
 use crate::http::web::layout::{self, items, shown, text};
 use crate::http::web::visitor::{Visitor, encode, moments};
-use crate::http::web::{privacy, words};
+use crate::http::web::{dates, privacy, words};
 use crate::projection;
 
 /// Tells whether somebody watches over the archives, and so looks for what was put right; whether they may the ledger says.
@@ -85,6 +85,7 @@ pub(crate) async fn list(
         (layout::exporting(frame, "list", &parts))
         @if !typed("after").is_empty() { p { a href="/customers" { (frame.say("first-page")) } } }
         @let held = privacy::VIEWS.into_iter().filter_map(projection::view).filter(|view| visitor.may_read(&door, view.key, None, Some(ANY)));
+        @if visitor.may_read(&door, dates::KEY, None, Some(ANY)) { p { a href="/important-dates" { (words::view(frame.language, dates::KEY)) } } }
         @for view in held { p { a href={ "/privacy?view=" (view.key) } { (words::view(frame.language, view.key)) } } }
         (looking_back(frame, "/customers", &parts, &query, "view=list"))
         (layout::standing(frame, &answered))

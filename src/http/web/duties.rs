@@ -177,6 +177,7 @@ fn overdue_row(frame: &Frame, door: &Door, row: &Value) -> Markup {
                     "overdue" => strong { (frame.say("state-overdue")) },
                     "met_late" => { (frame.say("state-met-late")) br; small { (wall(door, text(row, "met_at"))) } },
                     "closed" => (frame.say("state-closed")),
+                    "ended" => (frame.say("state-ended")),
                     _ => (cell("state")),
                 }
                 " " (layout::entry(row.get("ended_by")))
@@ -269,8 +270,14 @@ fn obligations_table(frame: &Frame, door: &Door, rows: &[Value], back: &str) -> 
 fn fulfilling(row: &Value, back: &str) -> String {
     let duty = obligation::duty_of(text(row, "obligation"));
     let Some(kind) = duty.and_then(|duty| catalog::find(duty.met_by)) else { return "/propose".into() };
-    let mut address = format!("/propose/{}?back={}", kind.name, encode(back));
     let customer = text(row, "customer_id");
+    match kind.name {
+        // What waits for a signature is listed with what is signed, and a paper is filed where its customer's are.
+        "signoff.recorded" => return "/signoffs".into(),
+        "document.filed" if !customer.is_empty() => return format!("/customers/{}/documents", encode(customer)),
+        _ => {}
+    }
+    let mut address = format!("/propose/{}?back={}", kind.name, encode(back));
     if let Some(subject) = kind.subject.filter(|subject| subject.of == Referent::Customer && !customer.is_empty()) {
         address.push_str(&format!("&subject={}", encode(&format!("{}/{customer}", subject.stream))));
     }

@@ -29,6 +29,7 @@ mod compare;
 mod correct;
 mod corrections;
 mod customers;
+mod dates;
 mod documents;
 mod duties;
 mod entry;
@@ -68,6 +69,7 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/employees/{id}/reads", get(reads::of_employee))
         .route("/questions", get(questions::page))
         .route("/access", get(access::page))
+        .route("/important-dates", get(dates::page).post(dates::reveal))
         .route("/privacy", get(privacy::page).post(privacy::reveal))
         .route("/analysis", get(tables::first))
         .route("/analysis/{view}", get(tables::of_company))

@@ -13,6 +13,7 @@ use crate::domain::catalog;
 use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::error::Problem;
+use crate::http::web::dates;
 use crate::http::web::layout::{self, items, shown};
 use crate::http::web::visitor::{Fields, Frame, Visitor, encode};
 use crate::http::web::words;
@@ -20,7 +21,7 @@ use crate::ledger::{Answered, ViewError};
 use crate::projection::{self, View};
 
 /// The views of people there are pages of.
-const VIEWS: [&str; 4] = ["people", "relations", "decision_roles", "basics"];
+const VIEWS: [&str; 5] = ["people", "relations", "decision_roles", "basics", "important_dates"];
 
 /// `GET /customers/{id}/people`: the people, or with `?view=` how they stand to us or what they decide.
 pub(crate) async fn page(
@@ -129,6 +130,7 @@ fn value(frame: &Frame, door: &Door, row: &Value, name: &str) -> Markup {
     let kinds = ["person.recorded", "person.updated", "relationship.assessed"];
     let declares = |kind: &&str| catalog::find(kind).is_some_and(|kind| kind.field(name).is_some());
     match kinds.into_iter().find(declares) {
+        _ if name == "occasion" => dates::occasion(frame, door, value),
         Some(kind) => layout::chosen(frame, door, kind, name, value),
         None => shown(frame, door, name, value),
     }

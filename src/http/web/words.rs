@@ -277,6 +277,7 @@ mod tests {
             include_str!("card.rs"),
             include_str!("documents.rs"),
             include_str!("signoffs.rs"),
+            include_str!("dates.rs"),
         ];
         let known = keys(EN);
         for page in pages {

@@ -425,6 +425,10 @@ impl Shared {
             if matches!(asked.view.key, "overdue" | "approvals") {
                 facts = facts.with(relation::facts_of_staff(world, principal, held, &principal.employee));
             }
+            // Dates open to whoever may see any of them; of whom, and what else, is decided row by row.
+            if asked.view.key == "important_dates" {
+                facts = facts.with(Facts::ABOUT_DATES).with_if(subject.customer.is_none(), Facts::OWN);
+            }
             let decision = self.policies.decide(held.role, action(asked.mode), Resource::Matter(base), facts);
             if decision.allowed {
                 return Ok(held);

@@ -16,6 +16,7 @@ mod anomaly;
 mod composition;
 mod credit;
 mod customer;
+mod dates;
 mod document;
 mod evidence;
 mod grade;
@@ -60,6 +61,7 @@ impl Ledger {
             ("archive", Some(id)) => shared.whole_archive(state, then, id, subject),
             ("promises", Some(id)) => shared.promises(state, then, id, subject),
             ("basics", Some(id)) => shared.basics(state, then, id, subject),
+            ("important_dates", _) => shared.important_dates(state, then, asked, subject, sight),
             ("personal_data", _) => shared.personal_data(state, then, asked, subject),
             ("erasures", _) => shared.erasures(state, then, asked, subject),
             ("people", Some(id)) => shared.people(state, then, id, subject, People::rows),

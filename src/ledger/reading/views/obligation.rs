@@ -54,6 +54,7 @@ impl Shared {
     ) -> Result<Built, ViewError> {
         let world = self.world(state, then)?;
         let filter = |name: &str| asked.filters.get(name).map(String::as_str);
+        let mut looks = asked.looks;
         let (rows, next) = self.page_back(family_term("obligation"), then, asked, &mut |index| {
             let mut first = None;
             self.read_of(then, index, &mut |read| first = first_level(read))?;
@@ -73,7 +74,7 @@ impl Shared {
             // Whoever it was reported to sees it, and whoever may see what is kept of one of them.
             let told = overdue.concerned().find(|person| sight.may_of_staff(person, Matter::Staff)).cloned();
             let Some(told) = told.filter(|_| matches) else { return Ok(Looked::Passed) };
-            let ended = if open { None } else { self.end_of_obligation(&world, &overdue, index, then)? };
+            let ended = if open { None } else { self.end_of_obligation(&world, &overdue, index, then, &mut looks)? };
             let name = self.name_of(state, overdue.customer.as_ref(), then)?;
             let row = overdue.row(open, ended, then.at, name);
             Ok(Looked::Row(Node::AboutStaff(told, Box::new(row))))
@@ -93,13 +94,15 @@ impl Shared {
         Ok(Built { node: Node::Row(vec![("items", Node::List(rows))]), next: None, targets: Vec::new() })
     }
 
-    /// Finds the entry that ended an overdue obligation: the first one after it that closes its duty.
+    /// Finds the entry that ended an overdue obligation: the first one after it that closes its duty, among as many as are looked at
+    /// for one page.
     fn end_of_obligation(
         &self,
         world: &World,
         overdue: &Overdue,
         breached: u64,
         then: &Then,
+        looks: &mut usize,
     ) -> Result<Option<Ended>, ViewError> {
         let Some(duty) = obligation::duty_of(&overdue.id) else { return Ok(None) };
         let stream = match &overdue.customer {
@@ -109,7 +112,8 @@ impl Shared {
         let term = stream_term(stream.as_str());
         let mut from = breached + 1;
         loop {
-            let found = self.shelf.postings(term, from, then.end, Direction::Ascending, 256)?;
+            let found = self.shelf.postings(term, from, then.end, Direction::Ascending, 256.min(*looks))?;
+            *looks -= found.len();
             let Some(last) = found.last().copied() else { return Ok(None) };
             for index in found {
                 let mut ended = None;
@@ -123,7 +127,7 @@ impl Shared {
     }
 
     /// A customer's name as the list shows it.
-    fn name_of(&self, state: &State, customer: Option<&CustomerId>, then: &Then) -> Result<Node, ViewError> {
+    pub(super) fn name_of(&self, state: &State, customer: Option<&CustomerId>, then: &Then) -> Result<Node, ViewError> {
         let Some(customer) = customer else { return Ok(Node::absent()) };
         self.with_register(state, then, |register| {
             register.customers.get(customer).map_or_else(Node::absent, |listed| listed.named())

@@ -55,5 +55,6 @@ fn declassify(node: Node) -> Node {
         Node::About(id, inner) => Node::About(id, Box::new(declassify(*inner))),
         Node::AboutStaff(id, inner) => Node::AboutStaff(id, Box::new(declassify(*inner))),
         Node::Concerning(facts, inner) => Node::Concerning(facts, Box::new(declassify(*inner))),
+        Node::Computed(seal, inner) => Node::Computed(seal, Box::new(declassify(*inner))),
     }
 }
