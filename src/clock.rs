@@ -533,6 +533,16 @@ mod tests {
     }
 
     #[test]
+    fn a_day_comes_round_every_year_and_the_29th_of_february_on_the_28th() {
+        let (born, leap): (Date, Date) = ("1974-03-20".parse().unwrap(), "1976-02-29".parse().unwrap());
+        assert_eq!(born.in_year(2026).unwrap().to_string(), "2026-03-20");
+        assert_eq!(leap.in_year(2026).unwrap().to_string(), "2026-02-28");
+        assert_eq!(leap.in_year(2028).unwrap().to_string(), "2028-02-29");
+        assert_eq!(born.in_year(10_000), None);
+        assert_eq!(leap.in_year(2028).unwrap().previous().to_string(), "2028-02-28");
+    }
+
+    #[test]
     fn dates_that_do_not_exist_are_refused() {
         assert_eq!("2026-02-30".parse::<Date>(), Err(NotATime));
         assert_eq!("2026-2-3".parse::<Date>(), Err(NotATime));

@@ -137,6 +137,7 @@ const RULES: &[(&str, &str)] = &[
     ("R-032", "cited"),
     ("R-033", "cited"),
     ("R-034", "cited"),
+    ("R-036", "the_statements_of_a_year_are_collected_in_the_four_months_after_it"),
     ("R-037", "the_holder_of_the_second_copy_acknowledges_the_newest_update"),
     ("R-038", "cited"),
     ("R-040", "cited"),
@@ -184,6 +185,7 @@ const RULES: &[(&str, &str)] = &[
     ("R-168", "cited"),
     ("R-199", "cited"),
     ("R-200", "cited"),
+    ("R-205", "important_dates_come_round_with_their_reminders_for_those_who_may_see_them"),
 ];
 
 #[test]

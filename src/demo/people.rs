@@ -50,10 +50,18 @@ impl Years<'_> {
             if agreed {
                 let hobby = self.dice.place(HOBBIES.len());
                 let (english, chinese) = HOBBIES.get(hobby).copied().unwrap_or_default();
-                let changes = json!({
+                let age = self.dice.between(28, 60);
+                let born = self.zone.date(self.clock.now()).year() - i32::try_from(age).unwrap_or(40);
+                let mut changes = json!({
                     "hobbies": if client.chinese { chinese } else { english },
-                    "age": self.dice.between(28, 60),
+                    "age": age,
+                    "birthday": format!("{born}-{:02}-{:02}", place % 12 + 1, place % 28 + 1),
                 });
+                if client.weight == "main" {
+                    let label = if client.chinese { "厂庆" } else { "Day the works were founded" };
+                    let founded = format!("{}-{:02}-{:02}", 1980 + place % 30, place % 11 + 2, place % 25 + 3);
+                    set(&mut changes, "important_dates", Some(json!([{ "label": label, "date": founded }])));
+                }
                 let data = json!({ "changes": changes, "learned_at": self.clock.now() });
                 batch.push(self.proposal("person.updated", Some(subject.clone()), data));
             }

@@ -260,6 +260,21 @@ mod tests {
     }
 
     #[test]
+    fn ten_working_days_before_a_day_are_those_worked_and_a_year_without_a_table_is_named() {
+        for (date, count, first) in [
+            ("2026-03-20", 10, "2026-03-06"),
+            ("2026-03-04", 10, "2026-02-12"),
+            ("2026-01-05", 1, "2026-01-04"),
+            ("2026-10-08", 1, "2026-09-30"),
+            ("2026-10-08", 0, "2026-10-08"),
+        ] {
+            assert_eq!(china().days_before(day(date), count), Ok(day(first)), "{count} before {date}");
+        }
+        assert_eq!(china().days_before(day("2027-01-04"), 10).unwrap_err().year, 2027);
+        assert_eq!(china().days_before(day("2023-01-04"), 10).unwrap_err().year, 2022);
+    }
+
+    #[test]
     fn each_year_has_as_many_working_days_as_its_notice_leaves() {
         // Days of the year from Monday to Friday, less those off on such days, plus those made up.
         for (year, expected) in [(2024, 251), (2025, 248), (2026, 248)] {
