@@ -55,6 +55,19 @@ pub struct Overdue {
     entries: Vec<u64>,
 }
 
+/// What has become of an overdue obligation.
+#[derive(Clone, Copy, Debug)]
+pub enum Course {
+    /// It is still open.
+    Open,
+    /// An entry ended it.
+    Ended(Ended),
+    /// No entry ended it: the next period took its place, or a correction.
+    Released,
+    /// It is no longer open; what ended it was not found among what was looked at.
+    Further,
+}
+
 /// How an overdue obligation ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Ended {
@@ -97,16 +110,19 @@ impl Overdue {
         self.responsible.iter().chain(self.escalated.iter().flatten())
     }
 
-    /// The obligation as a row of the view; `open` tells whether it still is.
-    pub fn row(&self, open: bool, ended: Option<Ended>, now: Timestamp, name: Node) -> Node {
+    /// The obligation as a row of the view.
+    pub fn row(&self, course: Course, now: Timestamp, name: Node) -> Node {
+        let ended = match course {
+            Course::Ended(ended) => Some(ended),
+            Course::Open | Course::Released | Course::Further => None,
+        };
         let until = ended.map_or(now, |ended| ended.at);
         let late = until.since(self.due).as_secs() / 60;
-        let state = match ended {
-            _ if open => "overdue",
-            Some(Ended { met: true, .. }) => "met_late",
-            Some(Ended { met: false, .. }) => "closed",
-            // It is no longer open; by what was not found among what was looked at.
-            None => "ended",
+        let state = match course {
+            Course::Open => "overdue",
+            Course::Ended(Ended { met: true, .. }) => "met_late",
+            Course::Ended(Ended { met: false, .. }) | Course::Released => "closed",
+            Course::Further => "ended",
         };
         let met = ended.filter(|ended| ended.met);
         let duty = obligation::duty_of(&self.id).map(|duty| duty.id());
@@ -121,7 +137,10 @@ impl Overdue {
             ("due_at", cell(json!(self.due))),
             ("counting", cell(self.counting.clone())),
             ("extended", cell(json!(self.extended))),
-            ("late_by", cell(if open || ended.is_some() { json!(late) } else { Value::Null })),
+            (
+                "late_by",
+                cell(if matches!(course, Course::Open | Course::Ended(_)) { json!(late) } else { Value::Null }),
+            ),
             ("level", cell(json!(self.level))),
             ("escalated_to", staff(json!(self.escalated.last()))),
             ("nobody_left", cell(json!(self.escalated.last().is_some_and(Vec::is_empty)))),

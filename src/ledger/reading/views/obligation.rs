@@ -12,7 +12,7 @@ use crate::ledger::reading::views::{Built, Looked};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
-use crate::projection::obligation::{Ended, Overdue, open_row};
+use crate::projection::obligation::{Course, Ended, Overdue, open_row};
 use crate::projection::pending::{Pending, pending};
 use crate::projection::{Node, Read};
 use crate::store::Direction;
@@ -74,9 +74,12 @@ impl Shared {
             // Whoever it was reported to sees it, and whoever may see what is kept of one of them.
             let told = overdue.concerned().find(|person| sight.may_of_staff(person, Matter::Staff)).cloned();
             let Some(told) = told.filter(|_| matches) else { return Ok(Looked::Passed) };
-            let ended = if open { None } else { self.end_of_obligation(&world, &overdue, index, then, &mut looks)? };
+            let course = match open {
+                true => Course::Open,
+                false => self.end_of_obligation(&world, &overdue, index, then, &mut looks)?,
+            };
             let name = self.name_of(state, overdue.customer.as_ref(), then)?;
-            let row = overdue.row(open, ended, then.at, name);
+            let row = overdue.row(course, then.at, name);
             Ok(Looked::Row(Node::AboutStaff(told, Box::new(row))))
         })?;
         Ok(Built { node: Node::Row(vec![("items", Node::List(rows))]), next, targets: Vec::new() })
@@ -103,8 +106,8 @@ impl Shared {
         breached: u64,
         then: &Then,
         looks: &mut usize,
-    ) -> Result<Option<Ended>, ViewError> {
-        let Some(duty) = obligation::duty_of(&overdue.id) else { return Ok(None) };
+    ) -> Result<Course, ViewError> {
+        let Some(duty) = obligation::duty_of(&overdue.id) else { return Ok(Course::Released) };
         let stream = match &overdue.customer {
             Some(customer) => customer.stream(),
             None => StreamName::single(duty.met_by.split('.').next().unwrap_or_default()),
@@ -114,12 +117,14 @@ impl Shared {
         loop {
             let found = self.shelf.postings(term, from, then.end, Direction::Ascending, 256.min(*looks))?;
             *looks -= found.len();
-            let Some(last) = found.last().copied() else { return Ok(None) };
+            let Some(last) = found.last().copied() else {
+                return Ok(if *looks == 0 { Course::Further } else { Course::Released });
+            };
             for index in found {
                 let mut ended = None;
                 self.read_of(then, index, &mut |read| ended = ends(world, overdue, duty.number, read))?;
-                if ended.is_some() {
-                    return Ok(ended);
+                if let Some(ended) = ended {
+                    return Ok(Course::Ended(ended));
                 }
             }
             from = last + 1;
