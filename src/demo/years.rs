@@ -365,10 +365,7 @@ impl<'a> Years<'a> {
             let rest = proposals.split_off(proposals.len().min(BATCH_MAX));
             let mut batch = std::mem::replace(&mut proposals, rest);
             while !batch.is_empty() {
-                let error = match self.ledger.submit(&principal, batch.clone()).await {
-                    Ok(_) => break,
-                    Err(error) => error,
-                };
+                let Err(error) = self.ledger.submit(&principal, batch.clone()).await else { break };
                 let at = match &error {
                     SubmitError::Refused { at, .. } => *at,
                     // Which one is hidden from its proposer is not said.

@@ -179,9 +179,8 @@ mod tests {
     #[test]
     fn a_customer_is_found_in_the_links_and_nowhere_else() {
         let entry = |data: &str, streams: &str| {
-            let entry = format!(
-                r#"{{"data":{data},"source":"x","streams":"{streams}","subject":"s","time":"0","type":"t"}}"#
-            );
+            let entry =
+                format!(r#"{{"data":{data},"source":"x","streams":"{streams}","subject":"s","time":"0","type":"t"}}"#);
             customer_in(entry.as_bytes()).map(<[u8]>::to_vec)
         };
         assert_eq!(entry("{}", "sale/S@1:- customer/C-7@12:ab acts/E-1@3:cd"), Some(b"C-7".to_vec()));
