@@ -9,6 +9,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value;
 
+use crate::access::redactor::MASK;
 use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::web::layout::{self, items, text};
@@ -57,9 +58,7 @@ fn written(visitor: &Visitor, door: &Door, view: &View, shown: &str, answered: &
         door.ledger.proposable(&visitor.asker.principal, None).into_iter().map(|kind| kind.name).collect();
     let more: Vec<(&str, &str)> = vec![("view", view.key), ("show", if view.key == "grants" { shown } else { "" })];
     let body = html! {
-        nav.tabs aria-label=(frame.say("access")) { @for key in VIEWS {
-            a href={ "/access?view=" (key) } aria-current=[(key == view.key).then_some("page")] { (words::view(frame.language, key)) }
-        } }
+        (layout::views(visitor, door, &frame.say("access"), (VIEWS, None), view.key, |key| format!("/access?view={key}")))
         @if view.key == "grants" {
             nav.tabs aria-label=(words::view(frame.language, view.key)) { @for (name, _) in SHOWN {
                 a href={ "/access?show=" (name) } aria-current=[(name == shown).then_some("page")] { (words::say(frame.language, &format!("access-{name}"))) }
@@ -176,7 +175,7 @@ fn value(frame: &Frame, door: &Door, view: &View, row: &Value, name: &str) -> Ma
             @if !text(decision, "conditions").is_empty() { " · " (text(decision, "conditions")) }
         } } } },
         ("grants", "waiting_for") => html! { ul.plain { @for place in items(row, name) { li {
-            (text(place, "class")) " · " (layout::shown(frame, door, "seat", place.get("seat").unwrap_or(&Value::Null)))
+            (text(place, "class")) " · " (words::role(frame.language, text(place, "seat")))
         } } } },
         ("grants", "modes") => layout::of_kind(frame, door, "access.requested", name, value),
         ("grants", "scope") if text(row, "kind") == "grant" => {
@@ -185,8 +184,18 @@ fn value(frame: &Frame, door: &Door, view: &View, row: &Value, name: &str) -> Ma
         ("grants", "from" | "until") if text(row, "kind") == "grant" => {
             layout::of_kind(frame, door, "access.requested", name, value)
         }
+        ("grants", "scope") => html! { ul.plain { @for section in items(row, name).iter().filter_map(Value::as_str) {
+            li { (words::section(frame.language, section)) }
+        } } },
+        ("grants", "customers") => html! { ul.plain { @for id in items(row, name).iter().filter_map(Value::as_str) {
+            li { a href={ "/customers/" (encode(id)) } { (id) } }
+        } } },
+        ("grants", "content_hash") if value.as_str().is_some_and(|text| text != MASK) => layout::hash(value),
         ("grants", "returned") => html! { (words::say(frame.language, &format!("request-{}", text(row, name)))) },
-        ("refusals", "command") => html! { (words::event(frame.language, text(row, name))) },
+        // What was refused was to record something or to read it.
+        ("refusals", "command") => {
+            html! { (words::view(frame.language, &words::event(frame.language, text(row, name)))) }
+        }
         ("refusals", "place") => layout::of_kind(frame, door, "archive.access_denied", name, value),
         ("refusals", "code") => html! { code { (text(row, name)) } },
         ("refusals", "role") => html! { (words::role(frame.language, text(row, name))) },

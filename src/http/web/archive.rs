@@ -10,7 +10,6 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::access::redactor::MASK;
-use crate::domain::catalog::Kind;
 use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::error::Problem;
@@ -30,7 +29,7 @@ pub(crate) async fn page(
 ) -> Result<Response, Problem> {
     let (moment, _) = moments(&door, &query)?;
     let answered = visitor.read(&door, "archive", Some(id.clone()), |asked| asked.look_at(moment, None)).await?;
-    Ok(written(&visitor.frame, &door, &id, &query, &answered))
+    Ok(written(&visitor, &door, &id, &query, &answered))
 }
 
 /// `POST /customers/{id}`: the archive with its personal values opened, for a purpose.
@@ -42,18 +41,24 @@ pub(crate) async fn reveal(
 ) -> Result<Response, Problem> {
     visitor.check_purpose(&fields)?;
     let answered = visitor.read(&door, "archive", Some(id.clone()), |asked| asked.reveal = true).await?;
-    Ok(written(&visitor.frame, &door, &id, &BTreeMap::new(), &answered))
+    Ok(written(&visitor, &door, &id, &BTreeMap::new(), &answered))
 }
 
-fn written(frame: &Frame, door: &Door, id: &str, query: &BTreeMap<String, String>, answered: &Answered) -> Response {
-    let body = &answered.body;
+fn written(
+    visitor: &Visitor,
+    door: &Door,
+    id: &str,
+    query: &BTreeMap<String, String>,
+    answered: &Answered,
+) -> Response {
+    let (frame, body) = (&visitor.frame, &answered.body);
     let title = match text(body, "name") {
         "" => id.to_owned(),
         name => name.to_owned(),
     };
     let body = html! {
-        (layout::tabs(frame, id, "archive"))
-        (header(frame, door, id, body))
+        (layout::tabs(visitor, door, id, "archive"))
+        (header(visitor, door, id, body))
         p { a.button href={ "/propose?customer=" (encode(id)) } { (frame.say("record-something")) } }
         @if !answered.masked.is_empty() {
             (layout::opening(frame, &format!("/customers/{}", encode(id)), answered.masked.len(), &[]))
@@ -73,9 +78,20 @@ fn written(frame: &Frame, door: &Door, id: &str, query: &BTreeMap<String, String
     layout::page(frame, StatusCode::OK, &title, &body)
 }
 
-fn header(frame: &Frame, door: &Door, id: &str, body: &Value) -> Markup {
+fn header(visitor: &Visitor, door: &Door, id: &str, body: &Value) -> Markup {
+    let frame = &visitor.frame;
+    let opens = |view: &str| visitor.opens(door, view, Some(id.to_owned()));
+    let traced = opens("grade_audit");
+    let graded = |grade: &str, of: &str| {
+        let address = format!("/customers/{}/grades?of={of}", encode(id));
+        let none = html! { span.none { (frame.say("no-value")) } };
+        html! {
+            // What is not graded yet, or masked, leads to its page all the same, where that opens.
+            @let value = if grade.is_empty() { none } else { shown(frame, door, "", &Value::from(grade)) };
+            @if traced { a.grade href=(address) { (value) } } @else { span.grade { (value) } }
+        }
+    };
     let value = |name: &str| body.get(name).unwrap_or(&Value::Null);
-    let (grade, business) = (text(body, "credit_grade"), text(body, "business_grade"));
     let filled = body.pointer("/completeness/filled_bp").and_then(Value::as_u64).map(|bp| format!("{}%", bp / 100));
     html! {
         dl.facts.head {
@@ -83,15 +99,12 @@ fn header(frame: &Frame, door: &Door, id: &str, body: &Value) -> Markup {
             div { dt { (frame.say("status")) } dd { (shown(frame, door, "status", value("status"))) } }
             div { dt { (frame.say("owner")) } dd { (shown(frame, door, "owner", value("owner"))) } }
             div { dt { (frame.say("region")) } dd { (shown(frame, door, "region", value("region"))) } }
-            div { dt { (frame.say("credit-grade")) } dd {
-                a.grade href={ "/customers/" (encode(id)) "/grades" } { @if grade.is_empty() { (frame.say("no-value")) } @else { (grade) } }
-            } }
-            div { dt { (frame.say("business-grade")) } dd {
-                a.grade href={ "/customers/" (encode(id)) "/grades?of=business" } { @if business.is_empty() { (frame.say("no-value")) } @else { (business) } }
-            } }
+            div { dt { (frame.say("credit-grade")) } dd { (graded(text(body, "credit_grade"), "credit")) } }
+            div { dt { (frame.say("business-grade")) } dd { (graded(text(body, "business_grade"), "business")) } }
             @if body.get("credit_limit").is_some() {
                 div { dt { (words::label(frame.language, "credit_limit")) } dd {
-                    a href={ "/customers/" (encode(id)) "/trade?view=terms" } { (shown(frame, door, "credit_limit", value("credit_limit"))) }
+                    @let limit = shown(frame, door, "credit_limit", value("credit_limit"));
+                    @if opens("terms") { a href={ "/customers/" (encode(id)) "/trade?view=terms" } { (limit) } } @else { (limit) }
                 } }
             }
             @if let Some(filled) = filled { div { dt { (frame.say("completeness")) } dd { (filled) } } }
@@ -120,7 +133,7 @@ fn sections(frame: &Frame, door: &Door, body: &Value) -> Markup {
     html! {
         @for (section, items) in &by_section {
             section {
-                h2 { (section_label(frame, section)) }
+                h2 { (words::section(frame.language, section)) }
                 div.wide {
                     table.stack {
                         thead { tr {
@@ -141,13 +154,6 @@ fn sections(frame: &Frame, door: &Door, body: &Value) -> Markup {
                 }
             }
         }
-    }
-}
-
-fn section_label(frame: &Frame, section: &str) -> String {
-    match words::field("section").map(|field| &field.kind) {
-        Some(Kind::Choice(choices)) => words::choice(frame.language, choices, section),
-        _ => section.to_owned(),
     }
 }
 

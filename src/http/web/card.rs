@@ -26,7 +26,7 @@ pub(crate) async fn page(
     Named(id): Named,
 ) -> Result<Response, Problem> {
     let answered = visitor.read(&door, "card", Some(id.clone()), |_| {}).await?;
-    Ok(written(&visitor.frame, &door, &id, &answered, false))
+    Ok(written(&visitor, &door, &id, &answered, false))
 }
 
 /// `POST /customers/{id}/card`: the card to print, or with its personal values opened; either for a purpose.
@@ -43,14 +43,15 @@ pub(crate) async fn print(
         asked.mode = if printed { Mode::Print } else { Mode::View };
     });
     let answered = read.await?;
-    Ok(written(&visitor.frame, &door, &id, &answered, printed))
+    Ok(written(&visitor, &door, &id, &answered, printed))
 }
 
-fn written(frame: &Frame, door: &Door, id: &str, answered: &Answered, printed: bool) -> Response {
+fn written(visitor: &Visitor, door: &Door, id: &str, answered: &Answered, printed: bool) -> Response {
+    let frame = &visitor.frame;
     let action = format!("/customers/{}/card", encode(id));
     let chosen = frame.signed_in.as_ref().and_then(|who| who.purpose);
     let body = html! {
-        (layout::tabs(frame, id, "card"))
+        (layout::tabs(visitor, door, id, "card"))
         @if printed { p.hint.screen { (frame.say("print-hint")) } }
         (card(frame, door, answered, printed))
         @if !printed {

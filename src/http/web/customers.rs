@@ -9,23 +9,12 @@ use axum::response::Response;
 use maud::html;
 use serde_json::Value;
 
-use crate::access::principal::{Purpose, PurposeKind};
-use crate::domain::role::Role;
 use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::web::compare::{MOMENT, looking_back};
 use crate::http::web::layout::{self, items, shown, text};
 use crate::http::web::visitor::{Visitor, encode, moments};
 use crate::http::web::{dates, privacy, words};
-use crate::projection;
-
-/// Tells whether somebody watches over the archives, and so looks for what was put right; whether they may the ledger says.
-fn watches(door: &Door, visitor: &Visitor) -> bool {
-    const WATCHING: [Role; 3] = [Role::Archivist, Role::Auditor, Role::Compliance];
-    let state = door.ledger.state();
-    let member = state.world.employee.members.get(&visitor.asker.principal.employee);
-    member.is_some_and(|member| member.roles.iter().any(|held| WATCHING.contains(&held.role)))
-}
 
 /// `GET /customers`: the customers the asker may see.
 pub(crate) async fn list(
@@ -51,7 +40,7 @@ pub(crate) async fn list(
     let columns = ["code", "industry", "party", "region", "owner", "status", "phone"];
     let parts: Vec<(&str, &str)> = FILTERS.iter().chain(&MOMENT).map(|name| (*name, typed(name))).collect();
     let body = html! {
-        @if watches(&door, &visitor) { p { a href="/corrections" { (frame.say("corrections")) } } }
+        @if visitor.opens(&door, "corrections", None) { p { a href="/corrections" { (frame.say("corrections")) } } }
         form.filters action="/customers" method="get" {
             div { label for="region" { (frame.say("region")) } input id="region" name="region" value=(typed("region")); }
             div { label for="owner" { (frame.say("owner")) } input id="owner" name="owner" value=(typed("owner")) placeholder="E-101"; }
@@ -84,16 +73,16 @@ pub(crate) async fn list(
         (layout::next(frame, "/customers", &parts, answered.next.as_deref()))
         (layout::exporting(frame, "list", &parts))
         @if !typed("after").is_empty() { p { a href="/customers" { (frame.say("first-page")) } } }
-        @let held = privacy::VIEWS.into_iter().filter_map(projection::view).filter(|view| visitor.may_read(&door, view.key, None, Some(ANY)));
-        @if visitor.may_read(&door, dates::KEY, None, Some(ANY)) { p { a href="/important-dates" { (words::view(frame.language, dates::KEY)) } } }
-        @for view in held { p { a href={ "/privacy?view=" (view.key) } { (words::view(frame.language, view.key)) } } }
+        @if visitor.opens(&door, dates::KEY, None) {
+            p { a href="/important-dates" { (words::view(frame.language, dates::KEY)) } }
+        }
+        @for key in visitor.opening(&door, privacy::VIEWS, None) {
+            p { a href={ "/privacy?view=" (key) } { (words::view(frame.language, key)) } }
+        }
         (looking_back(frame, "/customers", &parts, &query, "view=list"))
         (layout::standing(frame, &answered))
     };
     Ok(layout::page(frame, StatusCode::OK, &frame.say("customers"), &body))
 }
-
-/// Those who open such a view state their purpose there; here it only shows the way.
-const ANY: Purpose = Purpose { kind: PurposeKind::Compliance, note: None };
 
 const FILTERS: [&str; 2] = ["region", "owner"];

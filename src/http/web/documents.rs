@@ -138,7 +138,7 @@ fn written(
     let action = of.map_or_else(|| "/documents".to_owned(), |(id, _)| format!("/customers/{}/documents", encode(id)));
     let body = html! {
         @if let Some((id, answered)) = of {
-            (layout::tabs(frame, id, "documents"))
+            (layout::tabs(visitor, door, id, "documents"))
             (list(frame, door, answered))
             @if items(&answered.body, "items").iter().any(|item| text(item, "title") == MASK) {
                 (layout::opening(frame, &format!("{action}/open"), answered.masked.len(), &[]))

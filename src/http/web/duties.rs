@@ -28,19 +28,19 @@ pub(crate) async fn home(State(door): State<Arc<Door>>, visitor: Visitor) -> Res
     let me = visitor.asker.principal.employee.to_string();
     let mut standing = Vec::new();
     let mut mine = None;
-    if visitor.may_read(&door, "obligations", Some(me.clone()), visitor.asker.purpose.clone()) {
+    if visitor.may_read(&door, "obligations", Some(me.clone())) {
         let answered = visitor.read(&door, "obligations", Some(me.clone()), |asked| asked.limit = HOME_ROWS).await?;
         mine = Some(answered.body.clone());
         standing.push(answered);
     }
     let mut board = None;
-    if visitor.may_read(&door, "approvals", None, visitor.asker.purpose.clone()) {
+    if visitor.may_read(&door, "approvals", None) {
         let answered = visitor.read(&door, "approvals", None, |_| {}).await?;
         board = Some(answered.body.clone());
         standing.push(answered);
     }
     let mut forms = None;
-    if visitor.may_read(&door, "signoffs", None, visitor.asker.purpose.clone()) {
+    if visitor.may_read(&door, "signoffs", None) {
         let narrow = |asked: &mut Asked| {
             asked.filters.insert("mine".into(), "1".into());
             asked.limit = HOME_ROWS;
@@ -59,7 +59,8 @@ pub(crate) async fn home(State(door): State<Arc<Door>>, visitor: Visitor) -> Res
                     @if more > HOME_ROWS as u64 { p { a href="/obligations" { (frame.say_with("all-obligations", &[("count", &more.to_string())])) } } }
                 },
             }
-            p { a href="/overdue" { (words::view(frame.language, "overdue")) } " · " a href="/questions" { (frame.say("questions")) } }
+            p { @if visitor.opens(&door, "overdue", None) { a href="/overdue" { (words::view(frame.language, "overdue")) } " · " }
+                a href="/questions" { (frame.say("questions")) } }
         }
         section { h2 { (frame.say("waits-for-me")) }
             @match &board {
@@ -97,7 +98,7 @@ pub(crate) async fn open(
             button { (frame.say("show")) }
         }
         (obligations_table(frame, &door, items(&answered.body, "items"), &back))
-        p { a href="/overdue" { (words::view(frame.language, "overdue")) } }
+        @if visitor.opens(&door, "overdue", None) { p { a href="/overdue" { (words::view(frame.language, "overdue")) } } }
         (layout::standing(frame, &answered))
     };
     let title = format!("{employee} · {}", words::view(frame.language, "obligations"));
@@ -201,7 +202,7 @@ pub(crate) async fn promises(
         layout::chosen(frame, &door, "commitment.closed", name, row.get(name).unwrap_or(&Value::Null))
     };
     let body = html! {
-        (layout::tabs(frame, &id, "promises"))
+        (layout::tabs(&visitor, &door, &id, "promises"))
         @if rows.is_empty() { p { (frame.say("none-recorded")) } } @else {
             div.wide tabindex="0" role="region" aria-label=(frame.say("promises")) { table.stack {
                 thead { tr {

@@ -137,7 +137,7 @@ fn written(
     let proposed = refused.filter(|(typed, _)| typed.text("action") == "propose");
     let decided = refused.filter(|(typed, _)| typed.text("action") != "propose");
     let body = html! {
-        (layout::tabs(frame, id, "grades"))
+        (layout::tabs(visitor, door, id, "grades"))
         nav.tabs aria-label=(frame.say("grades")) { @for other in [Dimension::Credit, Dimension::Business] {
             a href=(address(id, other)) aria-current=[(other == of).then_some("page")] { (named(frame, other)) }
         } }

@@ -10,7 +10,7 @@ use crate::access::principal::{Language, PurposeKind};
 use crate::domain::catalog::{self, Field, Kind};
 use crate::http::Door;
 use crate::http::error::Problem;
-use crate::http::web::visitor::{Frame, encode, wall};
+use crate::http::web::visitor::{Frame, Visitor, encode, wall};
 use crate::http::web::words;
 use crate::ledger::{Answered, ViewError};
 use crate::projection::{Column, View};
@@ -83,10 +83,10 @@ pub(crate) fn page(frame: &Frame, status: StatusCode, title: &str, body: &Markup
 pub(crate) fn problem(frame: &Frame, problem: &Problem) -> Response {
     let (title, _) = problem.words(frame.language);
     let signed_out = matches!(problem, Problem::Unauthenticated);
-    let of_reading = matches!(problem, Problem::View(_));
     let body = html! {
-        @if signed_out { p { (frame.say("session-ended")) } } @else { (told(frame, problem)) }
-        @if of_reading && frame.signed_in.is_some() { p.hint { (frame.say("purpose-hint")) } }
+        @if signed_out { p { (frame.say("session-ended")) } }
+        @else if frame.signed_in.is_some() && wants_purpose(problem) { (asking(frame, problem)) }
+        @else { (told(frame, problem)) }
         @if signed_out { p { a href="/sign-in" target="_blank" { (frame.say("sign-in")) } } }
         @else { p { a href="/" { (frame.say("back-home")) } } }
     };
@@ -213,26 +213,48 @@ pub(crate) fn table(
     }
 }
 
-/// The pages about one customer.
-pub(crate) fn tabs(frame: &Frame, id: &str, current: &str) -> Markup {
+/// The pages about one customer, as far as they would open for the visitor.
+pub(crate) fn tabs(visitor: &Visitor, door: &Door, id: &str, current: &str) -> Markup {
+    let frame = &visitor.frame;
     let base = format!("/customers/{}", encode(id));
-    let tabs = [
-        ("archive", ""),
-        ("card", "/card"),
-        ("people", "/people"),
-        ("documents", "/documents"),
-        ("grades", "/grades"),
-        ("trade", "/trade"),
-        ("promises", "/promises"),
-        ("timeline", "/timeline"),
-        ("reads", "/reads"),
-    ];
+    let shown = CUSTOMER.iter().filter_map(|(key, path, views)| {
+        // A page of several views begins with the first that opens.
+        let first = views.iter().position(|view| visitor.opens(door, view, Some(about(view, id))));
+        let first = first.or((*key == current).then_some(0))?;
+        let view = views.get(first).filter(|_| first > 0).map(|view| format!("?view={view}")).unwrap_or_default();
+        Some((*key, format!("{base}{path}{view}")))
+    });
     html! {
         nav.tabs aria-label=(id) {
-            @for (key, path) in tabs {
-                a href={ (base) (path) } aria-current=[(key == current).then_some("page")] { (words::say(frame.language, key)) }
+            @for (key, address) in shown {
+                a href=(address) aria-current=[(key == current).then_some("page")] { (words::say(frame.language, key)) }
             }
         }
+    }
+}
+
+/// What a view of a customer is asked about.
+fn about(view: &str, id: &str) -> String {
+    match view {
+        "access_log" | "timeline" => format!("customer/{id}"),
+        _ => id.to_owned(),
+    }
+}
+
+/// Tabs of views, as far as they would open for the visitor.
+pub(crate) fn views<const N: usize>(
+    visitor: &Visitor,
+    door: &Door,
+    label: &str,
+    (keys, subject): ([&'static str; N], Option<&str>),
+    current: &str,
+    address: impl Fn(&str) -> String,
+) -> Markup {
+    let frame = &visitor.frame;
+    html! {
+        nav.tabs aria-label=(label) { @for key in keys.into_iter().filter(|key| *key == current || visitor.opens(door, key, subject.map(str::to_owned))) {
+            a href=(address(key)) aria-current=[(key == current).then_some("page")] { (words::view(frame.language, key)) }
+        } }
     }
 }
 
@@ -328,6 +350,8 @@ fn shown_as(frame: &Frame, door: &Door, name: &str, kind: Option<&Kind>, value: 
         Value::Null => html! { span.none { (frame.say("no-value")) } },
         Value::String(text) if text == MASK => html! { span.masked title=(frame.say("masked")) { (text) } },
         Value::String(text) if text.is_empty() => html! { span.none { (frame.say("no-value")) } },
+        // What is missing is named by its field.
+        Value::String(text) if name == "missing" => html! { (words::label(frame.language, text)) },
         Value::String(text) if name == "status" => html! { (words::status(frame.language, text)) },
         Value::String(text) => match inner {
             Some(Kind::Choice(choices)) => html! { (words::choice(frame.language, choices, text)) },
@@ -412,6 +436,25 @@ pub(crate) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 pub(crate) fn actor(language: Language, value: &str) -> String {
     if value == "system" { words::say(language, "system") } else { value.to_owned() }
 }
+
+/// The pages about one customer: what they are called, where they are, and which views they show.
+const CUSTOMER: [(&str, &str, &[&str]); 9] = [
+    ("archive", "", &["archive"]),
+    ("card", "/card", &["card"]),
+    ("people", "/people", &PEOPLE),
+    ("documents", "/documents", &["documents"]),
+    ("grades", "/grades", &["grade_audit"]),
+    ("trade", "/trade", &TRADE),
+    ("promises", "/promises", &["promises"]),
+    ("timeline", "/timeline", &["timeline"]),
+    ("reads", "/reads", &["access_log"]),
+];
+
+/// The views of a customer's people.
+pub(crate) const PEOPLE: [&str; 5] = ["people", "relations", "decision_roles", "basics", "important_dates"];
+
+/// The views of a customer's trade.
+pub(crate) const TRADE: [&str; 3] = ["payments", "terms", "credit_reviews"];
 
 /// The columns that name an entry by its index.
 const ENTRIES: [&str; 4] = ["source_event", "erased_by", "completed_by", "verified_by"];

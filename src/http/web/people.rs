@@ -14,14 +14,11 @@ use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::error::Problem;
 use crate::http::web::dates;
-use crate::http::web::layout::{self, items, shown};
+use crate::http::web::layout::{self, PEOPLE, items, shown};
 use crate::http::web::visitor::{Fields, Frame, Visitor, encode};
 use crate::http::web::words;
 use crate::ledger::{Answered, ViewError};
 use crate::projection::{self, View};
-
-/// The views of people there are pages of.
-const VIEWS: [&str; 5] = ["people", "relations", "decision_roles", "basics", "important_dates"];
 
 /// `GET /customers/{id}/people`: the people, or with `?view=` how they stand to us or what they decide.
 pub(crate) async fn page(
@@ -32,8 +29,8 @@ pub(crate) async fn page(
 ) -> Result<Response, Problem> {
     let view = view(query.get("view").map_or("people", String::as_str))?;
     match visitor.read(&door, view.key, Some(id.clone()), |_| {}).await {
-        Ok(answered) => Ok(written(&visitor.frame, &door, &id, view, &answered)),
-        Err(problem) if layout::wants_purpose(&problem) => Ok(asking(&visitor.frame, &id, view, &problem)),
+        Ok(answered) => Ok(written(&visitor, &door, &id, view, &answered)),
+        Err(problem) if layout::wants_purpose(&problem) => Ok(asking(&visitor, &door, &id, view, &problem)),
         Err(problem) => Err(problem),
     }
 }
@@ -48,7 +45,7 @@ pub(crate) async fn reveal(
     visitor.check_purpose(&fields)?;
     let view = view(fields.text("view"))?;
     let answered = visitor.read(&door, view.key, Some(id.clone()), |asked| asked.reveal = true).await?;
-    Ok(written(&visitor.frame, &door, &id, view, &answered))
+    Ok(written(&visitor, &door, &id, view, &answered))
 }
 
 /// Names the people on the archive's own page.
@@ -66,31 +63,32 @@ pub(crate) fn brief(frame: &Frame, door: &Door, id: &str, body: &Value) -> Marku
 }
 
 fn view(key: &str) -> Result<&'static View, Problem> {
-    let known = VIEWS.contains(&key).then(|| projection::view(key)).flatten();
+    let known = PEOPLE.contains(&key).then(|| projection::view(key)).flatten();
     known.ok_or(Problem::View(ViewError::NotFound))
 }
 
 /// The page of a view that is read for a purpose alone, before one is given.
-fn asking(frame: &Frame, id: &str, view: &'static View, problem: &Problem) -> Response {
-    let body = html! { (tabs(frame, id, view)) (layout::asking(frame, problem)) };
+fn asking(visitor: &Visitor, door: &Door, id: &str, view: &'static View, problem: &Problem) -> Response {
+    let frame = &visitor.frame;
+    let body = html! { (tabs(visitor, door, id, view)) (layout::asking(frame, problem)) };
     layout::page(frame, problem.status(), &format!("{id} · {}", words::view(frame.language, view.key)), &body)
 }
 
-fn tabs(frame: &Frame, id: &str, view: &View) -> Markup {
+fn tabs(visitor: &Visitor, door: &Door, id: &str, view: &View) -> Markup {
     let base = format!("/customers/{}/people", encode(id));
+    let label = visitor.frame.say("people");
     html! {
-        (layout::tabs(frame, id, "people"))
-        nav.tabs aria-label=(frame.say("people")) { @for key in VIEWS {
-            a href={ (base) "?view=" (key) } aria-current=[(key == view.key).then_some("page")] { (words::view(frame.language, key)) }
-        } }
+        (layout::tabs(visitor, door, id, "people"))
+        (layout::views(visitor, door, &label, (PEOPLE, Some(id)), view.key, |key| format!("{base}?view={key}")))
     }
 }
 
-fn written(frame: &Frame, door: &Door, id: &str, view: &'static View, answered: &Answered) -> Response {
+fn written(visitor: &Visitor, door: &Door, id: &str, view: &'static View, answered: &Answered) -> Response {
+    let frame = &visitor.frame;
     let rows = items(&answered.body, "items");
     let base = format!("/customers/{}/people", encode(id));
     let body = html! {
-        (tabs(frame, id, view))
+        (tabs(visitor, door, id, view))
         @if !answered.masked.is_empty() { (layout::opening(frame, &base, answered.masked.len(), &[("view", view.key)])) }
         @if rows.is_empty() { p { (frame.say("none-recorded")) } }
         @else if view.key == "people" { @for person in rows { (card(frame, door, view, person)) } }

@@ -30,11 +30,11 @@ pub(crate) async fn page(
 ) -> Result<Response, Problem> {
     let asked = Fields(query);
     let view = view(&asked)?;
-    let frame = &visitor.frame;
     match read(&door, &visitor, view, &asked, false).await {
-        Ok(answered) => Ok(written(frame, &door, view, &asked, &answered)),
+        Ok(answered) => Ok(written(&visitor, &door, view, &asked, &answered)),
         Err(problem) if layout::wants_purpose(&problem) => {
-            let body = html! { (tabs(frame, view)) (layout::asking(frame, &problem)) };
+            let frame = &visitor.frame;
+            let body = html! { (tabs(&visitor, &door, view)) (layout::asking(frame, &problem)) };
             Ok(layout::page(frame, problem.status(), &words::view(frame.language, view.key), &body))
         }
         Err(problem) => Err(problem),
@@ -50,7 +50,7 @@ pub(crate) async fn reveal(
     visitor.check_purpose(&fields)?;
     let view = view(&fields)?;
     let answered = read(&door, &visitor, view, &fields, true).await?;
-    Ok(written(&visitor.frame, &door, view, &fields, &answered))
+    Ok(written(&visitor, &door, view, &fields, &answered))
 }
 
 fn view(asked: &Fields) -> Result<&'static View, Problem> {
@@ -65,12 +65,13 @@ async fn read(door: &Door, visitor: &Visitor, view: &View, fields: &Fields, reve
     visitor.read(door, view.key, fields.said("customer"), narrow).await
 }
 
-fn written(frame: &Frame, door: &Door, view: &'static View, asked: &Fields, answered: &Answered) -> Response {
+fn written(visitor: &Visitor, door: &Door, view: &'static View, asked: &Fields, answered: &Answered) -> Response {
+    let frame = &visitor.frame;
     let rows = items(&answered.body, "items");
     let parts = [("view", view.key), ("customer", asked.text("customer"))];
     let page = [("view", view.key), ("customer", asked.text("customer")), ("after", asked.text("after"))];
     let body = html! {
-        (tabs(frame, view))
+        (tabs(visitor, door, view))
         form.filters action="/privacy" method="get" role="search" {
             input type="hidden" name="view" value=(view.key);
             div { label for="customer" { (words::label(frame.language, "customer_id")) } input id="customer" name="customer" value=(asked.text("customer")); }
@@ -85,12 +86,9 @@ fn written(frame: &Frame, door: &Door, view: &'static View, asked: &Fields, answ
     layout::page(frame, StatusCode::OK, &words::view(frame.language, view.key), &body)
 }
 
-fn tabs(frame: &Frame, view: &View) -> Markup {
-    html! {
-        nav.tabs aria-label=(words::view(frame.language, view.key)) { @for key in VIEWS {
-            a href={ "/privacy?view=" (key) } aria-current=[(key == view.key).then_some("page")] { (words::view(frame.language, key)) }
-        } }
-    }
+fn tabs(visitor: &Visitor, door: &Door, view: &View) -> Markup {
+    let label = visitor.frame.say("module-privacy");
+    layout::views(visitor, door, &label, (VIEWS, None), view.key, |key| format!("/privacy?view={key}"))
 }
 
 fn value(frame: &Frame, door: &Door, row: &Value, name: &str) -> Markup {

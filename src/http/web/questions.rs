@@ -60,10 +60,10 @@ pub(crate) async fn page(
             (text_field(frame, "did", "actor", "actor", ""))
             (period(frame, "did", |_| ""))
         }))
-        p { a href="/overdue" { (words::view(frame.language, "overdue")) } " · " a href="/corrections" { (frame.say("corrections")) }
-            " · " a href="/access?view=refusals" { (words::view(frame.language, "refusals")) } }
+        p.buttons { @for key in visitor.opening(&door, ["overdue", "corrections", "refusals"], None) {
+            a href=(if key == "refusals" { "/access?view=refusals".to_owned() } else { format!("/{key}") }) { (words::view(frame.language, key)) }
+        } }
     };
-    drop(door);
     layout::page(frame, StatusCode::OK, &frame.say("questions"), &body)
 }
 

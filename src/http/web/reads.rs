@@ -56,7 +56,7 @@ async fn page(
     let cell = |item: &Value, name: &str| shown(frame, door, name, item.get(name).unwrap_or(&Value::Null));
     let columns = ["mode", "authority", "purpose", "masked", "place"];
     let body = html! {
-        @if customer { (layout::tabs(frame, id, "reads")) }
+        @if customer { (layout::tabs(visitor, door, id, "reads")) }
         form.filters action=(address) method="get" {
             @if customer { (text_field(frame, "reads", "actor", "reader", query.text("actor"))) }
             (period(frame, "reads", |name| query.text(name)))
@@ -151,7 +151,7 @@ pub(crate) async fn timeline(
     let answered = visitor.read_on(&door, "timeline", Some(format!("customer/{id}")), &query).await?;
     let items = layout::items(&answered.body, "items");
     let body = html! {
-        (layout::tabs(frame, &id, "timeline"))
+        (layout::tabs(&visitor, &door, &id, "timeline"))
         form.filters action=(address) method="get" {
             (type_field(frame, "timeline", query.text("type")))
             (text_field(frame, "timeline", "actor", "actor", query.text("actor")))

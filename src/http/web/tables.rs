@@ -16,7 +16,7 @@ use crate::http::api::Named;
 use crate::http::api::views::filters;
 use crate::http::error::Problem;
 use crate::http::web::compare::{MOMENT, looking_back};
-use crate::http::web::layout::{self, items, shown, text};
+use crate::http::web::layout::{self, TRADE, items, shown, text};
 use crate::http::web::visitor::{Frame, Visitor, encode, moments, wall};
 use crate::http::web::words;
 use crate::ledger::{Answered, Asked, ViewError};
@@ -26,18 +26,16 @@ use crate::projection::{self, View};
 /// The tables of the company there are pages of.
 const COMPANY: [&str; 6] = ["composition", "grading", "stats", "grades", "terms", "credit_reviews"];
 
-/// The tables of a customer.
-const CUSTOMER: [&str; 3] = ["payments", "terms", "credit_reviews"];
-
 /// What is added up below a table, in this order.
 const SUMS: [&str; 8] =
     ["customer_count", "customers", "sales", "average_per_customer", "credit_limit", "paid", "outstanding", "prepaid"];
 
 type Parts = BTreeMap<String, String>;
 
-/// `GET /analysis`: goes on to the first table.
-pub(crate) async fn first() -> Redirect {
-    Redirect::to("/analysis/composition")
+/// `GET /analysis`: goes on to the first table that would open.
+pub(crate) async fn first(State(door): State<Arc<Door>>, visitor: Visitor) -> Redirect {
+    let first = COMPANY.into_iter().find(|key| visitor.opens(&door, key, None));
+    Redirect::to(&format!("/analysis/{}", first.unwrap_or("composition")))
 }
 
 /// `GET /analysis/{view}`: a table of the company, narrowed by what the address says.
@@ -60,9 +58,7 @@ pub(crate) async fn of_company(
     let known = |name: &str| filters(view.key).contains(&name) || MOMENT.contains(&name);
     let query: Vec<(&str, &str)> = query.into_iter().filter(|(name, _)| known(name)).collect();
     let body = html! {
-        nav.tabs aria-label=(frame.say("analysis")) { @for key in COMPANY {
-            a href={ "/analysis/" (key) } aria-current=[(key == view.key).then_some("page")] { (words::view(frame.language, key)) }
-        } }
+        (layout::views(&visitor, &door, &frame.say("analysis"), (COMPANY, None), view.key, |key| format!("/analysis/{key}")))
         (narrowing(frame, view, &base, &answered, &parts))
         (rows(frame, &door, view, &[], &answered))
         (layout::next(frame, &base, &query, answered.next.as_deref()))
@@ -79,15 +75,13 @@ pub(crate) async fn of_customer(
     Named(id): Named,
     Query(parts): Query<Parts>,
 ) -> Result<Response, Problem> {
-    let view = view(&CUSTOMER, parts.get("view").map_or("payments", String::as_str))?;
+    let view = view(&TRADE, parts.get("view").map_or("payments", String::as_str))?;
     let answered = visitor.read(&door, view.key, Some(id.clone()), |asked| narrow(asked, &parts)).await?;
     let frame = &visitor.frame;
     let base = format!("/customers/{}/trade", encode(&id));
     let body = html! {
-        (layout::tabs(frame, &id, "trade"))
-        nav.tabs aria-label=(frame.say("trade")) { @for key in CUSTOMER {
-            a href={ (base) "?view=" (key) } aria-current=[(key == view.key).then_some("page")] { (words::view(frame.language, key)) }
-        } }
+        (layout::tabs(&visitor, &door, &id, "trade"))
+        (layout::views(&visitor, &door, &frame.say("trade"), (TRADE, Some(&id)), view.key, |key| format!("{base}?view={key}")))
         (proposing(frame, &door, &visitor, &id, view))
         (waiting(frame, &door, &base, &answered))
         (rows(frame, &door, view, &["customer_id", "customer"], &answered))

@@ -113,8 +113,28 @@ impl Visitor {
         door.view(&self.asker.principal, &asked).await.map_err(Problem::View)
     }
 
-    /// Tells whether a view would open, for the purpose stated or whichever it takes; asking leaves no entry, as nothing is shown.
-    pub(crate) fn may_read(&self, door: &Door, key: &str, subject: Option<String>, purpose: Option<Purpose>) -> bool {
+    /// Tells whether a view would open as the visitor asks; asking leaves no entry, as nothing is shown.
+    pub(crate) fn may_read(&self, door: &Door, key: &str, subject: Option<String>) -> bool {
+        self.viewable(door, key, subject, self.asker.purpose.clone())
+    }
+
+    /// Tells whether a page of a view is worth a link: the view would open as the visitor asks, or once a purpose is stated, which
+    /// the page then asks for.
+    pub(crate) fn opens(&self, door: &Door, key: &str, subject: Option<String>) -> bool {
+        self.viewable(door, key, subject, self.asker.purpose.clone().or(Some(ANY)))
+    }
+
+    /// Returns those of some views whose pages are worth a link.
+    pub(crate) fn opening<const N: usize>(
+        &self,
+        door: &Door,
+        keys: [&'static str; N],
+        subject: Option<&str>,
+    ) -> Vec<&'static str> {
+        keys.into_iter().filter(|key| self.opens(door, key, subject.map(str::to_owned))).collect()
+    }
+
+    fn viewable(&self, door: &Door, key: &str, subject: Option<String>, purpose: Option<Purpose>) -> bool {
         projection::view(key).is_some_and(|view| {
             door.ledger.viewable(&self.asker.principal, &Asked { subject, purpose, ..Asked::new(view) })
         })
@@ -269,6 +289,9 @@ pub(crate) fn set_cookie(name: &str, value: &str, more: &str) -> HeaderValue {
     let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict{more}");
     HeaderValue::try_from(cookie).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
+
+/// Whether a purpose is stated decides what opens, not which.
+const ANY: Purpose = Purpose { kind: PurposeKind::Management, note: None };
 
 const LANGUAGE: &str = "dossier_language";
 const PURPOSE: &str = "dossier_purpose";

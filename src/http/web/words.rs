@@ -130,6 +130,14 @@ pub(crate) fn role(language: Language, key: &str) -> String {
     key.parse().map_or_else(|_| key.to_owned(), |role: Role| language.choose((role.en(), role.zh())).to_owned())
 }
 
+/// Returns the label of a section of the archive.
+pub(crate) fn section(language: Language, value: &str) -> String {
+    match field("section").map(|field| &field.kind) {
+        Some(Kind::Choice(choices)) => choice(language, choices, value),
+        _ => value.to_owned(),
+    }
+}
+
 /// Returns the label of an event type.
 pub(crate) fn event(language: Language, name: &str) -> String {
     catalog::find(name).map_or_else(|| name.to_owned(), |kind| language.choose((kind.en, kind.zh)).to_owned())
@@ -173,6 +181,8 @@ const OWN: &[(&str, &str, &str)] = &[
     ("search", "Search", "查询"),
     ("export", "Export", "导出"),
     ("print", "Print", "打印"),
+    ("filled_bp", "Completeness", "完整度"),
+    ("missing", "Not filled in", "未填项目"),
     ("office", "Office", "办公场所"),
     ("offsite", "Off site", "外部"),
     ("relationship", "Relationship assessed", "关系评估"),

@@ -1,6 +1,6 @@
 //! One Chromium, driven: what is clicked and typed, what is seen, what it complained of and whom it asked.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -75,18 +75,93 @@ pub(crate) enum Scripts {
     Off,
 }
 
+/// A language of the pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    Chinese,
+    English,
+}
+
+impl Language {
+    /// Both of them.
+    pub(crate) const BOTH: [Self; 2] = [Self::Chinese, Self::English];
+
+    /// What an address calls it.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::Chinese => "zh",
+            Self::English => "en",
+        }
+    }
+
+    /// What a page calls it.
+    pub(crate) fn tag(self) -> &'static str {
+        match self {
+            Self::Chinese => "zh-CN",
+            Self::English => "en",
+        }
+    }
+}
+
+/// How wide a window a page is looked at in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Width {
+    /// A small telephone.
+    Telephone,
+    /// A desk.
+    Desk,
+}
+
+impl Width {
+    fn pixels(self) -> u32 {
+        match self {
+            Self::Telephone => 360,
+            Self::Desk => 1440,
+        }
+    }
+}
+
+/// What a look at a page tells.
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    /// The status it was answered with.
+    pub(crate) status: u64,
+    /// The language it says it is in.
+    pub(crate) language: String,
+    /// Where the links lead that lead to pages of the site.
+    pub(crate) links: Vec<String>,
+}
+
 /// One window of one browser, without anything kept from before.
 pub(crate) struct Browser {
     client: Client,
     home: String,
     pictures: Option<PathBuf>,
+    /// How wide the window is, once it was looked at.
+    width: Cell<Option<Width>>,
     /// The address of each request so far.
     asked: RefCell<Vec<String>>,
 }
 
 impl Browser {
-    /// Opens a browser at a site.
-    pub(crate) async fn open(driver: &Driver, home: &str, scripts: Scripts, pictures: Option<&Path>) -> Result<Self> {
+    /// Opens a browser at a site, does something with it and closes it.
+    ///
+    /// There is no other way to one: whatever was done, nothing may have been complained of, and nobody else asked for anything.
+    pub(crate) async fn with<T>(
+        driver: &Driver,
+        home: &str,
+        scripts: Scripts,
+        pictures: Option<&Path>,
+        done: impl AsyncFnOnce(&Self) -> Result<T>,
+    ) -> Result<T> {
+        let browser = Self::open(driver, home, scripts, pictures).await?;
+        let done = done(&browser).await?;
+        browser.check().await?;
+        browser.client.close().await?;
+        Ok(done)
+    }
+
+    async fn open(driver: &Driver, home: &str, scripts: Scripts, pictures: Option<&Path>) -> Result<Self> {
         let profile = tempfile::tempdir_in(driver.profiles.path())?.keep();
         let profile = format!("--user-data-dir={}", profile.display());
         let arguments = [
@@ -106,14 +181,24 @@ impl Browser {
         ];
         let capabilities = json!({
             "browserName": "chrome",
-            "goog:chromeOptions": { "args": arguments, "prefs": { "intl.accept_languages": "en" } },
+            "goog:chromeOptions": {
+                "args": arguments,
+                "prefs": { "intl.accept_languages": "en" },
+                // Of what it tells, only the requests are asked after.
+                "perfLoggingPrefs": { "enableNetwork": true, "enablePage": false },
+            },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
         });
         let Value::Object(capabilities) = capabilities else { bail!("no capabilities") };
         let driver = format!("http://{}", driver.address);
         let client = ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(&driver).await?;
-        let browser =
-            Self { client, home: home.to_owned(), pictures: pictures.map(Path::to_owned), asked: RefCell::default() };
+        let browser = Self {
+            client,
+            home: home.to_owned(),
+            pictures: pictures.map(Path::to_owned),
+            width: Cell::new(None),
+            asked: RefCell::default(),
+        };
         if scripts == Scripts::Off {
             browser.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await?;
             browser.client.goto("data:text/html,<title>none</title><script>document.title='ran'</script>").await?;
@@ -262,15 +347,6 @@ impl Browser {
         Ok(self.client.find_all(Locator::Css(selector)).await?.len())
     }
 
-    /// Returns where the links of a page lead that match, within the site.
-    pub(crate) async fn links(&self, selector: &str) -> Result<Vec<String>> {
-        let mut paths = Vec::new();
-        for link in self.client.find_all(Locator::Css(selector)).await? {
-            paths.extend(link.attr("href").await?.filter(|path| path.starts_with('/')));
-        }
-        Ok(paths)
-    }
-
     /// Returns the time in Shanghai, where the company is, so many minutes from now: a day, `T`, hour and minute.
     pub(crate) async fn time(&self, minutes_from_now: i64) -> Result<String> {
         let script = "return new Date(Date.now() + (480 + arguments[0]) * 6e4).toISOString().slice(0, 16)";
@@ -342,35 +418,45 @@ impl Browser {
 
     /// Looks at a page in both languages and two widths.
     pub(crate) async fn look_at(&self, path: &str, name: &str) -> Result<()> {
-        for (language, tag) in [("zh", "zh-CN"), ("en", "en")] {
-            self.go(&format!("/language?to={language}&back={}", path.replace('%', "%25").replace('&', "%26"))).await?;
-            let spoken = self.client.execute("return document.documentElement.lang", Vec::new()).await?;
-            ensure!(spoken == json!(tag), "{path} is in {spoken}, not in {tag}");
-            self.look(&format!("{name}-{language}")).await?;
+        for language in Language::BOTH {
+            self.go(&format!("/language?to={}&back={}", language.key(), path.replace('%', "%25").replace('&', "%26")))
+                .await?;
+            let page = self.look(&format!("{name}-{}", language.key())).await?;
+            ensure!(page.language == language.tag(), "{path} is in {}, not in {}", page.language, language.tag());
         }
         Ok(())
     }
 
-    /// Looks at the page as it stands.
-    pub(crate) async fn look(&self, name: &str) -> Result<()> {
-        for width in WIDTHS {
-            let size = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
-            self.devtools("Emulation.setDeviceMetricsOverride", size).await?;
-            let wide = self.client.execute(TOO_WIDE, Vec::new()).await?;
-            ensure!(wide == json!([]), "\"{name}\" is wider than {width}: {wide}");
-            if let Some(folder) = &self.pictures {
-                let taken = self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await?;
-                let picture = decoded(taken.get("data").and_then(Value::as_str).context("no picture")?)?;
-                std::fs::write(folder.join(format!("{name}-{width}.png")), picture)?;
-            }
-        }
-        self.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await.map(drop)
+    /// Looks at the page as it stands in two widths, and goes on in that of a desk.
+    pub(crate) async fn look(&self, name: &str) -> Result<Page> {
+        self.look_in(name, Width::Telephone).await?;
+        self.look_in(name, Width::Desk).await
     }
 
-    /// Closes the browser; nothing may have been complained of, and nobody else asked for anything.
-    pub(crate) async fn close(self) -> Result<()> {
-        self.check().await?;
-        Ok(self.client.close().await?)
+    /// Looks at the page as it stands, and goes on in this width.
+    pub(crate) async fn look_in(&self, name: &str, width: Width) -> Result<Page> {
+        let pixels = width.pixels();
+        if self.width.replace(Some(width)) != Some(width) {
+            let size = json!({ "width": pixels, "height": 900, "deviceScaleFactor": 1, "mobile": false });
+            self.devtools("Emulation.setDeviceMetricsOverride", size).await?;
+        }
+        let page = self.client.execute(PAGE, Vec::new()).await?;
+        for (fault, what) in [("wide", "it is wider than the window"), ("raw", "it says what only programs say")] {
+            let found = page.get(fault).context("the page could not be looked at")?;
+            ensure!(found == &json!([]), "\"{name}\", {pixels} wide: {what}: {found}");
+        }
+        if let Some(folder) = &self.pictures {
+            let whole = json!({ "captureBeyondViewport": true, "optimizeForSpeed": true });
+            let taken = self.devtools("Page.captureScreenshot", whole).await?;
+            let picture = decoded(taken.get("data").and_then(Value::as_str).context("no picture")?)?;
+            std::fs::write(folder.join(format!("{name}-{pixels}.png")), picture)?;
+        }
+        let links = page.get("links").and_then(Value::as_array).into_iter().flatten();
+        Ok(Page {
+            status: page.get("status").and_then(Value::as_u64).unwrap_or_default(),
+            language: text(&page, "/language").to_owned(),
+            links: links.filter_map(Value::as_str).map(str::to_owned).collect(),
+        })
     }
 
     /// Checks that the pages so far complained of nothing, none failed, and none asked elsewhere for anything.
@@ -447,14 +533,27 @@ fn decoded(text: &str) -> Result<Vec<u8>> {
     Ok(base64::prelude::BASE64_STANDARD.decode(text)?)
 }
 
-/// The widths every page is looked at: a small telephone and a desk.
-const WIDTHS: [u32; 2] = [360, 1440];
-
-/// Names what sticks out of the window to the right, if the page can be moved sideways.
-const TOO_WIDE: &str = "const edge = document.documentElement.clientWidth; \
-    if (document.documentElement.scrollWidth <= edge) return []; \
-    return [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > edge + 1) \
-        .slice(0, 5).map(e => e.outerHTML.slice(0, 120));";
+/// Tells all that a look at a page asks for, as one question: the questions take longer than the looking.
+///
+/// `wide` names what sticks out of the window to the right, if the page can be moved sideways; `raw` what stands there in the words
+/// of programs, where people's words belong.
+const PAGE: &str = r#"
+const edge = document.documentElement.clientWidth;
+const moves = document.documentElement.scrollWidth > edge;
+const outside = e => e.getBoundingClientRect().right > edge + 1;
+const wide = moves ? [...document.querySelectorAll('body *')].filter(outside).map(e => e.outerHTML.slice(0, 120)) : [];
+const raw = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (texts.nextNode()) {
+    const text = texts.currentNode.data.trim();
+    if (/^[a-z]+([_-][a-z]+)+$/.test(text) && !texts.currentNode.parentElement.closest('code, textarea')) raw.push(text);
+}
+return {
+    wide: wide.slice(0, 5),
+    raw: raw.slice(0, 5),
+    status: performance.getEntriesByType('navigation')[0]?.responseStatus ?? 0,
+    language: document.documentElement.lang,
+    links: [...document.querySelectorAll('a[href^="/"]')].map(link => link.getAttribute('href')),
+};"#;
 
 const SHUT_DOWN_WITHIN: Duration = Duration::from_secs(10);
 const TABS_MAX: usize = 60;
