@@ -10,7 +10,7 @@ use crate::domain::class::Class;
 use crate::domain::grade::{self, Proposal};
 use crate::domain::role::Role;
 use crate::domain::{World, policy};
-use crate::ids::{CustomerId, EmployeeId};
+use crate::ids::{CustomerId, EmployeeId, EntryId};
 use crate::projection::register::Register;
 use crate::projection::{Node, proposed};
 
@@ -21,10 +21,29 @@ pub struct Pending {
     pub yours: bool,
     /// Whether the reader proposed it or has taken a step.
     pub involved: bool,
+    /// The entry that proposed it, where that says more than the world keeps.
+    pub proposal: Option<EntryId>,
+    form: &'static EventType,
+    customer: Option<CustomerId>,
     row: Vec<(&'static str, Node)>,
 }
 
 impl Pending {
+    /// It with all that its proposal says of the change, and with the places of the entries that are its evidence.
+    pub fn saying(mut self, mut data: Value, evidence_at: &[Option<u64>]) -> Self {
+        // Which customer, on what it is based and whom it waits for is told beside it.
+        for told in ["customer_id", "proposal_id", "from", "seats"] {
+            data.as_object_mut().map(|data| data.remove(told));
+        }
+        let (Some(proposal), Some(customer)) = (&self.proposal, &self.customer) else { return self };
+        let about = |node: Node| Node::About(customer.clone(), Box::new(node));
+        let after = about(proposed(self.form, proposal, None, &data));
+        let places = about(Node::of(Class::C3, json!(evidence_at)));
+        self.row.retain(|(name, _)| *name != "after");
+        self.row.extend([("after", after), ("evidence_at", places)]);
+        self
+    }
+
     /// It as a row of the view.
     pub fn row(self) -> Node {
         Node::Row(self.row)
@@ -38,7 +57,8 @@ pub fn pending(world: &World, register: &Register, reader: &EmployeeId, at: Time
         let (before, after) = of_waiting(world, register, kind, waiting, at);
         let filled = waiting.steps.iter().any(|step| fills(world, reader, step, at));
         let row = Row {
-            form: kind.name,
+            form: kind,
+            proposal: None,
             request: id.as_str(),
             subject: waiting.about.subject.as_str(),
             step: waiting.given.len() + 1,
@@ -56,7 +76,8 @@ pub fn pending(world: &World, register: &Register, reader: &EmployeeId, at: Time
         let holders = grade::awaited(world, proposal, at);
         let (before, after) = of_grade(kind, proposal);
         let row = Row {
-            form: kind.name,
+            form: kind,
+            proposal: Some(&proposal.event),
             request: id.as_str(),
             subject: &format!("customer/{}", proposal.customer),
             step: proposal.taken.len() + 1,
@@ -94,7 +115,9 @@ fn fills(world: &World, reader: &EmployeeId, step: &Step, at: Timestamp) -> bool
 
 /// What is told of something that waits.
 struct Row<'a> {
-    form: &'static str,
+    form: &'static EventType,
+    /// The entry that proposed it, where that says more.
+    proposal: Option<&'a EntryId>,
     request: &'a str,
     subject: &'a str,
     step: usize,
@@ -130,7 +153,7 @@ impl Row<'_> {
             (None, None) => node,
         };
         let row = vec![
-            ("form", Node::plain(self.form)),
+            ("form", Node::plain(self.form.name)),
             ("request", Node::plain(self.request)),
             ("subject", told(cell(json!(self.subject)))),
             ("step", told(cell(json!(self.step)))),
@@ -141,7 +164,8 @@ impl Row<'_> {
             ("before", about(self.before)),
             ("after", about(self.after)),
         ];
-        Pending { yours, involved, row }
+        let (proposal, customer) = (self.proposal.cloned(), self.customer.cloned());
+        Pending { yours, involved, proposal, form: self.form, customer, row }
     }
 }
 

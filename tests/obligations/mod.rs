@@ -507,6 +507,12 @@ fn what_waits_for_somebody_is_on_their_board_and_nobody_elses() {
     assert_eq!((before.get("added"), after["added"][0]["role"].as_str()), (None, Some("customer_manager")));
     let (before, after) = change("E-301", 0);
     assert_eq!((&before["to"], &after["to"]), (&Value::Null, &json!("B")));
+    // Who decides on a grade is told why and on which evidence, and where to find that; nobody is told what stands beside it.
+    assert_eq!((&after["reason"], &after["evidence"]), (&json!("pays every invoice on time"), &json!([evidence])));
+    let row = rows(&served, "E-301", "/v1/views/approvals").remove(0);
+    let found = served.get("E-301", &format!("/v1/entries/{}", row["evidence_at"][0])).json();
+    assert_eq!(found["entry"]["id"], evidence, "{row}");
+    assert_eq!((after.get("customer_id"), after.get("from"), after.get("seats")), (None, None, None));
     let archivist = rows(&served, "E-501", "/v1/views/approvals");
     assert_eq!(archivist, Vec::<Value>::new());
     // Who only watches learns that it waits and for whom, and why only by a right of their own on who it is about.

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::access::redactor::MASK;
 use crate::clock::Timestamp;
-use crate::domain::catalog::{self, Referent};
+use crate::domain::catalog::{self, Field, Referent};
 use crate::domain::obligation;
 use crate::domain::signoff::Form;
 use crate::http::Door;
@@ -19,7 +19,7 @@ use crate::http::api::Named;
 use crate::http::error::Problem;
 use crate::http::web::layout::{self, items, shown, text};
 use crate::http::web::visitor::{Frame, Narrowed, Visitor, encode, wall};
-use crate::http::web::words;
+use crate::http::web::{grades, words};
 use crate::ledger::Asked;
 
 /// `GET /`: my obligations, and what waits for my signature.
@@ -311,35 +311,66 @@ fn board_of(frame: &Frame, door: &Door, rows: &[Value]) -> Markup {
     }
 }
 
-/// Before and after, field by field; a field that stays as it is stands once in both.
+/// What is in force beside what it would be, field by field, and below that what is said of the change alone.
 fn changes(frame: &Frame, door: &Door, row: &Value) -> Markup {
     let (before, after) = (row.get("before"), row.get("after"));
     let kind = catalog::find(text(row, "form"));
     let value = |of: Option<&Value>, name: &str| of.and_then(|of| of.get(name)).cloned().unwrap_or_default();
-    let named = kind
+    let graded = is_grade(row);
+    // A first grade takes the place of none.
+    let replaces = |field: &&Field| !value(before, field.name).is_null() || (graded && field.name == "to");
+    let (replaced, said): (Vec<_>, Vec<_>) = kind
         .into_iter()
         .flat_map(|kind| kind.fields)
-        .filter(|field| [before, after].iter().any(|of| !value(*of, field.name).is_null()));
+        .filter(|field| [before, after].iter().any(|of| !value(*of, field.name).is_null()))
+        .partition(replaces);
+    let label = |field: &'static Field| match (graded, field.name) {
+        (true, "to") => frame.say("grade"),
+        _ => frame.language.choose((field.en, field.zh)).to_owned(),
+    };
     html! {
-        div.wide tabindex="0" role="region" aria-label=(frame.say("what-changes")) { table.stack {
-            thead { tr { @for name in ["item", "in-force", "proposed-value"] { th scope="col" { (words::say(frame.language, name)) } } } }
-            tbody { @for field in named {
-                @let (was, will) = (value(before, field.name), value(after, field.name));
-                tr class=[(was != will).then_some("changed")] {
-                    th scope="row" { (frame.language.choose((field.en, field.zh))) }
-                    td data-label=(frame.say("in-force")) { (layout::declared(frame, door, field, &was)) }
-                    td data-label=(frame.say("proposed-value")) { (layout::declared(frame, door, field, &will)) }
-                }
+        @if !replaced.is_empty() {
+            div.wide tabindex="0" role="region" aria-label=(frame.say("what-changes")) { table.stack {
+                thead { tr { @for name in ["item", "in-force", "proposed-value"] { th scope="col" { (words::say(frame.language, name)) } } } }
+                tbody { @for field in replaced {
+                    @let (was, will) = (value(before, field.name), value(after, field.name));
+                    tr class=[(was != will).then_some("changed")] {
+                        th scope="row" { (label(field)) }
+                        td data-label=(frame.say("in-force")) { (layout::declared(frame, door, field, &was)) }
+                        td data-label=(frame.say("proposed-value")) { (layout::declared(frame, door, field, &will)) }
+                    }
+                } }
             } }
-        } }
+        }
+        @if !said.is_empty() {
+            dl.said { @for field in said { div {
+                dt { (label(field)) }
+                dd {
+                    @if graded && field.name == "evidence" { (evidence(frame, row, after)) }
+                    @else { (layout::declared(frame, door, field, &value(after, field.name))) }
+                }
+            } } }
+        }
     }
+}
+
+/// Links to what a grade is proposed on.
+fn evidence(frame: &Frame, row: &Value, after: Option<&Value>) -> Markup {
+    let found = ["evidence", "evidence_at"].into_iter().zip([after, Some(row)]);
+    let line = found.filter_map(|(name, of)| Some((name.to_owned(), of?.get(name)?.clone()))).collect();
+    grades::evidence(frame, &Value::Object(line), &BTreeMap::new())
+}
+
+/// Tells whether a grade waits.
+fn is_grade(row: &Value) -> bool {
+    text(row, "form").ends_with("_grade.proposed")
 }
 
 /// Where a waiting step is decided: a grade on its customer's page, everything else by a form.
 fn deciding(frame: &Frame, row: &Value) -> Markup {
     let request = encode(text(row, "request"));
     match text(row, "subject").strip_prefix("customer/") {
-        Some(customer) if text(row, "form").ends_with("_grade.proposed") => {
+        Some(customer) if is_grade(row) => {
             let of = text(row, "form").split('_').next().unwrap_or_default();
             html! { a.button href={ "/customers/" (encode(customer)) "/grades?of=" (of) } { (frame.say("decide")) } }
         }

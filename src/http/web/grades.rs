@@ -303,7 +303,7 @@ fn cell(frame: &Frame, door: &Door, line: &Value, name: &str) -> Markup {
 }
 
 /// Lists what a step rests on, each entry by its index.
-fn evidence(frame: &Frame, line: &Value, indexes: &BTreeMap<&str, u64>) -> Markup {
+pub(crate) fn evidence(frame: &Frame, line: &Value, indexes: &BTreeMap<&str, u64>) -> Markup {
     let (named, places) = match line.get("evidence") {
         Some(_) => (items(line, "evidence"), items(line, "evidence_at")),
         None => (items(line, "chain"), &[][..]),
@@ -314,7 +314,7 @@ fn evidence(frame: &Frame, line: &Value, indexes: &BTreeMap<&str, u64>) -> Marku
     // The last step of a chain is the line itself.
     let entries: Vec<(&str, Option<u64>)> = entries.filter(|(id, _)| *id != text(line, "id")).collect();
     html! {
-        @if line.get("evidence").is_some_and(Value::is_string) { (text(line, "evidence")) }
+        @if line.get("evidence").is_some_and(Value::is_string) { span.masked title=(frame.say("masked")) { (text(line, "evidence")) } }
         @else if entries.is_empty() { span.none { (frame.say("no-value")) } }
         @else { ul.plain { @for (id, place) in entries { li {
             @match place {

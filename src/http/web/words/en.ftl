@@ -78,6 +78,7 @@ contact-channel = Channel
 contact-purpose = Purpose
 contact-summary = Summary
 none-recorded = Nothing recorded.
+grade = Grade
 grade-chart = Grade over time
 grade-trace = Who changed it, when and why
 step = Step

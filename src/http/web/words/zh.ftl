@@ -78,6 +78,7 @@ contact-channel = 方式
 contact-purpose = 目的
 contact-summary = 摘要
 none-recorded = 暂无记录。
+grade = 等级
 grade-chart = 等级变化
 grade-trace = 谁在何时因何变更
 step = 步骤

@@ -205,7 +205,7 @@ impl Shared {
     }
 
     /// Finds the entries of these ids.
-    fn places<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<Vec<Option<u64>>, ViewError> {
+    pub(super) fn places<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<Vec<Option<u64>>, ViewError> {
         let place = |id| self.recent.look_up(self.shelf.store(), term("id", id));
         ids.map(|id| place(id).map(|(index, _)| index).map_err(|_| ViewError::Store)).collect()
     }

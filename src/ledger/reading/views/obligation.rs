@@ -1,10 +1,12 @@
 //! What is shown of obligations: what is open for somebody, what is overdue, and what waits for a signature.
 
+use serde_json::{Value, json};
+
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
 use crate::domain::duty::Sink;
-use crate::domain::{Actor, Fact, World, escalation, obligation};
-use crate::ids::{CustomerId, StreamName, SubjectId};
+use crate::domain::{Actor, Event, Fact, World, escalation, grade, obligation};
+use crate::ids::{CustomerId, EntryId, StreamName, SubjectId};
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
@@ -93,8 +95,23 @@ impl Shared {
         // Who may see by what right everybody acts may see who is waited for.
         let supervises = sight.may(Matter::AccessLog).allowed;
         let concerned = waiting.into_iter().filter(|pending| pending.involved || pending.yours || supervises);
-        let rows = concerned.map(Pending::row).collect();
+        let rows = concerned.map(|pending| Ok(self.said(then, pending)?.row())).collect::<Result<_, ViewError>>()?;
         Ok(Built { node: Node::Row(vec![("items", Node::List(rows))]), next: None, targets: Vec::new() })
+    }
+
+    /// Adds to what waits why it was proposed and on which evidence, which stands in its entry alone.
+    fn said(&self, then: &Then, pending: Pending) -> Result<Pending, ViewError> {
+        let proposal = pending.proposal.iter().map(EntryId::as_str);
+        let Some(Some(index)) = self.places(proposal)?.first().copied() else { return Ok(pending) };
+        let mut said = Value::Null;
+        self.read_of(then, index, &mut |read| {
+            if let Event::Grade(grade::Event::Proposed(_, proposed)) = read.event {
+                said = json!(proposed);
+            }
+        })?;
+        let evidence = said.get("evidence").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let places = self.places(evidence)?;
+        Ok(if said.is_null() { pending } else { pending.saying(said, &places) })
     }
 
     /// Finds the entry that ended an overdue obligation: the first one after it that closes its duty, among as many as are looked at
@@ -143,7 +160,7 @@ impl Shared {
 /// The stream of an obligation whose first level was entered here.
 fn first_level(read: &Read<'_>) -> Option<StreamName> {
     match read.event {
-        crate::domain::Event::Obligation(obligation::Event::Breached(breached)) if breached.level.0 == 1 => {
+        Event::Obligation(obligation::Event::Breached(breached)) if breached.level.0 == 1 => {
             Some(read.entry.subject.clone())
         }
         _ => None,
