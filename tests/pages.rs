@@ -771,7 +771,8 @@ fn the_home_page_tells_what_is_due_and_what_waits_and_leads_to_the_forms() {
     // Who decides sees from which grade to which, why, and on which evidence, by a link to its entry.
     let (_, waiting) = page.split_once("<article").unwrap();
     let (waiting, _) = waiting.split_once("</article>").unwrap();
-    for told in ["等级</th>", "—", ">B<", "首次评定", REASON, "href=\"/entries/", &format!("title=\"{evidence}\"")] {
+    for told in ["等级</th>", "—", ">B<", "首次评定", REASON, "href=\"/entries/", &format!("title=\"{evidence}\"")]
+    {
         assert!(waiting.contains(told), "{told}: {waiting}");
     }
     // Somebody above gives more time by a form of its own.

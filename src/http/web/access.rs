@@ -77,14 +77,16 @@ fn written(visitor: &Visitor, door: &Door, view: &View, shown: &str, answered: &
 /// Links to the forms that begin something, as far as the visitor may perhaps send them.
 fn begin(frame: &Frame, may: &[&str], kinds: &[&str]) -> Markup {
     html! { p { @for kind in kinds.iter().filter(|kind| may.contains(kind)) {
-        a.button href={ "/propose/" (kind) "?back=%2Faccess" } { (words::event(frame.language, kind)) } " "
+        a.button href={ "/propose/" (kind) "?back=%2Faccess" } { (words::doing(frame.language, kind)) } " "
     } } }
 }
 
 fn card(frame: &Frame, door: &Door, view: &View, row: &Value, may: &[&str]) -> Markup {
     let status = text(row, "status");
-    let known =
-        view.columns.iter().filter(|column| !matches!(column.id, "no" | "kind" | "status" | "overdue" | "index"));
+    let known = view
+        .columns
+        .iter()
+        .filter(|column| !matches!(column.id, "no" | "kind" | "status" | "overdue" | "returned" | "index"));
     let known = known.filter(|column| row.get(column.id).is_some_and(|value| !empty(value)));
     html! {
         section.card {
@@ -97,7 +99,8 @@ fn card(frame: &Frame, door: &Door, view: &View, row: &Value, may: &[&str]) -> M
             } }
             p {
                 @for (kind, address) in actions(view, row, frame).into_iter().filter(|(kind, _)| may.contains(kind)) {
-                    a.button href=(address) { (words::event(frame.language, kind)) } " "
+                    @let does = if address.contains("renews=") { "archive.renewed" } else { kind };
+                    a.button href=(address) { (words::doing(frame.language, does)) } " "
                 }
                 (layout::entry(row.get("index")))
             }
@@ -191,7 +194,6 @@ fn value(frame: &Frame, door: &Door, view: &View, row: &Value, name: &str) -> Ma
             li { a href={ "/customers/" (encode(id)) } { (id) } }
         } } },
         ("grants", "content_hash") if value.as_str().is_some_and(|text| text != MASK) => layout::hash(value),
-        ("grants", "returned") => html! { (words::say(frame.language, &format!("request-{}", text(row, name)))) },
         // What was refused was to record something or to read it.
         ("refusals", "command") => {
             html! { (words::view(frame.language, &words::event(frame.language, text(row, name)))) }

@@ -7,11 +7,11 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::http::Door;
 use crate::http::error::Problem;
-use crate::http::web::layout::{self, items, shown, text};
+use crate::http::web::layout::{self, items, text};
 use crate::http::web::visitor::{Frame, Visitor, encode, moments};
 use crate::http::web::words;
 use crate::ledger::{Answered, ViewError};
@@ -169,21 +169,17 @@ fn place(frame: &Frame, door: &Door, row: &Value) -> Markup {
         @if !within.is_empty() { small { (words::label(frame.language, within)) } " " }
         @if let Some(item) = item { @for (name, value) in item {
             @match (name.as_str(), value.as_str()) {
-                ("item", Some(field)) => { (words::label(frame.language, field)) " " },
                 ("customer_id", Some(id)) => { a href={ "/customers/" (encode(id)) } { (id) } " " },
-                _ => { (shown(frame, door, name, value)) " " },
+                _ => { (layout::part(frame, door, item, name, value)) " " },
             }
         } }
     }
 }
 
 fn side(frame: &Frame, door: &Door, row: &Value, side: &str) -> Markup {
-    // A value of an item that says which field it is stands under that field's name.
-    let field = match (text(row, "field"), row.pointer("/item/item").and_then(Value::as_str)) {
-        ("value", Some(item)) => item,
-        (field, _) => field,
-    };
-    shown(frame, door, field, row.get(side).unwrap_or(&Value::Null))
+    let none = Map::new();
+    let item = row.get("item").and_then(Value::as_object).unwrap_or(&none);
+    layout::part(frame, door, item, text(row, "field"), row.get(side).unwrap_or(&Value::Null))
 }
 
 /// What a page asks for a moment by.

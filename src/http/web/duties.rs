@@ -375,8 +375,8 @@ fn deciding(frame: &Frame, row: &Value) -> Markup {
             html! { a.button href={ "/customers/" (encode(customer)) "/grades?of=" (of) } { (frame.say("decide")) } }
         }
         _ => html! {
-            a.button href={ "/propose/approval.given?request_id=" (request) "&back=%2F" } { (words::event(frame.language, "approval.given")) } " "
-            a.button href={ "/propose/approval.declined?request_id=" (request) "&back=%2F" } { (words::event(frame.language, "approval.declined")) }
+            a.button href={ "/propose/approval.given?request_id=" (request) "&back=%2F" } { (words::doing(frame.language, "approval.given")) } " "
+            a.button href={ "/propose/approval.declined?request_id=" (request) "&back=%2F" } { (words::doing(frame.language, "approval.declined")) }
         },
     }
 }

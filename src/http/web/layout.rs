@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 use maud::{DOCTYPE, Markup, html};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::access::principal::{Language, PurposeKind};
 use crate::domain::catalog::{self, Field, Kind};
@@ -54,7 +54,7 @@ pub(crate) fn page(frame: &Frame, status: StatusCode, title: &str, body: &Markup
                             form.inline action="/purpose" method="post" {
                                 (token(frame))
                                 input type="hidden" name="back" value=(frame.address);
-                                label for="frame-purpose" { (frame.say("purpose")) }
+                                label for="frame-purpose" { (frame.say("purpose-stated")) }
                                 (purposes(frame, "frame-purpose", who.purpose, false))
                                 button.quiet { (frame.say("purpose-set")) }
                             }
@@ -354,8 +354,13 @@ fn shown_as(frame: &Frame, door: &Door, name: &str, kind: Option<&Kind>, value: 
         Value::String(text) if name == "missing" => html! { (words::label(frame.language, text)) },
         Value::String(text) if name == "status" => html! { (words::status(frame.language, text)) },
         Value::String(text) => match inner {
+            // Other types call other things by the same name.
+            Some(Kind::Choice(choices)) if choices.iter().all(|choice| choice.value != text) => {
+                html! { span.text { (words::elsewhere(frame.language, name, text)) } }
+            }
             Some(Kind::Choice(choices)) => html! { (words::choice(frame.language, choices, text)) },
             Some(Kind::Instant) => html! { (wall(door, text)) },
+            _ if name == "since" => html! { (wall(door, text)) },
             _ => html! { span.text { (text) } },
         },
         Value::Bool(yes) => html! { (frame.language.choose(if *yes { ("yes", "是") } else { ("no", "否") })) },
@@ -373,9 +378,25 @@ fn shown_as(frame: &Frame, door: &Door, name: &str, kind: Option<&Kind>, value: 
         }
         Value::Object(values) => html! {
             dl.inner { @for (name, value) in values {
-                div { dt { (words::label(frame.language, name)) } dd { (shown(frame, door, name, value)) } }
+                div { dt { (words::label(frame.language, name)) } dd { (part(frame, door, values, name, value)) } }
             } }
         },
+    }
+}
+
+/// Shows a value of an object that may say which item or which dimension the value is of.
+pub(crate) fn part(frame: &Frame, door: &Door, of: &Map<String, Value>, name: &str, value: &Value) -> Markup {
+    let said = |name: &str| of.get(name).and_then(Value::as_str);
+    match (name, value.as_str()) {
+        (_, Some(MASK)) => shown(frame, door, name, value),
+        ("item", Some(field)) => html! { (words::label(frame.language, field)) },
+        ("section", Some(section)) => html! { (words::section(frame.language, section)) },
+        ("value", Some(class)) if said("dimension").is_some() => {
+            html! { (words::class(frame.language, said("dimension").unwrap_or_default(), class)) }
+        }
+        ("value", _) if said("item").is_some() => shown(frame, door, said("item").unwrap_or_default(), value),
+        _ if ENTRIES.contains(&name) => entry(Some(value)),
+        _ => shown(frame, door, name, value),
     }
 }
 

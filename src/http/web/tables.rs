@@ -246,7 +246,7 @@ fn waiting(frame: &Frame, door: &Door, base: &str, answered: &Answered) -> Marku
                 div { dt { (frame.say("request")) } dd { (request) } }
             }
             p { @for kind in ["approval.given", "approval.declined"] {
-                a.button href={ "/propose/" (kind) "?request_id=" (encode(request)) "&back=" (back) } { (words::event(frame.language, kind)) } " "
+                a.button href={ "/propose/" (kind) "?request_id=" (encode(request)) "&back=" (back) } { (words::doing(frame.language, kind)) } " "
             } }
         }
     } } }

@@ -109,6 +109,24 @@ pub(crate) fn choice(language: Language, choices: &[Choice], value: &str) -> Str
     found.map_or_else(|| value.to_owned(), |choice| language.choose((choice.en, choice.zh)).to_owned())
 }
 
+/// Returns the label of a value of whichever closed list has it, among those of fields of this name; itself where none has.
+pub(crate) fn elsewhere(language: Language, name: &str, value: &str) -> String {
+    let fields = catalog::types().iter().flat_map(|kind| kind.fields).filter(|field| field.name == name);
+    let known = |choices: &[Choice]| choices.iter().any(|choice| choice.value == value);
+    let found = fields.filter_map(|field| match &field.kind {
+        Kind::Choice(choices) if known(choices) => Some(choice(language, choices, value)),
+        _ => None,
+    });
+    found.into_iter().next().unwrap_or_else(|| value.to_owned())
+}
+
+/// Says what somebody does who records such an event, as a button says it; the event's own label where no page has a word for it.
+pub(crate) fn doing(language: Language, kind: &str) -> String {
+    let key = format!("do-{}", kind.replace(['.', '_'], "-"));
+    let said = say(language, &key);
+    if said == key { event(language, kind) } else { said }
+}
+
 /// Says a value of a closed list by the list's type.
 pub(crate) fn chosen<T: Shape>(language: Language, value: &str) -> String {
     match T::kind() {
@@ -183,6 +201,8 @@ const OWN: &[(&str, &str, &str)] = &[
     ("print", "Print", "打印"),
     ("filled_bp", "Completeness", "完整度"),
     ("missing", "Not filled in", "未填项目"),
+    ("long_visit", "Long visit", "长时间拜访"),
+    ("contact_count", "Contacts in all", "联系次数"),
     ("office", "Office", "办公场所"),
     ("offsite", "Off site", "外部"),
     ("relationship", "Relationship assessed", "关系评估"),
@@ -324,6 +344,10 @@ mod tests {
         assert_eq!(label(Language::English, "no_such_field"), "no_such_field");
         assert_eq!(class(Language::Chinese, "weight", "main"), "主力");
         assert_eq!(class(Language::Chinese, "industry", "steel"), "steel", "any text is a class of this dimension");
+        assert_eq!(elsewhere(Language::Chinese, "channel", "visit"), "拜访", "a choice of another type");
+        assert_eq!(elsewhere(Language::English, "channel", "no_such_choice"), "no_such_choice");
+        assert_eq!(doing(Language::Chinese, "archive.returned"), "登记归还");
+        assert_eq!(doing(Language::English, "sale.recorded"), "Sale recorded", "no page has a word for it");
         assert_eq!(field("limit").map(|field| field.en), Some("Limit"), "a field of an object");
     }
 }

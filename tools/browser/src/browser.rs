@@ -545,7 +545,7 @@ const wide = moves ? [...document.querySelectorAll('body *')].filter(outside).ma
 const raw = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 while (texts.nextNode()) {
     const text = texts.currentNode.data.trim();
-    if (/^[a-z]+([_-][a-z]+)+$/.test(text) && !texts.currentNode.parentElement.closest('code, textarea')) raw.push(text);
+    if (/(^|[\s"(])[a-z]+(_[a-z]+)+($|[\s",.:)])|^[a-z]+(-[a-z]+)+$/.test(text) && !texts.currentNode.parentElement.closest('code, textarea')) raw.push(text.slice(0, 120));
 }
 return {
     wide: wide.slice(0, 5),

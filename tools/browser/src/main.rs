@@ -18,9 +18,9 @@ mod walks;
 /// Drive the pages in a real browser and check what they promise.
 #[derive(Debug, Parser)]
 struct Options {
-    /// The built program.
-    #[arg(long, default_value = "target/debug/dossier")]
-    dossier: PathBuf,
+    /// The built program; where `cargo build` leaves it when left out.
+    #[arg(long)]
+    dossier: Option<PathBuf>,
     /// The program that drives Chromium.
     #[arg(long, default_value = "chromedriver")]
     driver: PathBuf,
@@ -38,10 +38,16 @@ async fn main() -> Result<()> {
     if let Some(folder) = &options.pictures {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make \"{}\"", folder.display()))?;
     }
-    let company = Company::found(&options.dossier)?;
+    let company = Company::found(&options.dossier.unwrap_or_else(built))?;
     let driver = Driver::start(&options.driver)?;
     let walked = walks::all(&driver, &company, options.pictures.as_deref());
     tokio::time::timeout(Duration::from_secs(options.within), walked)
         .await
         .with_context(|| format!("it took more than {} seconds", options.within))?
+}
+
+/// Where `cargo build` leaves the program.
+fn built() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    target.join("debug").join("dossier")
 }

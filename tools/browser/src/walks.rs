@@ -228,12 +228,12 @@ async fn a_loan(browser: &Browser, company: &Company) -> Result<()> {
     browser.go("/access").await?;
     browser.click("main a.button[href*='renews=']").await?;
     lend(browser, 5).await?;
-    browser.says(" renewed").await?;
+    browser.says("Renewed").await?;
     browser.click("main a.button[href^='/propose/archive.returned']").await?;
     browser.choose("#how", "returned").await?;
     browser.click(SEND).await?;
     ensure!(browser.path().await? == "/access", "not returned: {}", browser.text("main").await?);
-    ensure!(browser.text(".status").await? == "returned", "it is not shown as returned");
+    ensure!(browser.text(".status").await? == "Returned", "it is not shown as returned");
     ensure!(browser.count("main a[href^='/propose/archive.returned']").await? == 0, "it is still out");
     browser.sign_out().await?;
     borrower_reads(browser, company, false).await
