@@ -804,6 +804,55 @@ fn the_home_page_tells_what_is_due_and_what_waits_and_leads_to_the_forms() {
     assert!(served.test.ledger.state().size >= size);
 }
 
+/// Where the tabs of a page lead.
+fn tabs(page: &str) -> Vec<String> {
+    let bars = page.split("<nav class=\"tabs\"").skip(1).filter_map(|rest| rest.split("</nav>").next());
+    let links = bars.flat_map(|bar| bar.split("href=\"").skip(1)).filter_map(|rest| rest.split('"').next());
+    links.map(|link| link.replace("&amp;", "&")).collect()
+}
+
+#[test]
+fn tabs_lead_to_what_opens_for_their_reader_and_to_nothing_else() {
+    let served = Served::new();
+    customer(&served);
+    let pages = ["/customers/C-01", "/customers/C-01/people", "/customers/C-01/trade", "/access", "/analysis"];
+    for (who, opens, opens_not) in [("E-101", "/grades", "/reads"), ("E-501", "/timeline", "/grades")] {
+        let mut browser = Browser::signed_in(&served, who, "en");
+        let archive = tabs(&browser.get("/customers/C-01").text());
+        let leads = |path: &str| archive.contains(&format!("/customers/C-01{path}"));
+        assert_eq!((leads(opens), leads(opens_not)), (true, false), "{who}: {archive:?}");
+        let mut shown: Vec<String> = pages
+            .iter()
+            .flat_map(|page| {
+                let mut answer = browser.get(page);
+                if answer.status == 303 {
+                    answer = browser.get(answer.header("location")[0]);
+                }
+                tabs(&answer.text())
+            })
+            .collect();
+        shown.sort();
+        shown.dedup();
+        for tab in &shown {
+            assert_eq!(browser.get(tab).status, 200, "{who}: {tab}");
+        }
+        // Who states a purpose and may not read is not asked for one; the page says no more than that it does not open.
+        let refused = browser.get(&format!("/customers/C-01{opens_not}"));
+        assert_eq!(refused.status, 403);
+        assert!(!refused.text().contains("Readings of credit") && !refused.text().contains("asked-purpose"), "{who}");
+    }
+    // What opens for a purpose alone has its tab, and its page asks.
+    let mut auditor = Browser::signed_in(&served, "E-901", "en");
+    auditor.purpose = None;
+    let asking = auditor.get("/customers/C-01/grades");
+    assert_eq!(asking.status, 403);
+    assert!(
+        asking.text().contains("id=\"asked-purpose\"") && asking.text().contains("value=\"/customers/C-01/grades\"")
+    );
+    auditor.purpose = Some("audit");
+    assert_eq!(auditor.get("/customers/C-01/grades").status, 200);
+}
+
 #[test]
 fn the_auditor_asks_three_questions_and_is_led_to_their_answers() {
     let served = Served::new();

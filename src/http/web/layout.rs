@@ -361,6 +361,8 @@ fn shown_as(frame: &Frame, door: &Door, name: &str, kind: Option<&Kind>, value: 
             Some(Kind::Choice(choices)) => html! { (words::choice(frame.language, choices, text)) },
             Some(Kind::Instant) => html! { (wall(door, text)) },
             _ if name == "since" => html! { (wall(door, text)) },
+            // What is asked for or refused is named by its type.
+            _ if catalog::find(text).is_some() => html! { (words::event(frame.language, text)) },
             _ => html! { span.text { (text) } },
         },
         Value::Bool(yes) => html! { (frame.language.choose(if *yes { ("yes", "是") } else { ("no", "否") })) },

@@ -130,6 +130,8 @@ pub(crate) struct Page {
     pub(crate) language: String,
     /// Where the links lead that lead to pages of the site.
     pub(crate) links: Vec<String>,
+    /// What is wrong with it.
+    pub(crate) faults: Vec<String>,
 }
 
 /// One window of one browser, without anything kept from before.
@@ -429,8 +431,10 @@ impl Browser {
 
     /// Looks at the page as it stands in two widths, and goes on in that of a desk.
     pub(crate) async fn look(&self, name: &str) -> Result<Page> {
-        self.look_in(name, Width::Telephone).await?;
-        self.look_in(name, Width::Desk).await
+        let mut page = self.look_in(name, Width::Telephone).await?;
+        page.faults.extend(self.look_in(name, Width::Desk).await?.faults);
+        ensure!(page.faults.is_empty(), "{:#?}", page.faults);
+        Ok(page)
     }
 
     /// Looks at the page as it stands, and goes on in this width.
@@ -441,9 +445,12 @@ impl Browser {
             self.devtools("Emulation.setDeviceMetricsOverride", size).await?;
         }
         let page = self.client.execute(PAGE, Vec::new()).await?;
+        let mut faults = Vec::new();
         for (fault, what) in [("wide", "it is wider than the window"), ("raw", "it says what only programs say")] {
             let found = page.get(fault).context("the page could not be looked at")?;
-            ensure!(found == &json!([]), "\"{name}\", {pixels} wide: {what}: {found}");
+            if found != &json!([]) {
+                faults.push(format!("\"{name}\", {pixels} wide: {what}: {found}"));
+            }
         }
         if let Some(folder) = &self.pictures {
             let whole = json!({ "captureBeyondViewport": true, "optimizeForSpeed": true });
@@ -456,6 +463,7 @@ impl Browser {
             status: page.get("status").and_then(Value::as_u64).unwrap_or_default(),
             language: text(&page, "/language").to_owned(),
             links: links.filter_map(Value::as_str).map(str::to_owned).collect(),
+            faults,
         })
     }
 

@@ -335,6 +335,7 @@ const PAGES: [&str; 26] = [
 /// at a telephone alone. Who comes to it later looks once, for that person may see other things there.
 async fn every_page(browser: &Browser, company: &Company) -> Result<usize> {
     let mut looks = 0;
+    let mut faults = Vec::new();
     let mut seen = BTreeSet::new();
     browser.look_at("/sign-in", "sign-in").await?;
     for (turn, (who, purpose)) in WALKERS.into_iter().enumerate() {
@@ -349,6 +350,7 @@ async fn every_page(browser: &Browser, company: &Company) -> Result<usize> {
         while let Some(path) = waiting.pop_front() {
             let first = seen.insert(kind(&path));
             let page = look(browser, who, &path, spoken, first).await?;
+            faults.extend(page.faults);
             looks += 1;
             let others = page.links.into_iter().filter(|path| is_page(path));
             // A form is the same for everybody.
@@ -360,13 +362,14 @@ async fn every_page(browser: &Browser, company: &Company) -> Result<usize> {
         }
         browser.speak(other.key()).await?;
         for path in new {
-            look(browser, who, &path, other, true).await?;
+            faults.extend(look(browser, who, &path, other, true).await?.faults);
             looks += 1;
         }
         browser.go("/").await?;
         browser.speak("en").await?;
         browser.sign_out().await?;
     }
+    ensure!(faults.is_empty(), "{faults:#?}");
     let reached = |page: &str| seen.iter().any(|kind| kind.split('?').next() == Some(page));
     let missing: Vec<&str> = PAGES.into_iter().filter(|page| !reached(page)).collect();
     ensure!(missing.is_empty(), "no page leads to {missing:?}, but to {seen:?}");
@@ -381,11 +384,17 @@ async fn look(browser: &Browser, who: &str, path: &str, language: Language, whol
     let name = format!("{who}{}-{}", name(path), language.key());
     let mut page = browser.look_in(&name, Width::Telephone).await?;
     if wholly && (!path.starts_with("/propose/") || WIDE_FORMS.iter().any(|form| path.starts_with(form))) {
+        let before = page.faults;
         page = browser.look_in(&name, Width::Desk).await?;
+        page.faults.extend(before);
     }
     let answered = if path == "/no-such-page" { page.status == 404 } else { page.status < 400 };
-    ensure!(answered, "{who} is led to {path}, which is answered with {}", page.status);
-    ensure!(page.language == language.tag(), "{path} is in {}, not in {}", page.language, language.tag());
+    if !answered {
+        page.faults.push(format!("{who} is led to {path}, which is answered with {}", page.status));
+    }
+    if page.language != language.tag() {
+        page.faults.push(format!("{path} is in {}, not in {}", page.language, language.tag()));
+    }
     Ok(page)
 }
 
