@@ -83,7 +83,7 @@ fn card(frame: &Frame, door: &Door, answered: &Answered, printed: bool) -> Marku
             h2 { (frame.say("card-title")) }
             p.number-of { (frame.say("card-number")) " " (text(body, "customer_id")) }
             table {
-                colgroup { col style="width:15%"; col style="width:18%"; col style="width:15%"; col style="width:19%"; col style="width:14%"; col style="width:19%"; }
+                colgroup { @for _ in 0..6 { col; } }
                 tbody {
                     tr { th scope="row" { (frame.say("card-company")) } td colspan="3" { (cell("company_name")) }
                         th scope="row" { (frame.say("card-phone")) } td { (cell("phone")) } }

@@ -1,6 +1,7 @@
 //! One Chromium, driven: what is clicked and typed, what is seen, what it complained of and whom it asked.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -471,12 +472,13 @@ impl Browser {
     async fn check(&self) -> Result<()> {
         // That somebody is refused is an answer, not a fault of the page.
         let complaints = self.log("browser").await?;
-        let faults: Vec<&Value> = complaints
+        let faults: BTreeSet<&str> = complaints
             .iter()
             .filter(|line| matches!(text(line, "/level"), "SEVERE" | "WARNING"))
-            .filter(|line| !text(line, "/message").contains("the server responded with a status of 4"))
+            .map(|line| text(line, "/message"))
+            .filter(|message| !message.contains("the server responded with a status of 4"))
             .collect();
-        ensure!(faults.is_empty(), "the console says: {faults:?}");
+        ensure!(faults.is_empty(), "the console says: {faults:#?}");
         self.listen().await?;
         let asked = self.asked.borrow();
         // What the browser shows before the first page, and the icon that every page names, come from nowhere.
