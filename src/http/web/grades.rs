@@ -598,6 +598,7 @@ mod tests {
         let approved =
             shown(json!({ "id": "self-0001", "chain": [{ "event": "event-0001" }, { "event": "self-0001" }] }));
         assert!(approved.contains("/entries/3") && !approved.contains("self-0001"));
-        assert_eq!(shown(json!({ "evidence": "•••", "evidence_at": "•••" })), "•••", "what is masked stays masked");
+        let masked = shown(json!({ "evidence": "•••", "evidence_at": "•••" }));
+        assert!(masked.starts_with("<span class=\"masked\"") && masked.ends_with(">•••</span>"), "{masked}");
     }
 }
