@@ -171,7 +171,7 @@ impl Entry {
     /// # Errors
     /// They are no entry, or not in canonical order of attributes where that matters to reading.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        // What the ledger wrote is canonical, which can be read in a third of the time; the general way says what is wrong.
+        // What the ledger wrote is canonical, which one pass can read; the general way says what is wrong with anything else.
         match Canonical::read(bytes).and_then(Canonical::entry) {
             Some(entry) => Ok(entry),
             None => serde_json::from_slice(bytes).map_err(DecodeError),
