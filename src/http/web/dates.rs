@@ -26,14 +26,8 @@ pub(crate) async fn page(
     Query(query): Query<std::collections::BTreeMap<String, String>>,
 ) -> Result<Response, Problem> {
     let asked = Fields(query);
-    match read(&door, &visitor, &asked, false).await {
-        Ok(answered) => written(&visitor.frame, &door, &asked, &answered),
-        Err(problem) if layout::wants_purpose(&problem) => {
-            let body = layout::asking(&visitor.frame, &problem);
-            Ok(layout::page(&visitor.frame, problem.status(), &words::view(visitor.frame.language, KEY), &body))
-        }
-        Err(problem) => Err(problem),
-    }
+    let answered = read(&door, &visitor, &asked, false).await?;
+    written(&visitor.frame, &door, &asked, &answered)
 }
 
 /// `POST /important-dates`: the calendar, opened for a purpose.
