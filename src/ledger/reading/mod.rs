@@ -328,7 +328,7 @@ impl Ledger {
                 rendered
             }
         };
-        let Rendered { body, text, seen, next, targets } = rendered.as_ref();
+        let Rendered { body, text, hashed, seen, next, targets } = rendered.as_ref();
         let position = then.end.saturating_sub(1);
         let file = match asked.view.key {
             "file" => Some(Arc::new(Mutex::new(shared.content(asked, body)?))),
@@ -340,8 +340,8 @@ impl Ledger {
         let recording = (!quiet).then(|| {
             let actor = Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() };
             let since = since.map(|since| since.end.saturating_sub(1));
-            let read =
-                Recorded { principal, actor: &actor, asked, subject, targets, seen, position, since, body, text };
+            let hashed = hashed.as_deref().unwrap_or(text);
+            let read = Recorded { principal, actor: &actor, asked, subject, targets, seen, position, since, hashed };
             let (accesses, customers) = shared.accesses(&read);
             let basis = Basis::of(&state.world, Some(&principal.employee), &customers).until(seen.closes);
             (accesses, basis, state.world.date(now))
@@ -385,7 +385,9 @@ impl Ledger {
         // What is hashed is canonical, and so is what is sent.
         body.sort_all_objects();
         let text = body.to_string().into();
-        Ok(Rendered { body: Arc::new(body), text, seen: std::mem::take(&mut sight.seen), next, targets })
+        let seen = std::mem::take(&mut sight.seen);
+        let hashed = (!seen.opened.is_empty()).then(|| resealed(&body, &seen.opened).to_string());
+        Ok(Rendered { body: Arc::new(body), text, hashed, seen, next, targets })
     }
 }
 
@@ -461,6 +463,17 @@ impl Shared {
         };
         Err(ViewError::Denied(common::Refusal::Forbidden { rule: rule.into() }.into()))
     }
+}
+
+/// Puts the seals back in the place of the personal values that were opened.
+fn resealed(shown: &Value, opened: &[(String, Value)]) -> Value {
+    let mut sealed = shown.clone();
+    for (pointer, seal) in opened {
+        if let Some(place) = sealed.pointer_mut(pointer) {
+            *place = seal.clone();
+        }
+    }
+    sealed
 }
 
 /// Makes a view of one customer be judged as that.

@@ -1,6 +1,5 @@
 //! What is entered of a reading, and of one that was denied.
 
-use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::access::decide::Authority;
@@ -31,8 +30,8 @@ pub(super) struct Recorded<'a> {
     pub(super) seen: &'a Seen,
     pub(super) position: u64,
     pub(super) since: Option<u64>,
-    pub(super) body: &'a Value,
-    pub(super) text: &'a str,
+    /// What was shown, as it is hashed.
+    pub(super) hashed: &'a str,
 }
 
 /// The customers one access entry names, and the grant or loan that opened them, if one did.
@@ -41,23 +40,11 @@ type Group<'a> = (Option<&'a (Authority, SubjectId)>, &'a [&'a CustomerId]);
 impl Shared {
     /// The access entries of an answer, at most 64 customers each, and the customers the decision rests on.
     pub(super) fn accesses(&self, read: &Recorded<'_>) -> (Vec<Access>, Vec<CustomerId>) {
-        let Recorded { principal, actor, asked, subject, targets, seen, position, since, body, text } = *read;
+        let Recorded { principal, actor, asked, subject, targets, seen, position, since, hashed } = *read;
         let mut customers: Vec<CustomerId> = seen.customers.clone();
         customers.extend(subject.customer.clone());
         customers.sort();
         customers.dedup();
-        // What is hashed is what was shown, except that an opened personal value stands as its seal.
-        let mut hashed = None;
-        if !seen.opened.is_empty() {
-            let mut sealed = body.clone();
-            for (pointer, seal) in &seen.opened {
-                if let Some(place) = sealed.pointer_mut(pointer) {
-                    *place = seal.clone();
-                }
-            }
-            hashed = Some(sealed.to_string());
-        }
-        let text = hashed.as_deref().unwrap_or(text);
         let query: Vec<String> = asked.filters.iter().map(|(name, value)| format!("{name}={value}")).collect();
         // What was shown of a customer by a grant or loan is an entry of its own, which names it.
         let (opened, others): (Vec<&CustomerId>, Vec<&CustomerId>) =
@@ -92,7 +79,7 @@ impl Shared {
                     valid_at: asked.valid_at,
                     since: since.map(index),
                     since_valid_at: asked.since.and_then(|since| since.valid_at),
-                    content_hash: salted(&salt, text.as_bytes()),
+                    content_hash: salted(&salt, hashed.as_bytes()),
                     place: principal.place,
                 };
                 Access {

@@ -21,17 +21,30 @@ use crate::ledger::state::State;
 /// The answers given last, bounded in number.
 #[derive(Default)]
 pub(in crate::ledger) struct Shown {
-    kept: Mutex<HashMap<Sameness, Arc<Rendered>>>,
+    kept: Mutex<HashMap<Question, (Standing, Arc<Rendered>)>>,
 }
 
 /// All that what is shown of one customer's latest archive depends on, besides the policies this process runs with.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug)]
 pub(super) struct Sameness {
+    question: Question,
+    standing: Standing,
+}
+
+/// What is asked, and by whom: by anybody of that role and standing to the customer.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Question {
     view: &'static str,
     customer: CustomerId,
-    version: u64,
     role: Role,
     facts: Facts,
+}
+
+/// How things stood when it was answered.
+#[derive(Debug, PartialEq, Eq)]
+struct Standing {
+    /// The version of the customer's stream.
+    version: u64,
     day: Date,
     /// The policy versions in force: one adopted earlier may have begun since.
     policies: usize,
@@ -43,6 +56,8 @@ pub(super) struct Sameness {
 pub(super) struct Rendered {
     pub(super) body: Arc<Value>,
     pub(super) text: Arc<str>,
+    /// What of it is hashed where that is something else: opened personal values stand as their seals.
+    pub(super) hashed: Option<String>,
     pub(super) seen: Seen,
     pub(super) next: Option<String>,
     pub(super) targets: Vec<String>,
@@ -50,16 +65,17 @@ pub(super) struct Rendered {
 
 impl Shown {
     pub(super) fn get(&self, same: &Sameness) -> Option<Arc<Rendered>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(same).cloned()
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(&same.question).filter(|(standing, _)| *standing == same.standing).map(|(_, rendered)| rendered.clone())
     }
 
     pub(super) fn keep(&self, same: Sameness, rendered: &Arc<Rendered>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         // Starting over when full costs each answer one more rendering and needs no bookkeeping on the way.
-        if kept.len() >= SHOWN_KEPT {
+        if kept.len() >= SHOWN_KEPT && !kept.contains_key(&same.question) {
             kept.clear();
         }
-        kept.insert(same, rendered.clone());
+        kept.insert(same.question, (same.standing, rendered.clone()));
     }
 }
 
@@ -85,17 +101,20 @@ impl Sameness {
             return None;
         }
         let facts = relation::facts(reader.world, reader.principal, reader.member, reader.held, Some(customer));
-        Some(Self {
+        let question = Question {
             view: asked.view.key,
             customer: customer.clone(),
-            version: state.heads.get(&customer.stream())?.version,
             role: reader.held.role,
             facts: facts.with(reader.extra),
+        };
+        let standing = Standing {
+            version: state.heads.get(&customer.stream())?.version,
             day: state.world.date(now),
             policies: state.world.policy.adopted.iter().filter(|version| version.effective_at <= now).count(),
             graded: [Dimension::Credit, Dimension::Business]
                 .map(|dimension| grade::current(&state.world, dimension, customer, now).map(|graded| graded.since)),
-        })
+        };
+        Some(Self { question, standing })
     }
 }
 
