@@ -303,6 +303,36 @@ fn a_ledger_put_right_starts_again_as_it_was_from_its_journal_alone() {
 }
 
 #[test]
+fn an_archive_read_between_its_entries_is_the_one_folded_anew() {
+    let test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    let mut last = String::new();
+    for round in 0..24 {
+        test.view("E-101", "archive", Some("C-01")).unwrap();
+        let mut visit = contact("C-01", "E-101", test.ledger.clock().now());
+        visit.data["summary"] = json!(format!("They need {round} relays."));
+        if round % 3 == 1 {
+            // What follows the writer has passed here before the next reading, and has not elsewhere.
+            test.ledger.settle();
+        }
+        let made = test.admit("E-101", visit).remove(0).id.to_string();
+        match round % 8 {
+            3 => drop(test.admit("E-101", voiding(&last))),
+            6 => drop(test.admit("E-101", correction(&made, &[("/summary", json!("They need none."))]))),
+            _ => {}
+        }
+        if round % 5 == 2 {
+            test.ledger.settle();
+        }
+        last = made;
+    }
+    let shown = test.view("E-101", "archive", Some("C-01")).unwrap().body;
+    assert_eq!((&shown["contact_count"], &shown["contacts"][0]["summary"]), (&json!(21), &json!("They need 23 relays.")));
+    test.ledger.rebuild_views(|_| {}).unwrap();
+    assert_eq!(test.view("E-101", "archive", Some("C-01")).unwrap().body, shown);
+}
+
+#[test]
 fn every_view_of_a_ledger_put_right_is_that_of_one_in_which_nothing_was_wrong() {
     // The same things happen to both companies; where one puts something right, something unrelated happens to the other.
     let (wrong, right) = (TestLedger::new(), TestLedger::new());

@@ -1,6 +1,7 @@
 //! What a door does for a correction or voiding: find the entry, check and seal the new values, and judge it against the past.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use memchr::memmem;
@@ -284,10 +285,12 @@ impl Shared {
         Ok((index, Entry::decode(bytes).map_err(|_| SubmitError::Store)?))
     }
 
-    /// Returns the corrections and voidings in a part of the world among the first `end` entries.
-    pub(super) fn amendments(&self, part: &Part, end: u64) -> Result<Amendments, ReadError> {
+    /// Returns the corrections and voidings in a part of the world among these entries.
+    pub(super) fn amendments(&self, part: &Part, among: Range<u64>) -> Result<Amendments, ReadError> {
         let mut amendments = Amendments::default();
-        for index in self.shelf.postings(amends_term(part), 0, end, Direction::Ascending, usize::MAX)? {
+        for index in
+            self.shelf.postings(amends_term(part), among.start, among.end, Direction::Ascending, usize::MAX)?
+        {
             let entry = self.entry(index)?.ok_or(ReadError::Damaged { index })?;
             if record::is_amendment(&entry.kind) && Part::of(projection::customer_of(&entry)) == *part {
                 amendments.note(index, &entry);
@@ -310,7 +313,7 @@ impl Shared {
         let form = if part == past.part {
             amendments.form(&lived.id, || lived.data.clone())
         } else {
-            self.amendments(&part, self.state().size)
+            self.amendments(&part, 0..self.state().size)
                 .map_err(|_| SubmitError::Store)?
                 .form(&lived.id, || lived.data.clone())
         };

@@ -188,6 +188,8 @@ impl Shared {
         let items: Vec<_> = frame.entries().skip(known).zip(&keys).map(|(bytes, keys)| keys.item(bytes)).collect();
         if !items.is_empty() {
             self.shelf.store().append(stored.max(first), &items)?;
+            let entries = frame.entries().skip(known);
+            self.follow_archives(stored.max(first), entries).map_err(|_| FollowError::Entry)?;
         }
         let mut full: Vec<FullTile> = Vec::new();
         // Held until the tiles are in the store: whoever reads finds a leaf in one place or the other.

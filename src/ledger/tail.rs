@@ -133,9 +133,10 @@ impl Shelf {
 
     fn recent(&self, term: Term, from: u64, end: u64) -> (u64, Vec<u64>) {
         let tail = self.tail.read().unwrap_or_else(PoisonError::into_inner);
-        let found = (tail.first..)
-            .zip(&tail.entries)
-            .filter(|(index, recent)| (from..end).contains(index) && recent.keys.terms.contains(&term))
+        let passed = usize::try_from(from.saturating_sub(tail.first)).unwrap_or(usize::MAX).min(tail.entries.len());
+        let found = (from.max(tail.first)..end)
+            .zip(tail.entries.range(passed..))
+            .filter(|(_, recent)| recent.keys.terms.contains(&term))
             .map(|(index, _)| index)
             .collect();
         (tail.first, found)

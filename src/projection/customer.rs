@@ -26,8 +26,8 @@ use crate::projection::{Cell, Node, Read, SealedAt};
 pub struct Archive {
     /// The version of the customer's stream it reflects.
     pub version: u64,
-    /// How many corrections and voidings it reflects.
-    pub amended: u64,
+    /// Behind which entry of the ledger it ends: no later one is reflected.
+    pub end: u64,
     /// The values of the profile by field, the newest of each.
     pub items: BTreeMap<String, Item>,
     /// Classes by dimension.
@@ -113,13 +113,14 @@ const SUMMARY_CHARS_MAX: usize = 200;
 
 impl Archive {
     /// Passes over an entry of the customer's stream that is voided.
-    pub fn pass(&mut self) {
+    pub fn pass(&mut self, index: u64) {
         self.version += 1;
+        self.end = index + 1;
     }
 
     /// Folds one entry of the customer's stream, in the form that is live.
     pub fn fold(&mut self, read: &Read<'_>) {
-        self.version += 1;
+        self.pass(read.index);
         self.signatures.fold(read);
         match read.event {
             Event::Customer(event) => self.fold_customer(read, event),

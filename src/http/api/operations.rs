@@ -31,6 +31,7 @@ pub(crate) async fn metrics(State(door): State<Arc<Door>>) -> Response {
     let gauges = [
         ("dossier_ledger_entries", "Entries in the ledger.", ledger.state().size),
         ("dossier_checkpoint_entries", "Entries the last signed checkpoint covers.", ledger.checkpoint().0.size),
+        ("dossier_moments_kept_entries", "Entries of which earlier moments are kept.", ledger.moments_kept()),
         ("dossier_ledger_writable", "1 while the ledger takes entries.", u64::from(ledger.health().is_ok())),
         ("dossier_uptime_seconds", "Since the service began to listen.", door.metrics.uptime(ledger.clock().elapsed())),
     ];

@@ -13,7 +13,7 @@ use crate::ledger::reading::ViewError;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::names::Names;
 use crate::ledger::reading::past::Past;
-use crate::ledger::rebuild::{self, Stored};
+use crate::ledger::rebuild::{self, Stored, customer_in};
 use crate::ledger::state::State;
 use crate::ledger::tail::{company_term, stream_term};
 use crate::ledger::{Ledger, Shared};
@@ -69,7 +69,7 @@ impl Ledger {
         }
         register.size = size;
         for (id, archive) in &archives {
-            shared.keep_document(&format!("archive/{id}"), archive.version, archive);
+            shared.keep_document(&document_of(id), archive.version, archive);
         }
         *shared.folds.register.lock().unwrap_or_else(PoisonError::into_inner) = register;
         shared.folds.archives.lock().unwrap_or_else(PoisonError::into_inner).kept.clear();
@@ -110,12 +110,12 @@ impl Shared {
         let mut archive = Archive::default();
         if let Some(kept) = self.kept_archive(id) {
             archive = Archive::clone(&kept);
-        } else if let Some((_, bytes)) = self.shelf.store().document(&format!("archive/{id}"))?
+        } else if let Some((_, bytes)) = self.shelf.store().document(&document_of(id))?
             && let Ok(stored) = postcard::from_bytes::<Archive>(&bytes)
         {
             archive = stored;
         }
-        if head.is_none_or(|head| archive.version > head.version) {
+        if archive.end > state.size || head.is_none_or(|head| archive.version > head.version) {
             archive = Archive::default();
         }
         let archive = Arc::new(self.fold_archive(archive, id, state.size)?);
@@ -126,24 +126,20 @@ impl Shared {
     /// Folds what is new into a customer's archive; all of it where something has been corrected since.
     fn fold_archive(&self, mut archive: Archive, id: &CustomerId, end: u64) -> Result<Archive, ViewError> {
         let zone = self.state().world.ledger.zone;
-        let amendments = self.amendments(&Part::Customer(id.clone()), end)?;
-        if archive.amended != amendments.count() {
-            archive = Archive { amended: amendments.count(), ..Archive::default() };
+        let part = Part::Customer(id.clone());
+        // What is folded can only have been corrected by what came since.
+        let mut amendments = self.amendments(&part, archive.end..end)?;
+        if archive.version > 0 && amendments.count() > 0 {
+            archive = Archive::default();
+            amendments = self.amendments(&part, 0..end)?;
         }
-        // The version says how many entries of the stream are folded; the others follow in order.
-        let skip = archive.version;
         let stream = id.stream();
         let term = stream_term(stream.as_str());
-        let (mut from, mut passed) = (0, 0);
+        let mut from = archive.end;
         loop {
             let found = self.shelf.postings(term, from, end, Direction::Ascending, 512)?;
             let Some(last) = found.last().copied() else { break };
             for index in found {
-                if passed < skip {
-                    // Already folded: only entries of the stream itself were counted.
-                    passed += 1;
-                    continue;
-                }
                 let bytes = self.shelf.entry(index)?.ok_or(ViewError::Store)?;
                 let entry = Entry::decode(&bytes).map_err(|_| ViewError::Store)?;
                 if entry.link(stream.as_str()).is_none() {
@@ -151,12 +147,38 @@ impl Shared {
                 }
                 match amendments.restate(entry, zone) {
                     Some((entry, corrected)) => lend(index, &bytes, &entry, corrected, &mut |read| archive.fold(read))?,
-                    None => archive.pass(),
+                    None => archive.pass(index),
                 }
             }
             from = last + 1;
         }
+        archive.end = archive.end.max(end);
         Ok(archive)
+    }
+
+    /// Brings the archives kept up to date with entries on their way into the store, from index `first` on: whoever reads one later would
+    /// have to find each of them there by itself.
+    pub(in crate::ledger) fn follow_archives<'a>(
+        &self,
+        first: u64,
+        entries: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), ViewError> {
+        for (index, bytes) in (first..).zip(entries) {
+            let id = customer_in(bytes).and_then(|id| std::str::from_utf8(id).ok()?.parse::<CustomerId>().ok());
+            let mut archives = self.folds.archives.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some((id, (_, archive))) = id.and_then(|id| Some((id.stream(), archives.kept.get_mut(&id)?))) else {
+                continue;
+            };
+            fold(index, bytes, &mut |read| {
+                // One that a reader is about to keep may lack an entry that has passed here, and what is corrected is folded anew: both are
+                // left to the next reader.
+                let next = read.entry.link(id.as_str()).is_some_and(|link| link.version == archive.version + 1);
+                if next && !matches!(read.event, Event::Record(_)) {
+                    Arc::make_mut(archive).fold(read);
+                }
+            })?;
+        }
+        Ok(())
     }
 
     fn kept_archive(&self, id: &CustomerId) -> Option<Arc<Archive>> {
@@ -181,7 +203,7 @@ impl Shared {
             }
         };
         if let Some((id, archive)) = evicted {
-            self.keep_document(&format!("archive/{id}"), archive.version, archive.as_ref());
+            self.keep_document(&document_of(&id), archive.version, archive.as_ref());
         }
     }
 
@@ -239,7 +261,7 @@ impl Shared {
     /// Folds a part anew in which something was corrected or voided.
     pub(super) fn refold_register(&self, register: &mut Register, part: &Part, then: &Then) -> Result<(), ViewError> {
         let zone = self.state().world.ledger.zone;
-        let amendments = self.amendments(part, then.end)?;
+        let amendments = self.amendments(part, 0..then.end)?;
         register.forget(part);
         let term = match part {
             Part::Customer(id) => stream_term(id.stream().as_str()),
@@ -353,6 +375,11 @@ pub(in crate::ledger) fn note_corrected(read: &Read<'_>, corrected: &mut Vec<Par
 /// Decodes the event of an entry.
 pub(super) fn decode(entry: &Entry) -> Option<Event> {
     Event::decode(&entry.kind, &entry.data)?.ok()
+}
+
+/// What a customer's archive is stored under.
+fn document_of(id: &CustomerId) -> String {
+    format!("archive.2/{id}")
 }
 
 /// Archives kept in memory: some 10 KB each at most.

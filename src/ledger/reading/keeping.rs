@@ -12,7 +12,7 @@ use crate::ledger::reading::folds::fold;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::past::{LOOK_ENTRIES, One, due, due_archive};
 use crate::ledger::rebuild::customer_in;
-use crate::ledger::{Shared, Signal};
+use crate::ledger::{Ledger, Shared, Signal};
 
 /// Keeps up with the ledger whenever it is quiet, until it is gone: whoever looks back then has little to fold.
 ///
@@ -20,7 +20,8 @@ use crate::ledger::{Shared, Signal};
 pub(in crate::ledger) fn run(shared: &Shared, signal: &Signal) {
     let closing = || signal.closing.load(Ordering::SeqCst);
     let mut looked_at = shared.clock.elapsed();
-    let (mut seen, mut reached) = (shared.state().size, 0);
+    let mut seen = shared.state().size;
+    let reached = &shared.folds.past.reached;
     shared.open_names(&closing);
     while !closing() {
         signal.wait(LOOK_EVERY);
@@ -34,9 +35,9 @@ pub(in crate::ledger) fn run(shared: &Shared, signal: &Signal) {
         (looked_at, seen) = (now, size);
         shared.prune_names();
         if shared.folds.past.dropped.swap(false, Ordering::SeqCst) {
-            reached = 0;
+            reached.store(0, Ordering::Relaxed);
         }
-        if busy || size < reached + QUIET_LAG {
+        if busy || size < reached.load(Ordering::Relaxed) + QUIET_LAG {
             continue;
         }
         let stop = || {
@@ -48,12 +49,19 @@ pub(in crate::ledger) fn run(shared: &Shared, signal: &Signal) {
         };
         match shared.keep_up(&stop) {
             Ok(()) if stop() => {}
-            Ok(()) => reached = size,
+            Ok(()) => reached.store(size, Ordering::Relaxed),
             Err(error) => {
                 tracing::warn!(%error, "earlier moments are not kept any more");
                 return;
             }
         }
+    }
+}
+
+impl Ledger {
+    /// Returns of how many entries earlier moments are kept: whoever looks back at a later one has more to fold.
+    pub fn moments_kept(&self) -> u64 {
+        self.shared.folds.past.reached.load(Ordering::Relaxed)
     }
 }
 
@@ -82,7 +90,7 @@ impl Shared {
             let from = group.iter().map(|late| late.from).min().unwrap_or(state.size);
             let entries: u64 = group.iter().map(|late| late.entries).sum();
             // One entry found by its index costs as much as many in a row. What is corrected is not folded as it was entered.
-            let corrected = |late: &Late| self.amendments(&Part::Customer(late.id.clone()), state.size);
+            let corrected = |late: &Late| self.amendments(&Part::Customer(late.id.clone()), 0..state.size);
             let (group, apart): (Vec<Late>, Vec<Late>) =
                 group.into_iter().partition(|late| corrected(late).is_ok_and(|amendments| amendments.count() == 0));
             for late in apart.iter().take_while(|_| !stop()) {

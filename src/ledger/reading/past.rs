@@ -15,7 +15,7 @@ use std::fs;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
@@ -58,6 +58,8 @@ pub(super) struct Past {
     pub(super) rebuilding: AtomicBool,
     /// Something was dropped: what is due is looked for again, however little was entered since.
     pub(super) dropped: AtomicBool,
+    /// Of how many entries all was kept that was due.
+    pub(super) reached: AtomicU64,
 }
 
 /// What is known on the way from one moment to a later one.
@@ -305,16 +307,15 @@ impl Shared {
 
     /// Returns one customer as of then, from what is kept of long streams on.
     pub(super) fn one(&self, id: &CustomerId, then: &Then) -> Result<One, ViewError> {
-        let amendments = self.amendments(&Part::Customer(id.clone()), then.end)?;
+        let amendments = self.amendments(&Part::Customer(id.clone()), 0..then.end)?;
         let found = self.kept_places(id);
         let mut places = found.clone();
         let (from, mut one) = self.kept_before(id, &mut places, then, &amendments).unwrap_or_default();
-        one.archive.amended = amendments.count();
         self.fold_one(id, &mut one, from..then.end, then, &amendments, &mut places)?;
         if places != found {
             self.keep_places(id, &places);
         }
-        let amendments = self.amendments(&Part::Company, then.end)?;
+        let amendments = self.amendments(&Part::Company, 0..then.end)?;
         for stream in ["ledger", "policy"] {
             for index in self.shelf.postings(stream_term(stream), 0, then.end, Direction::Ascending, usize::MAX)? {
                 self.read_live(then, index, &amendments, &mut |read| apply(&mut one.world, read))?;
@@ -340,7 +341,7 @@ impl Shared {
             places.clear();
             return None;
         };
-        (one.archive.amended == amendments.count()).then_some((end, one))
+        amendments.last().is_none_or(|last| last < end).then_some((end, one))
     }
 
     /// Folds one customer's entries of a range in the form that is live, and keeps the archive wherever that is due.
@@ -371,7 +372,7 @@ impl Shared {
                 match amendments.restate(entry, zone) {
                     Some((entry, _)) if !then.includes(entry.occurredat) => {}
                     Some((entry, corrected)) => lend(index, &bytes, &entry, corrected, &mut |read| one.fold(read))?,
-                    None => one.archive.pass(),
+                    None => one.archive.pass(index),
                 }
                 if (corrected_until..then.whole).contains(&index) && then.valid_at.is_none() {
                     self.keep_one(id, one, index + 1, places);

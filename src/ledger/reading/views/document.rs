@@ -39,7 +39,7 @@ impl Shared {
     ) -> Result<Built, ViewError> {
         let found = self.find_document(asked.subject.as_deref().unwrap_or_default())?;
         let (index, entry, _) = found.ok_or(ViewError::NotFound)?;
-        let amendments = self.amendments(&Part::of(projection::customer_of(&entry)), state.size)?;
+        let amendments = self.amendments(&Part::of(projection::customer_of(&entry)), 0..state.size)?;
         let voided = amendments.voided(&entry.id).is_some();
         if voided && asked.view.key == "file" && !sight.may_take_proofs() {
             return Err(ViewError::Denied(common::Refusal::Forbidden { rule: "R-005".into() }.into()));

@@ -142,7 +142,7 @@ impl Shared {
                 }
                 indexes.sort_unstable();
                 indexes.dedup();
-                let amendments = self.amendments(&Part::Customer(customer.clone()), then.end)?;
+                let amendments = self.amendments(&Part::Customer(customer.clone()), 0..then.end)?;
                 let mut trace = Trace::default();
                 for index in indexes {
                     self.read_live(then, index, &amendments, &mut |read| trace.fold(read))?;

@@ -25,7 +25,7 @@ impl Shared {
         subject: &Subject,
     ) -> Result<Built, ViewError> {
         let today = state.world.date(then.at);
-        let amendments = self.amendments(&Part::Customer(id.clone()), then.end)?;
+        let amendments = self.amendments(&Part::Customer(id.clone()), 0..then.end)?;
         let mut account = Account::default();
         for index in
             self.shelf.postings(stream_term(id.stream().as_str()), 0, then.end, Direction::Ascending, usize::MAX)?

@@ -29,7 +29,7 @@ impl Corrected {
 
     fn of(&mut self, shared: &Shared, customer: Option<CustomerId>) -> Result<&Amendments, ViewError> {
         if !self.read.contains_key(&customer) {
-            let found = shared.amendments(&Part::of(customer.clone()), self.end)?;
+            let found = shared.amendments(&Part::of(customer.clone()), 0..self.end)?;
             self.read.insert(customer.clone(), found);
         }
         self.read.get(&customer).ok_or(ViewError::Store)

@@ -53,7 +53,7 @@ impl Shared {
     /// The versions of the policy and their reviews.
     pub(super) fn policy(&self, then: &Then) -> Result<Built, ViewError> {
         let mut rows = Vec::new();
-        let amendments = self.amendments(&Part::Company, then.end)?;
+        let amendments = self.amendments(&Part::Company, 0..then.end)?;
         for index in self.shelf.postings(stream_term("policy"), 0, then.end, Direction::Ascending, usize::MAX)? {
             self.read_live(then, index, &amendments, &mut |read| rows.extend(policy::row(read)))?;
         }
