@@ -1,7 +1,7 @@
 //! Measures what an event costs a ledger in the process, from the bytes of a proposal to durable and followed, without HTTP around it.
 //!
 //! ```text
-//! cargo bench --bench in_process
+//! cargo bench --profile dist --bench in_process
 //! ```
 //!
 //! founds a ledger in a directory of its own, by the machine's clock and with real randomness, and records contacts in batches as

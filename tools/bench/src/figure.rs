@@ -33,6 +33,12 @@ pub fn progress(words: &str) {
     eprintln!("{words}");
 }
 
+/// Returns a count as what ratios are made of.
+#[expect(clippy::cast_precision_loss, reason = "bytes and entries stay far below 2^53")]
+pub fn float(count: u64) -> f64 {
+    count as f64
+}
+
 /// Returns the middle of the values; of an even number of them, the mean of the middle two. Zero when there are none.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<_> = values.into_iter().collect();

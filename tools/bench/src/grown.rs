@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::company::{self, Company};
-use crate::figure::{Figure, median, progress, slope};
+use crate::figure::{Figure, float, median, progress, slope};
 use crate::load::{self, Span};
 use crate::process::{self, Memory, Process};
 
@@ -189,9 +189,7 @@ impl Growth<'_> {
     async fn tell_looking_back(&self, size: u64) -> anyhow::Result<()> {
         let server = self.serve()?;
         let company = Company::meet(self.data, server.address, self.purpose)?;
-        // What is kept of earlier moments is kept in the quiet after a start.
-        tokio::time::sleep(QUIET).await;
-        server.settle(SETTLE_LIMIT).await?;
+        let kept_after = keep_moments(&server, size).await?;
         let customers: Vec<(&str, &str)> = company
             .sellers
             .iter()
@@ -215,8 +213,7 @@ impl Growth<'_> {
         {
             took.sort_by(f64::total_cmp);
             let rank = |percent: usize| took.get(took.len() * percent / 100).copied().unwrap_or(f64::INFINITY);
-            let of =
-                json!({ "goal": goal, "entries": size, "asked": took.len(), "p50": rank(50), "most": took.last() });
+            let of = json!({ "goal": goal, "entries": size, "asked": took.len(), "p50": rank(50), "most": took.last(), "kept_after_s": kept_after });
             Figure { figure, value: rank(95), unit: "ms, 95 of 100", of }.print()?;
         }
         Ok(())
@@ -289,39 +286,20 @@ impl Growth<'_> {
     }
 }
 
-/// Builds two companies of the demo in `work`, one with more customers than the other and as many events for each, and prints by how much
-/// more memory the larger one takes: world, register of the views, names of streams, all that a customer makes a server remember.
-///
-/// # Errors
-/// A company is not built or served.
-pub async fn tell_customers(program: &Path, work: &Path) -> anyhow::Result<()> {
-    let mut sizes = Vec::new();
-    for customers in CUSTOMERS {
-        progress(&format!("building a company of {customers} customers"));
-        let data = work.join(format!("customers-{customers}"));
-        let numbers = [customers, customers * EVENTS_PER_CUSTOMER].map(|number| number.to_string());
-        let [customers_wanted, events] = &numbers;
-        let arguments = ["demo", "--build-only", "--customers", customers_wanted, "--events", events, "--data"];
-        let arguments = arguments.iter().map(AsRef::as_ref).chain([data.as_os_str()]);
-        process::run(program, arguments).await.context("the demo company could not be built")?;
-        let mut least = u64::MAX;
-        for _ in 0..STARTS {
-            let server = process::serve(program, &data, &work.join("customers.log"))?;
-            server.settle(SETTLE_LIMIT).await?;
-            least = least.min(server.memory()?.anonymous);
-            server.stop(STOP_LIMIT)?;
+/// Waits until earlier moments are kept, which a server does while little is entered, and returns how many seconds that took.
+async fn keep_moments(server: &Process, size: u64) -> anyhow::Result<f64> {
+    let begun = Instant::now();
+    while begun.elapsed() < KEEP_LIMIT {
+        let (_, metrics) = load::fetch(server.address, "/metrics", "").context("cannot get the metrics")?;
+        let metrics = String::from_utf8_lossy(&metrics);
+        let kept = metrics.lines().find_map(|line| line.strip_prefix("dossier_moments_kept_entries "));
+        let kept: u64 = kept.context("there is no such metric")?.parse()?;
+        if kept + UNKEPT >= size {
+            return Ok(begun.elapsed().as_secs_f64());
         }
-        sizes.push((customers, least));
-        fs::remove_dir_all(&data)?;
+        tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    let [(few, small), (many, large)] = sizes.as_slice() else { anyhow::bail!("two companies are compared") };
-    let figure = Figure {
-        figure: "customer_bytes",
-        value: (float(*large) - float(*small)) / float(many - few),
-        unit: "anonymous bytes per customer",
-        of: json!({ "customers": [few, many], "anonymous": [small, large], "events_per_customer": EVENTS_PER_CUSTOMER }),
-    };
-    figure.print()
+    anyhow::bail!("earlier moments were not kept within {KEEP_LIMIT:?}")
 }
 
 #[derive(Deserialize)]
@@ -359,14 +337,6 @@ fn allocated_bytes(path: &Path) -> std::io::Result<u64> {
     Ok(bytes)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "bytes and entries stay far below 2^53")]
-fn float(count: u64) -> f64 {
-    count as f64
-}
-
-/// The two companies compared, and how much is entered of each customer.
-const CUSTOMERS: [u64; 2] = [2_000, 10_000];
-const EVENTS_PER_CUSTOMER: u64 = 16;
 const GROWTH_STEPS: u64 = 10;
 const GROWTH_CLIENTS: usize = 4;
 const SAMPLE_ENTRIES: u64 = 256;
@@ -374,8 +344,9 @@ const STARTS: usize = 3;
 const LOOKS_BACK: u64 = 400;
 const LOOKS_BACK_AT_ALL: u64 = 40;
 
-/// How long nothing is asked before looking back.
-const QUIET: Duration = Duration::from_secs(3);
+/// How long a server may take to keep the moments of a ledger that grew faster than any company enters, and how many entries of it may wait.
+const KEEP_LIMIT: Duration = Duration::from_secs(600);
+const UNKEPT: u64 = 8192;
 
 /// How long a load runs before the server is killed.
 const KILL_AFTER: Duration = Duration::from_millis(1500);

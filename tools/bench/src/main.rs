@@ -1,7 +1,7 @@
 //! Measures a served Dossier against the bare limit of the machine it runs on.
 //!
 //! ```text
-//! cargo build --release
+//! cargo build --profile dist
 //! cargo run --release --manifest-path tools/bench/Cargo.toml
 //! ```
 //!
@@ -19,13 +19,14 @@
 //! | `mix_64` | 64 clients entering what the demo's people enter most, in its proportions (`mix.rs`): proposals/s over those of contacts alone |
 //! | `bare_64`, `bare_1` | the bare limit alone, in requests/s; needs no `dossier` |
 //! | `customer_bytes` | what a customer takes up in memory: two companies of the demo with as much per customer, each started afresh |
+//! | `erasure` | seconds from the approval of an erasure to its second end, of a person with 10,000 entries |
 //! | `events_*` | of a ledger grown to `--events`: disk over entry bytes, resident memory and its growth, seconds to ready after a clean stop and after `kill -9` under load, ms to look back at one archive and at all customers, entries/s of `dossier rebuild` and `dossier verify` |
 //!
 //! A figure more needs no server and no network, and is measured by `in_process.rs` beside this package:
 //!
 //! | figure | what |
 //! |---|---|
-//! | `in_process` | CPU per event in batches of 256, from the bytes of a proposal to durable and followed, with its parts: `cargo bench --bench in_process` |
+//! | `in_process` | CPU per event in batches of 256, from the bytes of a proposal to durable and followed, with its parts: `cargo bench --profile dist --bench in_process` |
 //!
 //! The *bare limit* is an axum server that only writes the request body to a file, one write and one `fdatasync` per group. It is sent the
 //! very same requests, on the same file system, in turns with the served ledger (bare, proposals, readings, bare, …), because a machine
@@ -37,7 +38,7 @@
 //! | option | meaning | default |
 //! |---|---|---|
 //! | `--only A,B` | only these figures (`events` means all of `events_*`) | `propose_64,read_64,propose_1`, and `events` where `--events` is given |
-//! | `--dossier FILE` | the program to measure | `target/release/dossier` |
+//! | `--dossier FILE` | the program to measure | `target/dist/dossier` |
 //! | `--data DIR` | a directory made by `dossier demo --data DIR --build-only`. **It is written to** | a new one, removed afterwards |
 //! | `--work DIR` | where temporary files go; must be on the disk to be measured, not in memory | the system's temporary directory |
 //! | `--pairs N` | turns of each | 5 |
@@ -51,6 +52,8 @@
 mod bare;
 mod company;
 mod contact;
+mod customers;
+mod erased;
 mod figure;
 mod grown;
 mod load;
@@ -122,7 +125,7 @@ impl Options {
     fn parse(arguments: Vec<OsString>) -> anyhow::Result<Self> {
         let mut options = Self {
             only: Vec::new(),
-            dossier: PathBuf::from("target/release/dossier"),
+            dossier: PathBuf::from("target/dist/dossier"),
             data: None,
             work: std::env::temp_dir(),
             pairs: 5,
@@ -193,9 +196,9 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
         }
     }
     if options.wants("customer_bytes") {
-        grown::tell_customers(&options.dossier, work.path()).await?;
+        customers::tell(&options.dossier, work.path()).await?;
     }
-    if !["propose_64", "read_64", "propose_1", "mix_64", "events"].iter().any(|name| options.wants(name)) {
+    if !["propose_64", "read_64", "propose_1", "mix_64", "erasure", "events"].iter().any(|name| options.wants(name)) {
         return Ok(());
     }
     let data = match &options.data {
@@ -213,6 +216,9 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     }
     if options.wants("mix_64") {
         tell_mix(options, &server, &company).await?;
+    }
+    if options.wants("erasure") {
+        erased::tell(&server, &company).await?;
     }
     server.stop(Duration::from_secs(120))?;
     drop(bare);
@@ -426,7 +432,7 @@ const BARE_VERB: &str = "bare-server";
 
 /// All that `--only` may name.
 const FIGURES: &[&str] =
-    &["propose_64", "read_64", "propose_1", "mix_64", "bare_64", "bare_1", "customer_bytes", "events"];
+    &["propose_64", "read_64", "propose_1", "mix_64", "bare_64", "bare_1", "customer_bytes", "erasure", "events"];
 
 /// More rounds of the mix than one of 64 connections gets through in a second.
 const MIXED_PER_SECOND: f64 = 4.0;
