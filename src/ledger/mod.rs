@@ -305,9 +305,12 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be written.
     pub async fn tick(&self) -> Result<(), SubmitError> {
-        self.send(Job::Tick)?;
-        // An empty batch of the system's comes back when what was asked before it is durable.
-        self.submit_system(Vec::new()).await.map(drop)
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Tick(Some(reply)))?;
+        match answer.await {
+            Ok(Answer::Entered(_)) => Ok(()),
+            _ => Err(SubmitError::Unwritable),
+        }
     }
 
     /// Returns the state as the last durable block left it.

@@ -314,6 +314,8 @@ impl Ledger {
             leapt: false,
             accepted: false,
             watch: obligation::Watch::default(),
+            overdue: false,
+            awaiting: Vec::new(),
             writer: writer_id,
             journal,
         };

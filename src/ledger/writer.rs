@@ -34,8 +34,8 @@ pub(super) enum Job {
     Note(Box<Note>, oneshot::Sender<Answer>),
     /// Enter what the system itself has to say.
     System(Vec<(Event, Option<StreamName>)>, oneshot::Sender<Answer>),
-    /// Do what time alone brings.
-    Tick,
+    /// Do what time alone brings, and say when all of it is entered, if anybody asks.
+    Tick(Option<oneshot::Sender<Answer>>),
     /// End.
     Stop,
 }
@@ -122,6 +122,10 @@ pub(super) struct Writer {
     pub(super) accepted: bool,
     /// What is overdue, as it is looked through.
     pub(super) watch: obligation::Watch,
+    /// More is overdue than the last block held.
+    pub(super) overdue: bool,
+    /// Who asked for what time brings, and waits until nothing is overdue.
+    pub(super) awaiting: Vec<oneshot::Sender<Answer>>,
     pub(super) writer: [u8; 16],
 }
 
@@ -147,6 +151,10 @@ impl Open {
         self.bytes += made.bytes.len();
         self.claimed.extend(&made.keys.claims);
         self.made.push(Entered { index: made.index, bytes: made.bytes, keys: made.keys });
+    }
+
+    fn full(&self) -> bool {
+        self.bytes >= BLOCK_BYTES || self.made.len() >= BLOCK_ENTRIES
     }
 
     fn truncate(&mut self, length: usize) {
@@ -175,17 +183,21 @@ impl Writer {
         loop {
             // What time brings comes whether or not others keep the writer busy.
             let due = ticked.saturating_add(TICK).saturating_sub(self.shared.clock_elapsed());
-            let received = if due.is_zero() { Err(RecvTimeoutError::Timeout) } else { self.jobs.recv_timeout(due) };
-            let first = match received {
-                Ok(job) => job,
+            let received = match due {
+                _ if self.overdue => self.jobs.recv_timeout(Duration::ZERO),
+                Duration::ZERO => Err(RecvTimeoutError::Timeout),
+                due => self.jobs.recv_timeout(due),
+            };
+            let mut next = match received {
+                Ok(job) => Some(job),
+                Err(_) if self.overdue => None,
                 Err(RecvTimeoutError::Timeout) => {
                     ticked = self.shared.clock_elapsed();
-                    Job::Tick
+                    Some(Job::Tick(None))
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             let mut open = Open::default();
-            let mut next = Some(first);
             let mut stop = false;
             let mut began = self.seen.1;
             while let Some(job) = next {
@@ -206,22 +218,19 @@ impl Writer {
                 if open.answers.is_empty() {
                     began = self.seen.1;
                 }
-                let tick = matches!(job, Job::Tick);
                 self.take(job, &mut open);
-                if tick {
-                    self.watch.begin();
-                }
-                // After a long stop more may be overdue than one block holds.
-                while tick && self.tick_obligations(&mut open) {
-                    if self.commit(std::mem::take(&mut open)).is_err() {
-                        self.fail();
-                        return;
-                    }
-                }
-                let full = open.bytes >= BLOCK_BYTES
-                    || open.made.len() >= BLOCK_ENTRIES
+                let full = open.full()
                     || self.seen.1.saturating_sub(began) > self.append_took.saturating_mul(ADMIT_PER_APPEND);
                 next = if full { None } else { self.jobs.try_recv().ok() };
+            }
+            // After a long stop more may be overdue than a block holds: what others want comes between two blocks of it.
+            if self.overdue && !stop {
+                if open.full() && self.commit(std::mem::take(&mut open)).is_err() {
+                    self.fail();
+                    return;
+                }
+                self.check_clock();
+                self.tick_obligations(&mut open);
             }
             if self.commit(open).is_err() {
                 self.fail();
@@ -255,7 +264,12 @@ impl Writer {
                 }
                 open.answers.push((reply, answer));
             }
-            Job::Tick => self.tick(open),
+            Job::Tick(reply) => {
+                self.tick(open);
+                self.awaiting.extend(reply);
+                self.watch.begin();
+                self.overdue = true;
+            }
             Job::Stop => {}
         }
     }
@@ -612,18 +626,13 @@ impl Writer {
         self.note_checkpoint(now, open);
     }
 
-    /// Enters what is overdue, as much as a block takes; tells whether there is more.
-    fn tick_obligations(&mut self, open: &mut Open) -> bool {
-        if self.leapt || self.shared.read_only {
-            return false;
-        }
-        loop {
+    /// Enters what is overdue, as much as a block takes.
+    fn tick_obligations(&mut self, open: &mut Open) {
+        while !self.leapt && !self.shared.read_only {
             let at = self.now();
-            let Some((event, about, id)) = self.watch.next(&self.state.world, self.state.last_at, at) else {
-                return false;
-            };
-            if open.bytes >= BLOCK_BYTES || open.made.len() >= BLOCK_ENTRIES {
-                return true;
+            let Some((event, about, id)) = self.watch.next(&self.state.world, self.state.last_at, at) else { break };
+            if open.full() {
+                return;
             }
             if let Err(halt) = self.enter_system(event.clone().into(), about, &id, None, open) {
                 let refusal = if let Halt::Refused(refusal) = halt { refusal.words().0 } else { String::new() };
@@ -631,6 +640,8 @@ impl Writer {
                 self.watch.pass(&event);
             }
         }
+        self.overdue = false;
+        open.answers.extend(self.awaiting.drain(..).map(|reply| (reply, Answer::Entered(Vec::new()))));
     }
 
     fn note_checkpoint(&mut self, now: Timestamp, open: &mut Open) {
@@ -716,8 +727,8 @@ impl Writer {
             let reply = match job {
                 Job::Propose(batch) => batch.reply,
                 Job::Read(reading) => reading.reply,
-                Job::Note(_, reply) | Job::System(_, reply) => reply,
-                Job::Tick | Job::Stop => continue,
+                Job::Note(_, reply) | Job::System(_, reply) | Job::Tick(Some(reply)) => reply,
+                Job::Tick(None) | Job::Stop => continue,
             };
             drop(reply.send(Answer::Unwritable));
         }

@@ -76,7 +76,7 @@ pub(crate) async fn home(State(door): State<Arc<Door>>, visitor: Visitor) -> Res
                 } } } p { a.button href="/signoffs" { (frame.say("signoffs")) } } }
             }
         }
-        @for answered in &standing { (layout::standing(frame, answered)) }
+        (layout::standing_of_all(frame, &standing))
     };
     Ok(layout::page(frame, StatusCode::OK, &frame.say("home"), &body))
 }

@@ -260,13 +260,19 @@ pub(crate) fn views<const N: usize>(
 
 /// Says where in the ledger an answer stands and which entry records that it was read.
 pub(crate) fn standing(frame: &Frame, answered: &Answered) -> Markup {
+    standing_of_all(frame, std::slice::from_ref(answered))
+}
+
+/// Says of several answers on one page from where in the ledger on they stand, and which entries record that they were read.
+pub(crate) fn standing_of_all(frame: &Frame, answered: &[Answered]) -> Markup {
+    let position = answered.iter().map(|answered| answered.position).min();
     html! {
-        p.standing {
-            (frame.say_with("position", &[("index", &answered.position.to_string())]))
-            @if let Some(recorded) = answered.recorded.first() {
+        @if let Some(position) = position { p.standing {
+            (frame.say_with("position", &[("index", &position.to_string())]))
+            @for recorded in answered.iter().filter_map(|answered| answered.recorded.first()) {
                 " · " a href={ "/entries/" (recorded) } { (frame.say_with("recorded-reading", &[("index", &recorded.to_string())])) }
             }
-        }
+        } }
     }
 }
 
