@@ -327,7 +327,10 @@ fn an_archive_read_between_its_entries_is_the_one_folded_anew() {
         last = made;
     }
     let shown = test.view("E-101", "archive", Some("C-01")).unwrap().body;
-    assert_eq!((&shown["contact_count"], &shown["contacts"][0]["summary"]), (&json!(21), &json!("They need 23 relays.")));
+    assert_eq!(
+        (&shown["contact_count"], &shown["contacts"][0]["summary"]),
+        (&json!(21), &json!("They need 23 relays."))
+    );
     test.ledger.rebuild_views(|_| {}).unwrap();
     assert_eq!(test.view("E-101", "archive", Some("C-01")).unwrap().body, shown);
 }

@@ -288,9 +288,7 @@ impl Shared {
     /// Returns the corrections and voidings in a part of the world among these entries.
     pub(super) fn amendments(&self, part: &Part, among: Range<u64>) -> Result<Amendments, ReadError> {
         let mut amendments = Amendments::default();
-        for index in
-            self.shelf.postings(amends_term(part), among.start, among.end, Direction::Ascending, usize::MAX)?
-        {
+        for index in self.shelf.postings(amends_term(part), among.start, among.end, Direction::Ascending, usize::MAX)? {
             let entry = self.entry(index)?.ok_or(ReadError::Damaged { index })?;
             if record::is_amendment(&entry.kind) && Part::of(projection::customer_of(&entry)) == *part {
                 amendments.note(index, &entry);

@@ -66,7 +66,9 @@ pub(super) struct Rendered {
 impl Shown {
     pub(super) fn get(&self, same: &Sameness) -> Option<Arc<Rendered>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(&same.question).filter(|(standing, _)| *standing == same.standing).map(|(_, rendered)| rendered.clone())
+        kept.get(&same.question)
+            .filter(|(standing, _)| *standing == same.standing)
+            .map(|(_, rendered)| rendered.clone())
     }
 
     pub(super) fn keep(&self, same: Sameness, rendered: &Arc<Rendered>) {
