@@ -1,4 +1,4 @@
-//! What follows behind the writer: the store, the tree, the signed checkpoint, the snapshot.
+//! What follows behind the writer: the store, the archives in memory, the tree, the signed checkpoint, the snapshot.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -179,7 +179,7 @@ pub(super) fn recompress(signal: &Signal, recompressor: &Recompressor) {
 }
 
 impl Shared {
-    /// Takes a block read back from the journal into store and tree.
+    /// Takes a block read back from the journal into store, archives in memory and tree.
     pub(super) fn take_frame(&self, frame: &Frame) -> Result<(), FollowError> {
         let first = frame.header().first_index;
         let stored = self.shelf.store().len();

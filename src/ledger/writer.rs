@@ -34,7 +34,7 @@ pub(super) enum Job {
     Note(Box<Note>, oneshot::Sender<Answer>),
     /// Enter what the system itself has to say.
     System(Vec<(Event, Option<StreamName>)>, oneshot::Sender<Answer>),
-    /// Do what time alone brings, and say when all of it is entered, if anybody asks.
+    /// Do what time alone brings, and say when all of it is entered that the clock permits, if anybody asks.
     Tick(Option<oneshot::Sender<Answer>>),
     /// End.
     Stop,
@@ -122,7 +122,7 @@ pub(super) struct Writer {
     pub(super) accepted: bool,
     /// What is overdue, as it is looked through.
     pub(super) watch: obligation::Watch,
-    /// More is overdue than the last block held.
+    /// More may be overdue than has been entered.
     pub(super) overdue: bool,
     /// Who asked for what time brings, and waits until nothing is overdue.
     pub(super) awaiting: Vec<oneshot::Sender<Answer>>,

@@ -69,7 +69,7 @@ impl Ledger {
         }
         register.size = size;
         for (id, archive) in &archives {
-            shared.keep_document(&document_of(id), archive.version, archive);
+            shared.keep_document(&document_of(id), archive.end, archive);
         }
         *shared.folds.register.lock().unwrap_or_else(PoisonError::into_inner) = register;
         shared.folds.archives.lock().unwrap_or_else(PoisonError::into_inner).kept.clear();
@@ -101,21 +101,23 @@ impl Shared {
 
     /// Reads a customer's archive; it is kept and only what is new is folded.
     fn latest_archive(&self, state: &State, id: &CustomerId) -> Result<Arc<Archive>, ViewError> {
-        let head = state.heads.get(&id.stream()).copied();
-        if let Some(kept) = self.kept_archive(id)
-            && head.is_some_and(|head| head.version == kept.version)
-        {
-            return Ok(kept);
-        }
+        let version = state.heads.get(&id.stream()).map_or(0, |head| head.version);
         let mut archive = Archive::default();
         if let Some(kept) = self.kept_archive(id) {
+            if kept.version == version {
+                return Ok(kept);
+            }
+            if kept.version > version {
+                // It was brought along while somebody read: what stood a moment before is shown, and what is kept stays.
+                return Ok(Arc::new(self.one(id, &Then::all(state.size))?.archive));
+            }
             archive = Archive::clone(&kept);
         } else if let Some((_, bytes)) = self.shelf.store().document(&document_of(id))?
             && let Ok(stored) = postcard::from_bytes::<Archive>(&bytes)
         {
             archive = stored;
         }
-        if archive.end > state.size || head.is_none_or(|head| archive.version > head.version) {
+        if archive.end > state.size || archive.version > version {
             archive = Archive::default();
         }
         let archive = Arc::new(self.fold_archive(archive, id, state.size)?);
@@ -194,6 +196,9 @@ impl Shared {
         let evicted = {
             let mut archives = self.folds.archives.lock().unwrap_or_else(PoisonError::into_inner);
             let turn = archives.turn;
+            if archives.kept.get(id).is_some_and(|(_, kept)| kept.end > archive.end) {
+                return;
+            }
             archives.kept.insert(id.clone(), (turn, archive.clone()));
             if archives.kept.len() > ARCHIVES_KEPT {
                 let oldest = archives.kept.iter().min_by_key(|(_, (used, _))| *used).map(|(id, _)| id.clone());
@@ -203,7 +208,7 @@ impl Shared {
             }
         };
         if let Some((id, archive)) = evicted {
-            self.keep_document(&document_of(&id), archive.version, archive.as_ref());
+            self.keep_document(&document_of(&id), archive.end, archive.as_ref());
         }
     }
 

@@ -52,6 +52,7 @@ pub(in crate::ledger) fn run(shared: &Shared, signal: &Signal) {
             Ok(()) => reached.store(size, Ordering::Relaxed),
             Err(error) => {
                 tracing::warn!(%error, "earlier moments are not kept any more");
+                reached.store(0, Ordering::Relaxed);
                 return;
             }
         }

@@ -98,6 +98,10 @@ impl Sameness {
         {
             return None;
         }
+        // A note may name somebody, which is another right to see them.
+        if reader.purpose.is_some_and(|purpose| purpose.note.is_some()) {
+            return None;
+        }
         // What grants and loans open changes with the time: such answers are made anew.
         if !Opening::of(reader.world, &reader.principal.employee, customer, now).is_empty() {
             return None;
