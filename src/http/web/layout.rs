@@ -266,9 +266,10 @@ pub(crate) fn standing(frame: &Frame, answered: &Answered) -> Markup {
 /// Says of several answers on one page from where in the ledger on they stand, and which entries record that they were read.
 pub(crate) fn standing_of_all(frame: &Frame, answered: &[Answered]) -> Markup {
     let position = answered.iter().map(|answered| answered.position).min();
+    let words = if answered.len() > 1 { "position-or-later" } else { "position" };
     html! {
         @if let Some(position) = position { p.standing {
-            (frame.say_with("position", &[("index", &position.to_string())]))
+            (frame.say_with(words, &[("index", &position.to_string())]))
             @for recorded in answered.iter().filter_map(|answered| answered.recorded.first()) {
                 " · " a href={ "/entries/" (recorded) } { (frame.say_with("recorded-reading", &[("index", &recorded.to_string())])) }
             }

@@ -27,6 +27,7 @@ found-none = Nothing found.
 next-page = Next page
 first-page = First page
 position = As of entry { $index }
+position-or-later = As of entry { $index } or later
 recorded-reading = This reading is recorded as entry { $index }
 archive = Archive
 grades = Grades

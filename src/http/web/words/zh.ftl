@@ -27,6 +27,7 @@ found-none = 没有找到。
 next-page = 下一页
 first-page = 第一页
 position = 截至账本序号 { $index }
+position-or-later = 截至账本序号 { $index } 或之后
 recorded-reading = 本次查阅已入账，序号 { $index }
 archive = 档案
 grades = 等级
