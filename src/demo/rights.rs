@@ -75,7 +75,7 @@ impl Years<'_> {
         let purpose = PURPOSES.get(self.dice.place(PURPOSES.len())).copied().unwrap_or_default();
         let until = if back { day.next().next().next() } else { day };
         let lent = json!({
-            "loan_id": id, "customer_id": customer, "borrower": borrower, "sections": ["basic", "trading_status"],
+            "loan_id": id, "customer_id": customer, "borrower": borrower, "sections": ["basic", "commercial"],
             "purpose": purpose, "until": until, "declaration": true,
         });
         let lent = self.proposal("archive.borrowed", None, lent);

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use chrono::{SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use crate::company::Company;
@@ -18,8 +19,10 @@ use crate::process::Process;
 pub async fn tell(server: &Process, company: &Company) -> anyhow::Result<()> {
     let mut first_ends = Vec::new();
     let mut second_ends = Vec::new();
+    // Whoever is erased cannot be recorded again in the same directory.
+    let run = Utc::now().timestamp();
     for number in 0..PERSONS {
-        let person = format!("P-bench-{number}");
+        let person = format!("P-bench-{run}-{number}");
         enter_much(server, company, &person)?;
         server.settle(SETTLE_LIMIT).await?;
         let (first, second) = erase(server, company, &person).await?;
@@ -40,8 +43,9 @@ pub async fn tell(server: &Process, company: &Company) -> anyhow::Result<()> {
 }
 
 fn enter_much(server: &Process, company: &Company, person: &str) -> anyhow::Result<()> {
-    let seller = company.sellers.first().context("nobody sells")?;
-    let customer = seller.customers.first().context("nobody buys")?;
+    let seller = company.sellers.last().context("nobody sells")?;
+    let customer = seller.customers.last().context("nobody buys")?;
+    let learned_at = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
     let of = |kind: &str, data: Value| json!({ "type": kind, "subject": format!("person/{person}"), "data": data });
     let recorded = json!({ "person_id": person, "customer_id": customer, "name": format!("Bench {person}") });
     let consent = json!({ "purpose": "relationship_care", "status": "given", "method": "written" });
@@ -50,7 +54,7 @@ fn enter_much(server: &Process, company: &Company, person: &str) -> anyhow::Resu
     for batch in 0..ENTRIES / BATCH {
         let changed = (0..BATCH).map(|number| {
             let changes = json!({ "hobbies": format!("chess and the number {}", batch * BATCH + number) });
-            of("person.updated", json!({ "changes": changes, "learned_at": "2026-03-02T09:00:00+08:00" }))
+            of("person.updated", json!({ "changes": changes, "learned_at": learned_at }))
         });
         entered(server, &seller.token, &changed.collect())?;
     }
