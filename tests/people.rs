@@ -1,6 +1,8 @@
 //! Key persons through the HTTP API: sealed, masked, opened for a purpose, and private data by consent alone.
 
 use dossier::domain::Code;
+use dossier::ledger::Asked;
+use dossier::projection;
 use serde_json::{Value, json};
 
 use crate::support::http::Served;
@@ -356,6 +358,30 @@ fn important_dates_come_round_with_their_reminders_for_those_who_may_see_them() 
 }
 
 #[test]
+fn dates_of_many_customers_come_in_pages_of_those_looked_at() {
+    let served = one_person();
+    served.test.customer("C-02", "Linhai Pumps");
+    let mut other = person("P-2", "Another Buyer");
+    other["data"]["customer_id"] = json!("C-02");
+    for event in [consent("P-1", CARE, "given"), dated("P-1"), other, consent("P-2", CARE, "given"), dated("P-2")] {
+        served.admit("E-101", &event);
+    }
+    let mut asked = Asked::new(projection::view("important_dates").unwrap());
+    asked.looks = 1;
+    let mut pages = Vec::new();
+    loop {
+        let answered = served.test.ask("E-101", &asked).unwrap();
+        let rows = answered.body["items"].as_array().unwrap();
+        pages.push(rows.iter().map(|row| row["customer_id"].clone()).collect::<Vec<_>>());
+        asked.after = answered.next;
+        if asked.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, [["C-01"; 3], ["C-02"; 3]].map(|page| page.map(Value::from).to_vec()));
+}
+
+#[test]
 fn what_is_held_and_what_was_erased_is_listed_for_whoever_answers_for_it() {
     let served = one_person();
     served.admit("E-101", &person("P-2", "Another Buyer"));
@@ -383,6 +409,7 @@ fn what_is_held_and_what_was_erased_is_listed_for_whoever_answers_for_it() {
     let taken = served.get("E-902", "/v1/views/personal_data?format=csv");
     assert!(taken.status == 200 && taken.text().starts_with("person,customer,fields,"), "{}", taken.text());
 
+    assert_eq!(calendar_of(&served, "E-101", "reveal=true&days=366").len(), 1);
     let none = served.get("E-902", "/v1/views/erasures").json();
     assert_eq!(none["items"], json!([]));
     let before = served.test.ledger.state().size - 1;
@@ -401,6 +428,9 @@ fn what_is_held_and_what_was_erased_is_listed_for_whoever_answers_for_it() {
         std::thread::park_timeout(std::time::Duration::from_millis(5));
     }
     assert!(world().erasing.is_empty());
+    for moment in [String::new(), format!("&as_of={before}")] {
+        assert_eq!(calendar_of(&served, "E-101", &format!("reveal=true&days=366{moment}")), [] as [Value; 0]);
+    }
     let listed = held("E-902", "&reveal=true");
     assert_eq!(listed["fields"], json!(["function", "name", "office_phone", "position"]));
     assert_eq!(listed["erased"], json!({ "scope": "private", "keys_destroyed": true }));
