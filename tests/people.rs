@@ -1,5 +1,6 @@
 //! Key persons through the HTTP API: sealed, masked, opened for a purpose, and private data by consent alone.
 
+use dossier::access::principal::Purpose;
 use dossier::domain::Code;
 use dossier::ledger::Asked;
 use dossier::projection;
@@ -367,7 +368,7 @@ fn dates_of_many_customers_come_in_pages_of_those_looked_at() {
         served.admit("E-101", &event);
     }
     let mut asked = Asked::new(projection::view("important_dates").unwrap());
-    asked.looks = 1;
+    (asked.looks, asked.purpose) = (1, Some(Purpose::parse("sales_work").unwrap()));
     let mut pages = Vec::new();
     loop {
         let answered = served.test.ask("E-101", &asked).unwrap();
