@@ -95,7 +95,8 @@ impl Company {
             (0..REQUESTS_PER_CLIENT)
                 .zip(customers.iter().cycle())
                 .map(|(_, customer)| {
-                    post(&seller.token, &contact::recorded(&seller.employee, customer, now, words).to_string())
+                    let contact = contact::recorded(&seller.employee, customer, now, words);
+                    load::post(&seller.token, "", &contact.to_string())
                 })
                 .collect()
         })
@@ -112,7 +113,7 @@ impl Company {
                         .take(batch)
                         .map(|customer| contact::recorded(&seller.employee, customer, now, words))
                         .collect();
-                    post(&seller.token, &serde_json::Value::from(events).to_string())
+                    load::post(&seller.token, "", &serde_json::Value::from(events).to_string())
                 })
                 .collect()
         })
@@ -191,16 +192,6 @@ struct CustomerList {
 struct CustomerItem {
     customer_id: String,
     region: String,
-}
-
-/// Returns the request by which the holder of `token` proposes what `body` says.
-pub fn post(token: &str, body: &str) -> Vec<u8> {
-    format!(
-        "POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len(),
-    )
-    .into_bytes()
 }
 
 /// How many different requests a connection sends before it starts again.

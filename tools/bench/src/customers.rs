@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::json;
 
 use crate::figure::{Figure, float, progress};
-use crate::process;
+use crate::process::{self, STARTS};
 
 /// Builds two companies of the demo in `work`, one with more customers than the other and as many events for each, and prints by how much
 /// more memory the larger one takes: world, register of the views, names of streams, all that a customer makes a server remember.
@@ -28,9 +27,9 @@ pub async fn tell(program: &Path, work: &Path) -> anyhow::Result<()> {
         let mut least = u64::MAX;
         for _ in 0..STARTS {
             let server = process::serve(program, &data, &work.join("customers.log"))?;
-            server.settle(SETTLE_LIMIT).await?;
+            server.settle().await?;
             least = least.min(server.memory()?.anonymous);
-            server.stop(STOP_LIMIT)?;
+            server.stop()?;
         }
         sizes.push((customers, least));
         fs::remove_dir_all(&data)?;
@@ -48,6 +47,3 @@ pub async fn tell(program: &Path, work: &Path) -> anyhow::Result<()> {
 /// The two companies compared, and how much is entered of each customer.
 const CUSTOMERS: [u64; 2] = [2_000, 10_000];
 const EVENTS_PER_CUSTOMER: u64 = 16;
-const STARTS: usize = 3;
-const SETTLE_LIMIT: Duration = Duration::from_secs(120);
-const STOP_LIMIT: Duration = Duration::from_secs(120);

@@ -24,7 +24,7 @@ pub async fn tell(server: &Process, company: &Company) -> anyhow::Result<()> {
     for number in 0..PERSONS {
         let person = format!("P-bench-{run}-{number}");
         enter_much(server, company, &person)?;
-        server.settle(SETTLE_LIMIT).await?;
+        server.settle().await?;
         let (first, second) = erase(server, company, &person).await?;
         progress(&format!("{person} of {ENTRIES} entries: first end after {first:.3} s, second after {second:.3} s"));
         first_ends.push(first);
@@ -105,4 +105,3 @@ const ENTRIES: usize = 10_000;
 const BATCH: usize = 250;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 const ERASED_LIMIT: Duration = Duration::from_secs(60);
-const SETTLE_LIMIT: Duration = Duration::from_secs(60);

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::company::{self, Company};
 use crate::figure::{Figure, float, median, progress, slope};
 use crate::load::{self, Span};
-use crate::process::{self, Memory, Process};
+use crate::process::{self, Memory, Process, STARTS};
 
 /// A ledger to be grown and measured.
 pub struct Growth<'a> {
@@ -45,7 +45,7 @@ impl Growth<'_> {
         let memory = self.grow(&server, &company).await?;
         let size = self.size(&server, &company)?;
         let entries = self.sample(&server, &company, size)?;
-        server.stop(STOP_LIMIT)?;
+        server.stop()?;
         self.tell_disk(size, &entries)?;
         self.tell_clean_starts(&small, &memory).await?;
         self.tell_looking_back(size).await?;
@@ -68,7 +68,7 @@ impl Growth<'_> {
             if let Some(error) = outcome.first_error {
                 anyhow::bail!("{} of the batches failed, the first with {error}", outcome.errors);
             }
-            let settled = server.settle(SETTLE_LIMIT).await?;
+            let settled = server.settle().await?;
             let size = self.size(server, company)?;
             anyhow::ensure!(size >= goal, "the ledger stopped growing at {size} of {goal} entries");
             let now = server.memory()?;
@@ -135,9 +135,9 @@ impl Growth<'_> {
         let mut starts = Vec::new();
         for _ in 0..STARTS {
             let server = self.serve()?;
-            server.settle(SETTLE_LIMIT).await?;
+            server.settle().await?;
             let (ready_after, memory) = (server.ready_after.as_secs_f64(), server.memory()?);
-            starts.push(Start { ready_after, memory, stopped_after: server.stop(STOP_LIMIT)?.as_secs_f64() });
+            starts.push(Start { ready_after, memory, stopped_after: server.stop()?.as_secs_f64() });
         }
         Ok(starts)
     }
@@ -207,7 +207,7 @@ impl Growth<'_> {
             let target = format!("/v1/customers?as_of={}", back(number, LOOKS_BACK_AT_ALL));
             lists.push(self.timed(&server, &target, anybody)?);
         }
-        server.stop(STOP_LIMIT)?;
+        server.stop()?;
         for (figure, mut took, goal) in
             [("events_as_of_archive", archives, "<= 50"), ("events_as_of_list", lists, "<= 2000")]
         {
@@ -244,7 +244,7 @@ impl Growth<'_> {
             server = self.serve()?;
             starts.push(server.ready_after.as_secs_f64());
         }
-        server.stop(STOP_LIMIT)?;
+        server.stop()?;
         let figure = Figure {
             figure: "events_ready_after_kill",
             value: median(starts.iter().copied()),
@@ -258,7 +258,7 @@ impl Growth<'_> {
     async fn tell_verb(&self, figure: &'static str, verb: &str, goal: u64) -> anyhow::Result<()> {
         let server = self.serve()?;
         let size = self.size(&server, &Company::meet(self.data, server.address, self.purpose)?)?;
-        server.stop(STOP_LIMIT)?;
+        server.stop()?;
         progress(&format!("dossier {verb} over {size} entries"));
         let ran = process::run(self.program, [verb.as_ref(), "--data".as_ref(), self.data.as_os_str()]).await?;
         let figure = Figure {
@@ -340,7 +340,6 @@ fn allocated_bytes(path: &Path) -> std::io::Result<u64> {
 const GROWTH_STEPS: u64 = 10;
 const GROWTH_CLIENTS: usize = 4;
 const SAMPLE_ENTRIES: u64 = 256;
-const STARTS: usize = 3;
 const LOOKS_BACK: u64 = 400;
 const LOOKS_BACK_AT_ALL: u64 = 40;
 
@@ -351,9 +350,6 @@ const UNKEPT: u64 = 8192;
 /// How long a load runs before the server is killed.
 const KILL_AFTER: Duration = Duration::from_millis(1500);
 const STEP_LIMIT: Duration = Duration::from_secs(300);
-/// Long enough for full segments to be recompressed: memory is looked at when nothing is under way.
-const SETTLE_LIMIT: Duration = Duration::from_secs(120);
-const STOP_LIMIT: Duration = Duration::from_secs(120);
 
 #[cfg(test)]
 mod tests {

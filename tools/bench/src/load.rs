@@ -109,7 +109,7 @@ pub fn ready(address: SocketAddr) -> bool {
 /// # Errors
 /// When the connection breaks, nothing comes for half a minute, or what comes is no HTTP.
 pub fn fetch(address: SocketAddr, target: &str, headers: &str) -> std::io::Result<(u16, Vec<u8>)> {
-    exchange(address, &format!("GET {target} HTTP/1.0\r\nHost: 127.0.0.1\r\n{headers}\r\n"))
+    exchange(address, format!("GET {target} HTTP/1.0\r\nHost: 127.0.0.1\r\n{headers}\r\n").as_bytes())
 }
 
 /// Proposes `body` once as the holder of `token`, outside any load, and returns status and body of the answer.
@@ -117,20 +117,23 @@ pub fn fetch(address: SocketAddr, target: &str, headers: &str) -> std::io::Resul
 /// # Errors
 /// As of [`fetch`].
 pub fn propose(address: SocketAddr, token: &str, body: &str) -> std::io::Result<(u16, Vec<u8>)> {
-    let length = body.len();
-    exchange(
-        address,
-        &format!(
-            "POST /v1/events HTTP/1.0\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\
-             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-        ),
-    )
+    exchange(address, &post(token, "Connection: close\r\n", body))
 }
 
-fn exchange(address: SocketAddr, request: &str) -> std::io::Result<(u16, Vec<u8>)> {
+/// Returns the request by which the holder of `token` proposes what `body` says. `headers` are whole lines, each with its end.
+pub fn post(token: &str, headers: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    )
+    .into_bytes()
+}
+
+fn exchange(address: SocketAddr, request: &[u8]) -> std::io::Result<(u16, Vec<u8>)> {
     let mut stream = std::net::TcpStream::connect_timeout(&address, LAST_ANSWER)?;
     stream.set_read_timeout(Some(LAST_ANSWER))?;
-    stream.write_all(request.as_bytes())?;
+    stream.write_all(request)?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
     let head = head_bytes(&answer).ok_or_else(malformed)?;

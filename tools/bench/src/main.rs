@@ -220,7 +220,7 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     if options.wants("erasure") {
         erased::tell(&server, &company).await?;
     }
-    server.stop(Duration::from_secs(120))?;
+    server.stop()?;
     drop(bare);
     if options.wants("events") {
         let growth = Growth {
@@ -351,7 +351,7 @@ async fn one_turn(
     turn: usize,
 ) -> anyhow::Result<Outcome> {
     let outcome = load::run(server, shape, options.span()).await?;
-    let settled = server.settle(Duration::from_secs(20)).await?;
+    let settled = server.settle().await?;
     progress(&format!(
         "{name} {turn}/{}: {:.0}/s, p50 {} us, p99 {} us, max {} us, CPU per request: server {:.1} us, client {:.1} us; \
          {} errors; settled in {settled:.1?}",

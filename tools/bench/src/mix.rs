@@ -9,9 +9,9 @@ use std::sync::Arc;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use crate::company::{Company, Seller, post};
+use crate::company::{Company, Seller};
 use crate::contact::{self, Words};
-use crate::load::Shape;
+use crate::load::{self, Shape};
 
 /// Returns `clients` connections that enter `rounds` times what a round consists of, in a `turn` like no other.
 ///
@@ -277,7 +277,7 @@ impl<'a> Day<'a> {
         self.made += 1;
         let id = format!("mix-{}-{:05}", self.name, self.made);
         set(&mut proposal, "id", id.as_str().into());
-        self.requests.push(post(token, &proposal.to_string()));
+        self.requests.push(load::post(token, "", &proposal.to_string()));
         id
     }
 

@@ -129,14 +129,14 @@ impl Process {
     }
 
     /// Waits until it is idle (under a tenth of a core over a quarter of a second, four times in a row, as what others take of the machine
-    /// looks like idleness too), at most `limit`, and returns how long that took.
+    /// looks like idleness too), at most `SETTLE_LIMIT`, and returns how long that took.
     ///
     /// What a server still owes after its last answer would else be paid by whoever is measured next.
-    pub async fn settle(&self, limit: Duration) -> Result<Duration, LookError> {
+    pub async fn settle(&self) -> Result<Duration, LookError> {
         let started = Instant::now();
         let mut before = self.cpu_seconds()?;
         let mut idle = 0;
-        while started.elapsed() < limit && idle < 4 {
+        while started.elapsed() < SETTLE_LIMIT && idle < 4 {
             tokio::time::sleep(Duration::from_millis(250)).await;
             let after = self.cpu_seconds()?;
             idle = if after - before < 0.025 { idle + 1 } else { 0 };
@@ -151,13 +151,13 @@ impl Process {
         Ok(rustix::process::kill_process(id, rustix::process::Signal::KILL)?)
     }
 
-    /// Asks it to end (SIGTERM) and returns how long that took. After `limit` it is killed, which is an error.
-    pub fn stop(mut self, limit: Duration) -> std::io::Result<Duration> {
+    /// Asks it to end (SIGTERM) and returns how long that took. After `STOP_LIMIT` it is killed, which is an error.
+    pub fn stop(mut self) -> std::io::Result<Duration> {
         let started = Instant::now();
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
         while self.child.try_wait()?.is_none() {
-            if started.elapsed() > limit {
+            if started.elapsed() > STOP_LIMIT {
                 return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "the server did not end when asked to"));
             }
             std::thread::sleep(READY_POLL);
@@ -276,6 +276,15 @@ const CHILDREN_TICKS_FIELD: usize = 13;
 
 /// The longest a server may take to become ready.
 pub const START_LIMIT: Duration = Duration::from_secs(300);
+
+/// How often a server is started where one start alone tells little.
+pub const STARTS: usize = 3;
+
+/// The longest a server may take to settle: enough for full segments to be recompressed.
+const SETTLE_LIMIT: Duration = Duration::from_secs(120);
+
+/// The longest a server may take to end.
+const STOP_LIMIT: Duration = Duration::from_secs(120);
 
 /// The longest a program run to its end may take.
 pub const RUN_LIMIT: Duration = Duration::from_secs(1800);
