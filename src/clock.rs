@@ -159,6 +159,16 @@ impl Date {
         Self::within(self.0.checked_add_months(Months::new(months)).unwrap_or(LAST.0))
     }
 
+    /// Returns the first date, itself or later, on that day of a month; of a month without it, the last.
+    pub fn on_day_of_month(self, day: u32) -> Self {
+        let in_month = |date: Self| {
+            let first = date.0.with_day(1).unwrap_or(date.0);
+            Self::within((1..=day).rev().find_map(|day| first.with_day(day)).unwrap_or(first))
+        };
+        let this = in_month(self);
+        if this >= self { this } else { in_month(self.plus_months(1)) }
+    }
+
     /// Returns the date `months` earlier, clamped to the month's end.
     pub fn minus_months(self, months: u32) -> Self {
         Self::within(self.0.checked_sub_months(Months::new(months)).unwrap_or(FIRST.0))
@@ -449,6 +459,19 @@ mod tests {
             assert!(text.parse::<Date>().is_err(), "{text}");
         }
         assert_eq!("0001-01-01".parse::<Date>().map(|date| date.to_string()).as_deref(), Ok("0001-01-01"));
+    }
+
+    #[test]
+    fn a_day_of_the_month_is_today_or_comes() {
+        let on = |date: &str, day| date.parse::<Date>().unwrap().on_day_of_month(day).to_string();
+        assert_eq!(
+            [on("2026-03-02", 25), on("2026-03-25", 25), on("2026-03-26", 25)],
+            ["2026-03-25", "2026-03-25", "2026-04-25"]
+        );
+        assert_eq!(
+            [on("2026-12-26", 25), on("2026-01-31", 30), on("2026-02-01", 30)],
+            ["2027-01-25", "2026-02-28", "2026-02-28"]
+        );
     }
 
     #[test]

@@ -270,6 +270,11 @@ impl Years<'_> {
             "major": self.dice.percent(1),
             "class": if purpose == "competitor_study" { "C6" } else { "C2" },
         });
+        // Visits are reported before they are recorded, but for one in a hundred: the head notes that one the next morning.
+        if channel == "visit" && self.proposed % 100 != 0 {
+            let head = leader(Role::DepartmentHead, region_of(person.unit).unwrap_or_default());
+            set(&mut data, "reported_to", Some(head.into()));
+        }
         if matches!(channel, "visit" | "meeting" | "online") {
             set(&mut data, "minutes", Some(self.dice.between(10, 90).into()));
             let reached = self.dice.word(&["yes", "yes", "yes", "partly", "no"]);
@@ -315,7 +320,7 @@ impl Years<'_> {
                 set(&mut answer.data, name, Some(value.into()));
             }
             set(&mut answer.data, "replies_to", contact.id.as_deref().map(Value::from));
-            for name in ["reply_needed", "archive_changes"] {
+            for name in ["reply_needed", "archive_changes", "reported_to"] {
                 if let Some(data) = answer.data.as_object_mut() {
                     data.remove(name);
                 }

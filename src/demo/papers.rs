@@ -35,6 +35,7 @@ impl Years<'_> {
     pub(super) async fn sign(&mut self, weekday: u32) -> Result<(), BuildError> {
         let most = usize::try_from(self.plan.customers / 150).unwrap_or(0).max(2);
         self.acknowledge(weekday).await?;
+        self.note_visits().await?;
         match weekday {
             1 | 3 => {
                 let (role, step) = if weekday == 1 { (Role::SalesManager, 1) } else { (Role::RegionalGm, 2) };
@@ -47,6 +48,29 @@ impl Years<'_> {
             4 => self.sign_cards("E-801", 3, None, most).await,
             _ => Ok(()),
         }
+    }
+
+    /// The heads of department note every morning how the visits went of which nobody had told them; a few reports are left lying.
+    async fn note_visits(&mut self) -> Result<(), BuildError> {
+        let state = self.ledger.state();
+        let now = self.clock.now();
+        for region in 0..REGIONS.len() {
+            let who = leader(Role::DepartmentHead, region);
+            let Ok(head) = who.parse() else { continue };
+            let open = state.world.signoff.open.iter().filter(|(id, round)| {
+                round.form == Form::VisitReport
+                    && !id.as_str().ends_with("501")
+                    && round.waits_for(&state.world, &head, now)
+            });
+            let reports: Vec<EntryId> = open.map(|(id, _)| id.clone()).collect();
+            let noted = reports.into_iter().map(|id| {
+                let data = json!({ "subject_event": id, "step": 1, "purpose": "noted", "decision": "noted" });
+                self.proposal("signoff.recorded", None, data)
+            });
+            let noted = noted.collect();
+            self.enter(who, noted).await?;
+        }
+        Ok(())
     }
 
     async fn sign_cards(

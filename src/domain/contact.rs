@@ -191,6 +191,8 @@ refusals! {
     NotTheirs { person: String } => E_RULE "R-065", "\"{person}\" is no person of this customer", "“{person}”不是该客户的人员";
     /// A visit missed its aim and nobody says why.
     CauseMissing => E_SCHEMA "R-074", "a visit that missed its aim needs cause and improvement", "未达成目的须填写原因与改进";
+    /// A report to oneself is none.
+    ReportedToOneself => E_RULE "R-074" at "/reported_to", "a visit is reported to somebody else: the head of the department, or a leader", "拜访结果须向部门主管或领导报告，不得填写本人";
     /// The promise id is in use.
     PromiseTaken { promise: String } => E_CONFLICT "R-075", "promise \"{promise}\" is open already", "承诺“{promise}”已存在";
     /// Promises are made by people who can keep them.
@@ -212,6 +214,16 @@ pub(super) fn about(world: &World, _: &Event, named: Option<&StreamName>) -> Res
 }
 
 impl Recorded {
+    /// Returns who answers for what happened: whoever recorded it, or the first of those who took part where the archivist did it for them.
+    fn visitor<'a>(&'a self, recorder: &'a Actor) -> Option<&'a EmployeeId> {
+        recorder.employee().filter(|recorder| self.our_people.contains(recorder)).or(self.our_people.first())
+    }
+
+    /// Tells whether it was a visit of which it does not say to whom it was reported.
+    pub(super) fn is_unreported_visit(&self) -> bool {
+        self.channel == Channel::Visit && self.reported_to.is_none()
+    }
+
     /// Tells whether people sat together, so that there may be minutes of it.
     pub fn is_meeting(&self) -> bool {
         match self.channel {
@@ -250,6 +262,10 @@ fn check_contact(world: &World, context: &Context<'_>, contact: &Recorded) -> Re
     let missed = matches!(contact.goal_reached, Some(Reached::Partly | Reached::No));
     if contact.channel == Channel::Visit && missed && contact.cause_and_improvement.is_none() {
         return Err(Refusal::CauseMissing);
+    }
+    let visitor = contact.visitor(context.actor);
+    if contact.channel == Channel::Visit && contact.reported_to.as_ref().is_some_and(|told| visitor == Some(told)) {
+        return Err(Refusal::ReportedToOneself);
     }
     let Some(customer) = &context.about.customer else { return Ok(()) };
     let theirs = |person: &PersonId| world.person.people.get(&person.0).is_some_and(|known| known.customer == *customer);
@@ -298,10 +314,24 @@ pub(super) const PROMISE: Duty =
 pub const ANSWER: Duty =
     Duty { number: 15, rule: "R-077", zh: "答复客户", en: "Answer the customer", met_by: "contact.recorded" };
 
-/// The duties of this module.
-pub(super) const DUTIES: &[&Duty] = &[&PROMISE, &ANSWER];
+/// How a visit went is reported to the head of the department on its day.
+pub(super) const REPORT: Duty =
+    Duty { number: 9, rule: "R-074", zh: "向主管报告拜访结果", en: "Report the visit to the head", met_by: "signoff.recorded" };
 
-/// Contacts open duties by what was promised, asked and learned in them; they close by being kept and answered.
+/// Minutes of a meeting called by the owner are filed by a day of the month.
+pub(super) const MINUTES: Duty = Duty {
+    number: 30,
+    rule: "R-133",
+    zh: "归档业主会谈纪要",
+    en: "File the minutes of the owners' meeting",
+    met_by: "document.filed",
+};
+
+/// The duties of this module.
+pub(super) const DUTIES: &[&Duty] = &[&REPORT, &PROMISE, &ANSWER, &MINUTES];
+
+/// Contacts open duties by what was promised, asked and learned in them, visits by not saying to whom they were reported, meetings of owners by
+/// needing minutes; they close by being kept, answered, noted and filed.
 pub(super) fn oblige(world: &World, fact: &Fact<'_>, event: &Event, sink: &mut Sink) {
     match event {
         Event::Recorded(recorded) => {
@@ -315,7 +345,9 @@ pub(super) fn oblige(world: &World, fact: &Fact<'_>, event: &Event, sink: &mut S
             }
             let update = recorded.archive_changes == Some(true);
             let question = recorded.direction == Direction::Inbound && recorded.reply_needed == Some(true);
-            if recorded.promises.is_none() && !update && !question {
+            let unreported = recorded.is_unreported_visit();
+            let owners_meet = recorded.channel == Channel::OwnerMeeting;
+            if recorded.promises.is_none() && !update && !question && !unreported && !owners_meet {
                 return;
             }
             let Some(customer) = fact.customer() else { return };
@@ -330,6 +362,16 @@ pub(super) fn oblige(world: &World, fact: &Fact<'_>, event: &Event, sink: &mut S
             }
             if let Some(handler) = fact.actor.employee().or(recorded.our_people.first()).filter(|_| question) {
                 sink.open(&ANSWER, fact.id.as_str(), &customer, Charge::Person(handler.clone()), Due::WorkingDays(1));
+            }
+            if let Some(visitor) = recorded.visitor(fact.actor).filter(|_| unreported) {
+                let due = Due::EndOf(world.date(recorded.at));
+                sink.open(&REPORT, fact.id.as_str(), &customer, Charge::Person(visitor.clone()), due);
+            }
+            if let Some(there) = recorded.visitor(fact.actor).filter(|_| owners_meet) {
+                let day = policy::parameter(world, fact.actor.unit(), fact.at, "p.ka.day");
+                let due = Due::EndOf(world.date(recorded.at).on_day_of_month(u32::try_from(day).unwrap_or(1)));
+                let meeting = recorded.contact_id.as_ref().map_or(fact.id.as_str(), SubjectId::as_str);
+                sink.open(&MINUTES, meeting, &customer, Charge::Person(there.clone()), due);
             }
         }
         Event::CommitmentClosed(closed) => {
@@ -380,6 +422,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use crate::domain::Code;
+    use crate::domain::duty::Charge;
+    use crate::domain::signoff::Form;
     use crate::domain::testing::{Given, Proposed, contact, customer, event, given, staff_status};
 
     fn one_customer() -> Given {
@@ -407,6 +451,43 @@ mod tests {
         let answer = |customer: &str| contact(customer, &["E-101"]).with("replies_to", "question-1");
         assert_eq!(open(&given.clone().and("E-101", answer("C-02"))), 1);
         assert_eq!(open(&given.and("E-101", answer("C-01"))), 0);
+    }
+
+    #[test]
+    fn a_visit_is_reported_to_somebody_else_or_noted_by_the_head() {
+        let given = one_customer();
+        let open = |given: &Given| -> Vec<Charge> {
+            given.world.obligation.open.values().filter(|open| open.duty == 9).flat_map(|open| open.charges.clone()).collect()
+        };
+        let visit = |told: &str| contact("C-01", &["E-101"]).with("reported_to", told).id("visit-0001");
+        let silent = || visit("").without("reported_to");
+        given.when("E-101", visit("E-101")).then_refused(Code::E_RULE, "R-074");
+        given.when("E-501", visit("E-101")).then_refused(Code::E_RULE, "R-074");
+        assert_eq!(open(&given.clone().and("E-101", visit("E-201"))), []);
+        assert_eq!(open(&given.clone().and("E-101", silent().with("channel", "phone"))), []);
+        // The archivist records it for whoever was there.
+        let unreported = given.and("E-501", silent());
+        assert_eq!(open(&unreported), [Charge::Person("E-101".parse().unwrap())]);
+        let noted = |purpose: &str, decision: &str| {
+            let data = json!({ "subject_event": "visit-0001", "purpose": purpose, "step": 1, "decision": decision });
+            event("signoff.recorded", data).about("contact/C-01")
+        };
+        unreported.when("E-201/department_head", noted("approve", "approved")).then_refused(Code::E_RULE, "R-021");
+        unreported.when("E-302", noted("noted", "noted")).then_refused(Code::E_FORBIDDEN, "R-021");
+        let known = unreported.and("E-201/department_head", noted("noted", "noted"));
+        assert_eq!(open(&known), []);
+        assert!(known.world.signoff.open.values().all(|round| round.form != Form::VisitReport));
+    }
+
+    #[test]
+    fn minutes_are_owed_by_the_day_of_the_month_that_comes() {
+        let met = |at: &str| {
+            let met = contact("C-01", &["E-101"]).with("channel", "owner_meeting").with("at", at);
+            let given = one_customer().and("E-101", met.late("was ill"));
+            let open = given.world.obligation.open.values().find(|open| open.duty == 30).unwrap().due().unwrap();
+            given.world.ledger.zone.wall(open).get(..10).unwrap().to_owned()
+        };
+        assert_eq!([met("2026-02-25T09:00:00+08:00"), met("2026-02-26T09:00:00+08:00")], ["2026-02-26", "2026-03-26"]);
     }
 
     #[test]

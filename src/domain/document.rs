@@ -9,7 +9,7 @@ use crate::domain::class::Class;
 use crate::domain::duty::{Charge, Due, Duty, Sink, Turn};
 use crate::domain::history::{Live, Part};
 use crate::domain::person::{self, PersonId};
-use crate::domain::{self, About, Admission, Context, Fact, World, common};
+use crate::domain::{self, About, Admission, Context, Fact, World, common, contact};
 use crate::entry::Hash;
 use crate::ids::{self, CustomerId, StreamName, SubjectId};
 
@@ -304,10 +304,20 @@ pub(super) const DUTIES: &[&Duty] = &[&STATEMENTS];
 /// The last day on which the statements of the year before are in time: four months after its end.
 const STATEMENTS_UNTIL: (u32, u32) = (4, 30);
 
-/// Statements fulfil the duty of their year; a paper that names a quarter, or no period, is not the year's.
-pub(super) fn oblige(_: &World, _: &Fact<'_>, event: &Event, sink: &mut Sink) {
+/// Statements fulfil the duty of their year; a paper that names a quarter, or no period, is not the year's. Minutes fulfil that of the
+/// meetings they name, by their ids or by those of the entries that record them.
+pub(super) fn oblige(world: &World, _: &Fact<'_>, event: &Event, sink: &mut Sink) {
     if let Some((customer, year)) = statements(event) {
         sink.close(&STATEMENTS, of_year(customer, year));
+    }
+    let Event::Filed(filed) = event;
+    let of_meeting = filed.kind == Paper::MeetingMinutes;
+    for meeting in filed.related.iter().flatten().filter(|_| of_meeting) {
+        // Minutes of a meeting with another customer are none of this one.
+        let mut open = world.obligation.about(&contact::MINUTES, meeting.as_str());
+        if open.all(|(_, open)| open.customer == filed.customer_id) {
+            sink.close(&contact::MINUTES, meeting.as_str());
+        }
     }
 }
 

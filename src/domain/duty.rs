@@ -78,7 +78,7 @@ pub struct Opening {
 pub struct Closing {
     /// The duty.
     pub duty: &'static Duty,
-    /// What it is about.
+    /// What it is about, or the entry that asked for it.
     pub object: String,
     /// The last period it is done for, where it recurs.
     pub until: Option<String>,

@@ -10,7 +10,7 @@ use crate::domain::duty::{Charge, Due, Duty, Opening, Sink};
 use crate::domain::employee::Held;
 use crate::domain::history::{Live, Lived, Part};
 use crate::domain::role::Role;
-use crate::domain::{self, About, Actor, Admission, Context, Fact, World};
+use crate::domain::{self, About, Actor, Admission, Context, Fact, World, contact};
 use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, UnitId};
 
 choices! {
@@ -53,6 +53,7 @@ choices! {
         KeyTargets "key_targets" "重点客户管理表" "Key-customer table",
         OutgoingLetter "outgoing_letter" "发函" "Outgoing letter",
         DailyReport "daily_report" "服务主任日报表" "Service supervisor's daily report",
+        VisitReport "visit_report" "拜访报告" "Visit report",
     }
 }
 
@@ -86,6 +87,11 @@ events! {
 impl Form {
     /// Returns the form an event is, if it takes sign-offs.
     fn of(event: &domain::Event) -> Option<Self> {
+        if let domain::Event::Contact(event) = event {
+            // A visit says itself to whom it was reported, or its report is noted.
+            let unreported = matches!(event, contact::Event::Recorded(recorded) if recorded.is_unreported_visit());
+            return unreported.then_some(Self::VisitReport);
+        }
         let name = event.name();
         let mut of_type = FORMS.iter().filter(|(of, ..)| *of == name).peekable();
         of_type.peek()?;
@@ -105,6 +111,7 @@ impl Form {
             Self::ArchiveUpdate => &[(Seat::SecondHolder, &[CopyAcknowledged])],
             Self::NewCustomer => &[(Seat::SalesManager, &[Approve, Instruct])],
             Self::VisitPlan | Self::OutgoingLetter => &[(Seat::DepartmentHead, &[Approve])],
+            Self::VisitReport => &[(Seat::DepartmentHead, &[Noted])],
             Self::DevelopmentPlan => &[(Seat::MarketDirector, &[Advise]), (Seat::MarketDirector, &[Approve])],
             Self::KeyTargets => &[(Seat::ServiceDepartment, &[Advise]), (Seat::GeneralManager, &[Advise])],
             Self::DailyReport => &[(Seat::BranchManager, &[Countersign]), (Seat::ServiceDepartment, &[Noted])],
@@ -123,6 +130,7 @@ const FORMS: &[(&str, Option<&str>, Form)] = &[
     ("account_plan.submitted", Some("key_target"), Form::KeyTargets),
     ("account_plan.submitted", Some("annual_development"), Form::DevelopmentPlan),
     ("report.filed", Some("supervisor_daily"), Form::DailyReport),
+    ("contact.recorded", None, Form::VisitReport),
 ];
 
 /// The type of event by which somebody signs.
@@ -404,7 +412,7 @@ fn text_of(event: &domain::Event, field: &str) -> Option<String> {
 pub(super) fn begin(state: &mut State, fact: &Fact<'_>, event: &domain::Event) {
     let Some(form) = Form::of(event) else { return };
     let customer = match fact.subject.kind() {
-        "customer" => fact.customer(),
+        "customer" | "contact" => fact.customer(),
         _ => text_of(event, "customer_id").and_then(|id| id.parse().ok()),
     };
     let (submitter, unit) = match fact.actor {
@@ -467,8 +475,10 @@ pub(super) fn ask_second_holder(customer: &CustomerId, at: Timestamp, sink: &mut
 /// Who acknowledges the newest state of the second copy has the updates before it.
 pub(super) fn oblige(_: &World, fact: &Fact<'_>, event: &Event, sink: &mut Sink) {
     let Event::Recorded(recorded) = event;
-    if let (Purpose::CopyAcknowledged, Some(customer)) = (recorded.purpose, fact.customer()) {
-        sink.close(&ACKNOWLEDGE, customer.as_str());
+    match (recorded.purpose, fact.customer()) {
+        (Purpose::CopyAcknowledged, Some(customer)) => sink.close(&ACKNOWLEDGE, customer.as_str()),
+        (Purpose::Noted, Some(_)) => sink.close(&contact::REPORT, recorded.subject_event.0.as_str()),
+        _ => {}
     }
 }
 
@@ -516,7 +526,8 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
             | Form::DevelopmentPlan
             | Form::KeyTargets
             | Form::OutgoingLetter
-            | Form::DailyReport => return,
+            | Form::DailyReport
+            | Form::VisitReport => return,
         };
         customer.map(|customer| kept.remove(&customer));
     }
@@ -598,7 +609,7 @@ mod tests {
         };
         assert!(other("credit_grade.proposed", &mut given).contains("events of its own"));
         assert!(other("complaint.registered", &mut given).contains("events of its own"));
-        assert!(other("contact.recorded", &mut given).contains("no form"));
+        assert!(other("sale.recorded", &mut given).contains("no form"));
         assert!(other("customer.registered", &mut given).contains("waits for no sign-off"));
     }
 

@@ -429,7 +429,7 @@ pub(crate) fn contact(customer: &str, who: &[&str]) -> Proposed {
         "contact.recorded",
         json!({
             "direction": "outbound", "channel": "visit", "at": NOW, "our_people": who, "purpose": "care_bond",
-            "summary": "Talked about spare parts.", "major": false, "class": "C2",
+            "summary": "Talked about spare parts.", "major": false, "class": "C2", "reported_to": "E-201",
         }),
     )
     .about(format!("contact/{customer}"))

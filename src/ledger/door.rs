@@ -459,7 +459,10 @@ impl Shared {
         if !reads.allowed {
             return Err(reads.rule.map_or_else(|| "R-051".to_owned(), |rule| rule.to_string()));
         }
-        let writes = self.policies.decide(role, Action::Append, matter, facts).allowed;
+        // Minutes are about a meeting, which whoever keeps the contact log recorded there.
+        let log = (filed.kind == document::Paper::MeetingMinutes).then_some(Resource::Matter(Matter::ContactLog));
+        let mut about = std::iter::once(matter).chain(log);
+        let writes = about.any(|matter| self.policies.decide(role, Action::Append, matter, facts).allowed);
         Ok(Facts::NONE.with_if(writes, Facts::SUBJECT_WRITER))
     }
 

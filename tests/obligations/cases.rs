@@ -66,6 +66,16 @@ pub(super) fn cases() -> Vec<Case> {
             above: "E-201",
         },
         Case {
+            duty: "OB-09",
+            before: Vec::new(),
+            opener: ("E-101", Some(visit())),
+            responsible: "E-101",
+            due: "2026-03-02T16:00:00.000000Z",
+            thrice: "2026-03-09T08:00:00+08:00",
+            met: vec![("E-201", noted())],
+            above: "E-201",
+        },
+        Case {
             duty: "OB-13",
             before: Vec::new(),
             opener: ("E-101", Some(promised("2026-03-04"))),
@@ -117,6 +127,16 @@ pub(super) fn cases() -> Vec<Case> {
             above: "E-801",
         },
         Case {
+            duty: "OB-30",
+            before: Vec::new(),
+            opener: ("E-101", Some(owners_met())),
+            responsible: "E-101",
+            due: "2026-03-25T16:00:00.000000Z",
+            thrice: "2026-04-01T08:00:00+08:00",
+            met: vec![("E-101", minutes())],
+            above: "E-201",
+        },
+        Case {
             duty: "OB-52",
             before: Vec::new(),
             opener: ("E-501", Some(lent())),
@@ -149,6 +169,30 @@ pub(super) fn contact(who: &str, more: Value) -> Value {
     });
     data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     json!({ "type": "contact.recorded", "subject": "contact/C-01", "data": data })
+}
+
+/// A visit that does not say to whom it was reported, and the head of the department who notes its report.
+pub(super) fn visit() -> Value {
+    let mut visit = contact("E-101", json!({ "channel": "visit", "goal_reached": "yes" }));
+    visit["id"] = json!("visit-01");
+    visit
+}
+
+pub(super) fn noted() -> Value {
+    json!({ "type": "signoff.recorded", "data": {
+        "subject_event": "visit-01", "purpose": "noted", "step": 1, "decision": "noted" } })
+}
+
+/// A meeting called by the owner, under an id of its own, and its minutes, which name the entry; the file comes with them.
+fn owners_met() -> Value {
+    let mut met = contact("E-101", json!({ "channel": "owner_meeting", "contact_id": "M-1" }));
+    met["id"] = json!("meeting-01");
+    met
+}
+
+fn minutes() -> Value {
+    json!({ "type": "document.filed", "data": {
+        "kind": "meeting_minutes", "title": "Minutes", "customer_id": "C-01", "related": ["meeting-01"], "class": "C2" } })
 }
 
 pub(super) fn promised(due: &str) -> Value {

@@ -226,7 +226,7 @@ impl Company {
                 let events: Vec<Value> = customers
                     .by_ref()
                     .take(batch)
-                    .map(|customer| contact::recorded(employee, customer, now, &mut words))
+                    .map(|customer| contact::recorded(employee, HEAD, customer, now, &mut words))
                     .collect();
                 bodies
                     .push(Body { principal: (*principal).clone(), json: Value::from(events).to_string().into_bytes() });
@@ -685,6 +685,8 @@ const STAFF: &[(&str, &str, &str)] = &[
     ("E-801", "hq", "general_manager"),
     ("E-901", "hq", "auditor"),
 ];
+/// To whom visits are reported.
+const HEAD: &str = "E-201";
 const SELLERS: [&str; 4] = ["E-101", "E-102", "E-103", "E-104"];
 /// Two hundred customers in all.
 const CUSTOMERS_EACH: usize = 50;

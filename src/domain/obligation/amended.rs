@@ -54,7 +54,9 @@ impl Owed {
             let mut sink = Sink::default();
             oblige(world, &live.fact(), &live.event, &mut sink);
             for closing in sink.closings {
-                owed.open.retain(|(duty, object, _), _| (*duty, object) != (closing.duty.number, &closing.object));
+                owed.open.retain(|(duty, object, opener), _| {
+                    *duty != closing.duty.number || ![object, opener.as_str()].contains(&closing.object.as_str())
+                });
                 owed.closed.insert((closing.duty.number, closing.object, closing.until));
             }
             for opening in sink.openings {

@@ -131,6 +131,12 @@ impl Open {
         }
     }
 
+    /// Returns what it is found by: what it is about, and the entry that asks for it where that is something else.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let opener = self.opener.as_ref().map(EntryId::as_str).filter(|opener| *opener != self.object);
+        std::iter::once(self.object.as_str()).chain(opener)
+    }
+
     /// Returns the duty.
     pub fn duty(&self) -> Option<&'static Duty> {
         duty(self.duty)
@@ -142,7 +148,7 @@ impl Open {
 pub struct State {
     /// By id.
     pub open: OrdMap<SubjectId, Open>,
-    /// By duty and object.
+    /// By duty and object, and by duty and the entry that asks for it.
     objects: OrdMap<(u8, String), Vector<SubjectId>>,
     /// When the clock has something to enter, earliest first.
     queue: OrdSet<(Timestamp, SubjectId)>,
@@ -153,7 +159,7 @@ pub struct State {
 }
 
 impl State {
-    /// Tells how the duty about something stands, if it is open.
+    /// Tells how the duty about something, or asked for by an entry, stands, if it is open.
     pub fn about(&self, duty: &Duty, object: &str) -> impl Iterator<Item = (&SubjectId, &Open)> {
         let ids = self.objects.get(&(duty.number, object.to_owned()));
         ids.into_iter().flatten().filter_map(|id| self.open.get_key_value(id))
@@ -163,11 +169,13 @@ impl State {
         let Some(open) = self.open.remove(id) else { return };
         self.queue.remove(&(open.next, id.clone()));
         self.waiting.remove(id);
-        let key = (open.duty, open.object);
-        if let Some(ids) = self.objects.get_mut(&key) {
-            ids.retain(|other| other != id);
-            if ids.is_empty() {
-                self.objects.remove(&key);
+        for name in open.names() {
+            let key = (open.duty, name.to_owned());
+            if let Some(ids) = self.objects.get_mut(&key) {
+                ids.retain(|other| other != id);
+                if ids.is_empty() {
+                    self.objects.remove(&key);
+                }
             }
         }
     }

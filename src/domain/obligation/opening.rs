@@ -141,10 +141,11 @@ pub(super) fn open(world: &mut World, opening: Opening, (trigger, opener): (&Tri
         Due::WorkingMinutes(minutes) => count(world, &open, from, (minutes, Unit::Minutes), at),
     };
     let due = open.due();
-    let key = (open.duty, open.object.clone());
     let state = &mut world.obligation;
+    for name in open.names() {
+        state.objects.entry((open.duty, name.to_owned())).or_default().push_back(id.clone());
+    }
     state.open.insert(id.clone(), open);
-    state.objects.entry(key).or_default().push_back(id.clone());
     state.schedule(&id, due);
 }
 

@@ -549,7 +549,7 @@ fn deadlines_are_instants_days_and_working_time() {
 /// The rows of the rules' table that are declared by no module yet: what opens or fulfils them is no event of the catalog;
 /// of revisits (14), the intervals by tier are not in the policy.
 const WITHOUT_MODULE: &[u8] = &[
-    1, 5, 6, 8, 9, 10, 11, 12, 14, 16, 17, 19, 20, 21, 22, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35,
+    1, 5, 6, 8, 10, 11, 12, 14, 16, 17, 19, 20, 21, 22, 25, 26, 27, 28, 29, 31, 32, 33, 34, 35,
     36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 53, 54, 55, 56, 57, 59,
 ];
 

@@ -24,6 +24,8 @@ pub struct Company {
 pub struct Seller {
     /// Who it is, `E-101`.
     pub employee: String,
+    /// Who heads a department, `E-211`: visits are reported to them.
+    pub head: String,
     /// The bearer token.
     pub token: String,
     /// The region of the customers, `North`.
@@ -43,6 +45,8 @@ impl Company {
         let users: Vec<User> =
             serde_json::from_slice(&users).with_context(|| format!("{} is not a list of sign-ins", path.display()))?;
         let auditor_token = users.iter().find(|user| user.role.contains("audit")).map(|user| user.token.clone());
+        let head = users.iter().find(|user| user.role == "department_head").map(|user| user.employee.clone());
+        let head = head.context("nobody heads a department")?;
         let mut sellers = Vec::new();
         let (salespeople, others): (Vec<_>, _) = users.into_iter().partition(|user| user.role == "salesperson");
         for user in salespeople {
@@ -50,7 +54,7 @@ impl Company {
             let list: CustomerList = get(address, &target, &user.token, purpose)?;
             let Some(region) = list.items.first().map(|item| item.region.clone()) else { continue };
             let customers: Vec<_> = list.items.into_iter().map(|item| item.customer_id).collect();
-            sellers.push(Seller { employee: user.employee, token: user.token, region, customers });
+            sellers.push(Seller { employee: user.employee, head: head.clone(), token: user.token, region, customers });
         }
         anyhow::ensure!(!sellers.is_empty(), "no salesperson with customers in {}", path.display());
         Ok(Self { sellers, auditor_token, others })
@@ -61,6 +65,7 @@ impl Company {
         let sellers = (0..16)
             .map(|seller| Seller {
                 employee: format!("E-{}", 101 + seller),
+                head: "E-211".to_owned(),
                 token: format!("{seller:0>43}"),
                 region: "North".to_owned(),
                 customers: (0..100).map(|customer| format!("C-{:05}", seller * 100 + customer)).collect(),
@@ -95,7 +100,7 @@ impl Company {
             (0..REQUESTS_PER_CLIENT)
                 .zip(customers.iter().cycle())
                 .map(|(_, customer)| {
-                    let contact = contact::recorded(&seller.employee, customer, now, words);
+                    let contact = contact::recorded(&seller.employee, &seller.head, customer, now, words);
                     load::post(&seller.token, "", &contact.to_string())
                 })
                 .collect()
@@ -111,7 +116,7 @@ impl Company {
                     let events: Vec<_> = customers
                         .by_ref()
                         .take(batch)
-                        .map(|customer| contact::recorded(&seller.employee, customer, now, words))
+                        .map(|customer| contact::recorded(&seller.employee, &seller.head, customer, now, words))
                         .collect();
                     load::post(&seller.token, "", &serde_json::Value::from(events).to_string())
                 })

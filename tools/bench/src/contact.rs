@@ -3,9 +3,9 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-/// Returns the proposal by which `employee` records a contact with `customer`.
-pub fn recorded(employee: &str, customer: &str, now: DateTime<Utc>, words: &mut Words) -> Value {
-    json!({
+/// Returns the proposal by which `employee` records a contact with `customer`, which is reported to `head` if it is a visit.
+pub fn recorded(employee: &str, head: &str, customer: &str, now: DateTime<Utc>, words: &mut Words) -> Value {
+    let mut proposal = json!({
         "type": "contact.recorded",
         "subject": format!("contact/{customer}"),
         "data": {
@@ -18,7 +18,11 @@ pub fn recorded(employee: &str, customer: &str, now: DateTime<Utc>, words: &mut 
             "major": false,
             "class": "C2",
         },
-    })
+    });
+    if let Some(data) = proposal.get_mut("data").filter(|data| data["channel"] == "visit") {
+        data["reported_to"] = head.into();
+    }
+    proposal
 }
 
 /// Invented words, the same for the same start (splitmix64).

@@ -257,7 +257,8 @@ impl<'a> Day<'a> {
     }
 
     fn contact(&mut self, customer: &str, promises: Option<Value>) -> String {
-        let mut contact = contact::recorded(&self.seller.employee, customer, self.now, &mut self.words);
+        let mut contact =
+            contact::recorded(&self.seller.employee, &self.seller.head, customer, self.now, &mut self.words);
         if let (Some(data), Some(promises)) = (contact.get_mut("data"), promises) {
             set(data, "promises", promises);
         }

@@ -181,7 +181,7 @@ fn ends(world: &World, overdue: &Overdue, duty: u8, read: &Read<'_>) -> Option<E
     obligation::oblige(world, &fact, read.event, &mut sink);
     let closing = sink.closings.into_iter().find(|closing| {
         closing.duty.number == duty
-            && closing.object == overdue.object
+            && [&overdue.object, &overdue.trigger].contains(&&closing.object)
             && closing.until.as_ref().is_none_or(|until| overdue.trigger <= *until)
     })?;
     Some(Ended { at: read.entry.time, index: read.index, met: closing.met })
