@@ -1,12 +1,12 @@
 //! Mistakes put right: what is refused, what counts from then on and before, and what anybody can still read.
 
 use dossier::domain::Code;
-use dossier::ledger::{AsOf, Asked, Proposal, verify_data};
+use dossier::ledger::{AsOf, Asked, Proposal, SubmitError, verify_data};
 use dossier::projection;
 use serde_json::{Value, json};
 
 use crate::support::http::Served;
-use crate::support::{TestLedger, contact, proposal};
+use crate::support::{TestLedger, contact, principal, proposal};
 
 const REASON: &str = "a zero too many was typed";
 
@@ -46,6 +46,80 @@ fn contacts(test: &TestLedger) -> Value {
 
 fn rule(found: &(Code, String)) -> (Code, &str) {
     (found.0, found.1.as_str())
+}
+
+/// What comes back of a sale.
+fn back(id: &str, of: &str, fen: i64) -> Proposal {
+    let mut back = sale(id, fen, "2026-03-02");
+    back.data["kind"] = json!("return");
+    back.data["returns"] = json!(of);
+    back
+}
+
+#[test]
+fn goods_come_back_of_a_sale_as_it_counts_now() {
+    let test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    let sold = test.admit("E-401", sale("S-1", 100_000, "2026-03-01")).remove(0).id.to_string();
+    test.admit("E-401", correction(&sold, &[("/amount", json!(10_000))]));
+    assert_eq!(rule(&test.refuse("E-401", back("S-2", "S-1", 10_001))), (Code::E_RULE, "R-113"));
+    test.admit("E-401", back("S-2", "S-1", 10_000));
+    let other = test.admit("E-401", sale("S-3", 70_000, "2026-03-01")).remove(0).id.to_string();
+    test.admit("E-401", voiding(&other));
+    assert_eq!(rule(&test.refuse("E-401", back("S-4", "S-3", 70_000))), (Code::E_STATE, "R-005"));
+}
+
+#[test]
+fn nothing_new_rests_on_what_is_voided() {
+    let test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    let now = test.clock_now();
+    let met = |id: &str| {
+        let mut met = contact("C-01", "E-101", now);
+        (met.id, met.data["channel"], met.data["contact_id"]) =
+            (Some(id.into()), json!("meeting"), json!(format!("M-{id}")));
+        met
+    };
+    for id in ["meeting-01", "meeting-02"] {
+        test.admit("E-101", met(id));
+    }
+    test.admit("E-101", voiding("meeting-01"));
+    let evidence = |id: &str| {
+        let data = json!({
+            "customer_id": "C-01", "to": "B", "trigger": "initial", "evidence": [id], "reason": "pays every invoice on time",
+        });
+        proposal("credit_grade.proposed", None, data)
+    };
+    let naming = |field: &str, value: Value| {
+        let mut named = contact("C-01", "E-101", now);
+        named.data[field] = value;
+        named
+    };
+    let minutes = |of: &str| {
+        let data = json!({
+            "kind": "meeting_minutes", "title": "Minutes", "customer_id": "C-01", "related": [of], "class": "C1",
+        });
+        proposal("document.filed", None, data)
+    };
+    let refused =
+        [evidence("meeting-01"), naming("replies_to", json!("meeting-01")), naming("related", json!(["meeting-01"]))];
+    for refused in refused {
+        assert_eq!(rule(&test.refuse("E-101", refused)), (Code::E_STATE, "R-005"));
+    }
+    let accepted =
+        [evidence("meeting-02"), naming("replies_to", json!("meeting-02")), naming("related", json!(["meeting-02"]))];
+    for accepted in accepted {
+        test.admit("E-101", accepted);
+    }
+    // A file is not even taken in for what would be refused.
+    for voided in ["meeting-01", "M-meeting-01"] {
+        let receiving = test.block_on(test.ledger.receive(&principal("E-501"), &mut minutes(voided)));
+        let Err(SubmitError::Refused { refusal, .. }) = receiving else { panic!("{voided} has minutes") };
+        assert_eq!(refusal.grounds(), (Code::E_RULE, "R-016"));
+    }
+    for live in ["meeting-02", "M-meeting-02"] {
+        test.file("E-501", minutes(live), b"%PDF-1.7 invented minutes");
+    }
 }
 
 #[test]

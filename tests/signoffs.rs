@@ -92,7 +92,14 @@ fn every_sign_off_that_is_refused_cites_its_rule_and_is_entered() {
     let grade = json!({ "customer_id": "C-02", "to": "B", "trigger": "initial", "evidence": [called], "reason": "pays every invoice on time" });
     let grade = served.test.admit("E-101", proposal("credit_grade.proposed", None, grade))[0].id.to_string();
     assert_eq!(refused("E-301", &signed(&grade, 1, "approve", "approved")), told(422, "E_RULE", "R-021"));
-    assert_eq!(refused("E-301", &signed(&called, 1, "noted", "noted")), told(422, "E_RULE", "R-021"));
+    let sold = json!({
+        "customer_id": "C-02", "invoice_name": "Works", "kind": "sale", "product": "Relay", "product_category": "Protection",
+        "region": "north", "amount": 100, "sold_on": "2026-03-01",
+    });
+    let sold = served.test.admit("E-401", proposal("sale.recorded", None, sold))[0].id.to_string();
+    assert_eq!(refused("E-301", &signed(&sold, 1, "noted", "noted")), told(422, "E_RULE", "R-021"));
+    // Of contacts only the report of a visit is noted.
+    assert_eq!(refused("E-301", &signed(&called, 1, "noted", "noted")), told(409, "E_STATE", "R-021"));
     // Nobody takes two steps of one chain.
     served.admit("E-201", &signed(&entry, 1, "review", "approved"));
     assert_eq!(refused("E-201", &signed(&entry, 2, "review", "approved")), told(403, "E_SOD", "R-025"));

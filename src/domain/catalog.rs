@@ -1261,10 +1261,10 @@ pub fn for_each_reference(fields: &[Field], data: &Value, visit: &mut dyn FnMut(
 }
 
 /// Visits the id of every entry that a checked payload names.
-pub fn for_each_entry_id(fields: &[Field], data: &Value, visit: &mut dyn FnMut(&str)) {
-    refer(fields, data, &mut String::new(), &mut |_, kind, id| {
+pub fn for_each_entry_id(fields: &[Field], data: &Value, visit: &mut dyn FnMut(&str, &str)) {
+    refer(fields, data, &mut String::new(), &mut |pointer, kind, id| {
         if matches!(kind, Kind::EntryId | Kind::Reference(Referent::Record)) {
-            visit(id);
+            visit(pointer, id);
         }
     });
 }

@@ -130,7 +130,9 @@ macro_rules! modules {
             pub fn pointer(&self) -> Option<&str> {
                 match self {
                     Self::Schema(_) => None,
-                    Self::Common(common::Refusal::Unknown { pointer, .. }) => Some(pointer),
+                    Self::Common(common::Refusal::Unknown { pointer, .. } | common::Refusal::Voided { pointer, .. }) => {
+                        Some(pointer)
+                    }
                     Self::Common(refusal) => refusal.pointer(),
                     $(Self::$variant(refusal) => refusal.pointer(),)*
                 }
@@ -329,6 +331,9 @@ pub mod common {
         /// A reference points at nothing.
         Unknown { pointer: String, what: Thing, id: String } => E_REF "",
             "{pointer}: there is no {what} \"{id}\"", "{pointer}：不存在{what:#}“{id}”";
+        /// A reference points at what no longer counts.
+        Voided { pointer: String, id: String } => E_STATE "R-005",
+            "{pointer}: \"{id}\" is voided; nothing new rests on it", "{pointer}：“{id}”已作废，不得再作依据";
         /// The type needs a subject.
         NoSubject { example: String } => E_SCHEMA "" at "subject",
             "this type needs a subject such as \"{example}\"", "此类型须指明对象，如“{example}”";

@@ -123,6 +123,9 @@ refusals! {
     /// Customers of its territory would belong to nobody.
     OwnsCustomers { region: String } => E_RULE "R-052",
         "customers of region \"{region}\" still belong to this unit", "区域“{region}”的客户仍属于该部门";
+    /// Customers of people who work there would be out of everybody's reach.
+    OwnersInside { customer: String } => E_RULE "R-052",
+        "customer \"{customer}\" is owned by somebody of this unit", "客户“{customer}”的责任人仍在该部门";
     /// A territory word belongs to another active unit.
     RegionTaken { region: String, unit: String } => E_RULE "R-052",
         "region \"{region}\" belongs to unit \"{unit}\"", "区域“{region}”已属于部门“{unit}”";
@@ -161,6 +164,15 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
     for region in given_up.filter(|region| !territory.contains(&region.as_str())) {
         if world.customer.customers.values().any(|customer| customer.region == *region) {
             return Err(Refusal::OwnsCustomers { region: region.clone() }.into());
+        }
+    }
+    if defined.status == UnitStatus::Closed {
+        let inside = |owner: &EmployeeId| {
+            world.employee.members.get(owner).is_some_and(|owner| state.within(&owner.unit, &unit))
+        };
+        let owned = world.customer.customers.iter().find(|(_, customer)| !customer.ended() && inside(&customer.owner));
+        if let Some((customer, _)) = owned {
+            return Err(Refusal::OwnersInside { customer: customer.to_string() }.into());
         }
     }
     Ok(vec![Admission::of(event, context)])
@@ -211,7 +223,8 @@ fn unit_id(defined: &UnitDefined) -> UnitId {
 mod tests {
     use super::*;
     use crate::domain::Code;
-    use crate::domain::testing::{customer, given, unit};
+    use crate::domain::testing::{Given, customer, event, given, role_given, unit};
+    use serde_json::json;
 
     #[test]
     fn a_unit_never_lies_below_itself() {
@@ -242,6 +255,21 @@ mod tests {
         given.when("E-002", unit("north", Some("hq"), None, &["north", "elsewhere"])).then(["org_unit.defined"]);
         let closed = unit("south", Some("hq"), None, &["south"]).with("status", "closed");
         given.when("E-002", closed).then(["org_unit.defined"]);
+    }
+
+    #[test]
+    fn a_unit_whose_people_own_customers_is_not_closed_though_the_region_is_anothers() {
+        let joined = json!({ "employee_id": "E-150", "name": "s1.sealed", "unit": "branch", "joined_on": "2026-01-01" });
+        let given = given([
+            ("E-001", event("employee.registered", joined)),
+            ("system", role_given("E-150", "salesperson", "branch")),
+            ("E-150", customer("C-01", "Heyuan Alloy Works").with("owner", "E-150")),
+        ]);
+        let closed = |given: &Given| given.when("E-002", unit("branch", Some("north"), None, &[]).with("status", "closed"));
+        assert!(closed(&given).then_refused(Code::E_RULE, "R-052").contains("C-01"));
+        let ended = json!({ "status": "terminated", "reason": "the plant is closed" });
+        let ended = event("customer.status_changed", ended).about("customer/C-01");
+        closed(&given.and("E-150", ended)).then(["org_unit.defined"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::access::redactor::Opened;
 use crate::domain::catalog::{self, EventType};
-use crate::domain::history::{Amendments, Form, Lived, Part, Refold, is_companys};
+use crate::domain::history::{Amendments, Form, Live, Lived, Part, Refold, is_companys};
 use crate::domain::judge::{self, Past};
 use crate::domain::record::{self, Event as Record};
 use crate::domain::{About, Event, Fetched, Refusal, common};
@@ -107,7 +107,7 @@ impl Shared {
         let live = refold.after.iter().find(|live| live.id == record);
         let mut plain = None;
         if let Some(data) = live.and_then(|live| live.event.data().ok()) {
-            self.check_references(&state.world, of, &data, fetched)?;
+            self.check_references(&state.world, state.size, of, &data, fetched)?;
             plain = Event::read(of.name, &self.opened(data, &record, of)).and_then(Result::ok);
         }
         Ok(Judged { event: Event::Record(event), refold: Arc::new(refold), plain })
@@ -297,6 +297,15 @@ impl Shared {
         Ok(amendments)
     }
 
+    /// Returns the entry at an index as the first `end` entries leave it; nothing where it is voided.
+    pub(super) fn live(&self, index: u64, end: u64) -> Result<Option<Live>, SubmitError> {
+        let entry = self.entry(index).map_err(|_| SubmitError::Store)?.ok_or(SubmitError::Store)?;
+        let lived = Lived::of(index, &entry).ok_or(SubmitError::Store)?;
+        let part = Part::of(projection::customer_of(&entry));
+        let amendments = self.amendments(&part, index..end.max(index)).map_err(|_| SubmitError::Store)?;
+        Ok(amendments.live(&lived, self.state().world.ledger.zone))
+    }
+
     /// Tells whether an entry, as it counts now, refers to one of these names.
     fn cites(
         &self,
@@ -325,7 +334,7 @@ impl Shared {
             let of_subject = referent != catalog::Referent::Record;
             cites |= names.get(id).is_some_and(|subject| *subject == of_subject);
         });
-        catalog::for_each_entry_id(lived.kind.fields, &data, &mut |id| cites |= names.get(id) == Some(&false));
+        catalog::for_each_entry_id(lived.kind.fields, &data, &mut |_, id| cites |= names.get(id) == Some(&false));
         Ok(cites)
     }
 }

@@ -11,7 +11,7 @@ use crate::access::relation::{self, Consequence};
 use crate::clock::Timestamp;
 use crate::domain::catalog::{self, EventType, Kind, Referent};
 use crate::domain::class::Class;
-use crate::domain::history::Part;
+use crate::domain::history::{Live, Part};
 use crate::domain::role::Role;
 use crate::domain::{
     self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, contact, customer, document,
@@ -66,6 +66,8 @@ pub(super) struct Basis {
     pub(super) persons: (u64, u64),
     /// Of a part of the world, where what happened in it was judged.
     pub(super) part: Option<(Part, u64)>,
+    /// Of corrections and voidings anywhere: what a proposal names counts as they left it.
+    pub(super) amended: Option<u64>,
     /// Of the asker's grants and loans.
     pub(super) openings: [Option<u64>; 2],
     /// When a grant or loan that was looked at closes.
@@ -83,6 +85,7 @@ impl Basis {
             names: None,
             persons: Self::persons(world),
             part: None,
+            amended: None,
             openings: employee.map_or([None; 2], |id| Self::openings(world, id)),
             until: None,
         }
@@ -104,6 +107,7 @@ impl Basis {
     pub(super) fn holds(&self, state: &State, at: Timestamp) -> bool {
         let world = &state.world;
         self.part_holds(state)
+            && self.amended.is_none_or(|amended| amended == state.amended)
             && self.until.is_none_or(|until| at < until)
             && self.member.iter().all(|(id, _)| self.openings == Self::openings(world, id))
             && self.organization == world.organization.revision
@@ -252,6 +256,7 @@ impl Shared {
         };
         let mut fetched = Fetched::default();
         let mut basis = Basis::of(&base.world, Some(&principal.employee), about.customer.as_slice());
+        basis.amended = Some(base.amended);
         let mut ended = None;
         let mut judged = None;
         let plain = match (plain, &target) {
@@ -274,10 +279,10 @@ impl Shared {
                 found.event
             }
             (plain, _) => {
-                self.check_references(world, kind, &proposal.data, &mut fetched).map_err(stop)?;
+                self.check_references(world, base.size, kind, &proposal.data, &mut fetched).map_err(stop)?;
                 self.check_answered(world, &plain, &about).map_err(stop)?;
                 fetched.file = proposal.file.as_ref().map_or_else(Default::default, Came::attached);
-                fetched.meeting = self.names_meeting(&plain, &about).map_err(stop)?;
+                fetched.meeting = self.names_meeting(&plain, &about, base.size).map_err(stop)?;
                 fetched.signed = signed.map(|entry| entry.kind);
                 fetched.namesake = self.namesake(world, &plain, &about).map_err(stop)?;
                 basis = basis.with_names(&base.world, &plain, &about);
@@ -521,6 +526,7 @@ impl Shared {
     pub(super) fn check_references(
         &self,
         world: &World,
+        end: u64,
         kind: &EventType,
         data: &Value,
         fetched: &mut Fetched,
@@ -539,32 +545,41 @@ impl Shared {
         }
         for (pointer, referent, id) in unsure {
             let found = match referent {
-                Referent::Document => self.find_document(&id)?.is_some(),
-                Referent::Sale => self.find_sale(&id)?.map(|sale| fetched.sales.insert(id.clone(), sale)).is_some(),
-                _ => self
-                    .recent
-                    .look_up(self.shelf.store(), term("id", &id))
-                    .map_err(|_| SubmitError::Store)?
-                    .0
-                    .is_some(),
+                Referent::Document => self.find_document(&id)?.map(|(index, ..)| index),
+                Referent::Sale => self.find_sale(&id)?,
+                _ => self.find("id", &id)?,
             };
-            if !found {
-                return Err(unknown_reference(&pointer, referent, &id).into());
+            let index = found.ok_or_else(|| unknown_reference(&pointer, referent, &id))?;
+            let live = self.live(index, end)?.ok_or_else(|| voided(&pointer, &id))?;
+            if let Event::Sale(sale::Event::Recorded(sale)) = live.event {
+                fetched.sales.insert(id, sale);
+            }
+        }
+        let mut mentioned = Vec::new();
+        catalog::for_each_entry_id(kind.fields, data, &mut |pointer, id| {
+            mentioned.push((pointer.to_owned(), id.to_owned()));
+        });
+        for (pointer, id) in mentioned {
+            if let Some(index) = self.find("id", &id)? {
+                self.live(index, end)?.ok_or_else(|| voided(&pointer, &id))?;
             }
         }
         Ok(())
     }
 
-    fn find_sale(&self, id: &str) -> Result<Option<sale::Recorded>, Stop> {
+    /// Finds the entry that has used up an id.
+    fn find(&self, space: &str, id: &str) -> Result<Option<u64>, SubmitError> {
+        Ok(self.recent.look_up(self.shelf.store(), term(space, id)).map_err(|_| SubmitError::Store)?.0)
+    }
+
+    fn find_sale(&self, id: &str) -> Result<Option<u64>, Stop> {
         for space in ["sale_id", "id"] {
-            let (index, _) =
-                self.recent.look_up(self.shelf.store(), term(space, id)).map_err(|_| SubmitError::Store)?;
-            let Some(index) = index else { continue };
+            let Some(index) = self.find(space, id)? else { continue };
             let Some(entry) = self.entry(index).map_err(|_| SubmitError::Store)? else { continue };
             if let Some(Ok(Event::Sale(sale::Event::Recorded(sale)))) = Event::decode(&entry.kind, &entry.data)
                 && sale.sale_id.as_ref().is_some_and(|sale| sale.as_str() == id)
             {
-                return Ok(Some(sale));
+                return Ok(Some(index));
             }
         }
         Ok(None)
@@ -574,8 +589,8 @@ impl Shared {
     fn signed_entry(&self, plain: &Event) -> Result<Option<Entry>, Stop> {
         let Event::Signoff(signoff::Event::Recorded(recorded)) = plain else { return Ok(None) };
         let id = recorded.subject_event.0.as_str();
-        let found = self.recent.look_up(self.shelf.store(), term("id", id)).map_err(|_| SubmitError::Store)?.0;
-        let entry = found.map(|index| self.entry(index)).transpose().map_err(|_| SubmitError::Store)?.flatten();
+        let entry = self.find("id", id)?.map(|index| self.entry(index));
+        let entry = entry.transpose().map_err(|_| SubmitError::Store)?.flatten();
         match entry.filter(|entry| entry.id.as_str() == id) {
             Some(entry) => Ok(Some(entry)),
             None => Err(unknown_reference("/subject_event", Referent::Record, id).into()),
@@ -591,8 +606,8 @@ impl Shared {
         if open.any(|(_, open)| open.customer == about.customer) {
             return Ok(());
         }
-        let found = self.recent.look_up(self.shelf.store(), term("id", id.as_str())).map_err(|_| SubmitError::Store)?.0;
-        let entry = found.map(|index| self.entry(index)).transpose().map_err(|_| SubmitError::Store)?.flatten();
+        let entry = self.find("id", id.as_str())?.map(|index| self.entry(index));
+        let entry = entry.transpose().map_err(|_| SubmitError::Store)?.flatten();
         let answered = entry.is_some_and(|entry| {
             entry.kind == "contact.recorded"
                 && entry.id == *id
@@ -602,11 +617,11 @@ impl Shared {
     }
 
     /// Tells whether a document names a meeting with its customer among what it is related to.
-    fn names_meeting(&self, plain: &Event, about: &About) -> Result<bool, Stop> {
+    fn names_meeting(&self, plain: &Event, about: &About, end: u64) -> Result<bool, Stop> {
         let Event::Document(document::Event::Filed(filed)) = plain else { return Ok(false) };
         let of_meeting = filed.kind == document::Paper::MeetingMinutes;
         for id in filed.related.iter().flatten().filter(|_| of_meeting) {
-            if self.met(id, about.customer.as_ref())? {
+            if self.met(id, about.customer.as_ref(), end)? {
                 return Ok(true);
             }
         }
@@ -614,14 +629,13 @@ impl Shared {
     }
 
     /// Tells whether an id is that of a meeting with the customer.
-    fn met(&self, id: &SubjectId, customer: Option<&CustomerId>) -> Result<bool, Stop> {
+    fn met(&self, id: &SubjectId, customer: Option<&CustomerId>, end: u64) -> Result<bool, Stop> {
         for space in ["contact_id", "id"] {
-            let found = self.recent.look_up(self.shelf.store(), term(space, id.as_str()));
-            let Some(index) = found.map_err(|_| SubmitError::Store)?.0 else { continue };
-            let Some(entry) = self.entry(index).map_err(|_| SubmitError::Store)? else { continue };
-            if let Some(Ok(Event::Contact(contact::Event::Recorded(contact)))) = Event::decode(&entry.kind, &entry.data)
+            let Some(index) = self.find(space, id.as_str())? else { continue };
+            if let Some(Live { event: Event::Contact(contact::Event::Recorded(contact)), subject, .. }) =
+                self.live(index, end)?
                 && contact.is_meeting()
-                && projection::customer_of(&entry).as_ref() == customer
+                && subject.id() == customer.map(CustomerId::as_str)
             {
                 return Ok(true);
             }
@@ -981,6 +995,10 @@ impl From<SubmitError> for Stop {
     fn from(error: SubmitError) -> Self {
         Self::Failed(error)
     }
+}
+
+fn voided(pointer: &str, id: &str) -> Refusal {
+    common::Refusal::Voided { pointer: pointer.into(), id: id.into() }.into()
 }
 
 fn unknown_reference(pointer: &str, referent: Referent, id: &str) -> Refusal {

@@ -54,7 +54,7 @@ impl Shared {
         let plain = decode(kind, &data)?;
         let about = domain::about(&ahead.world, &plain, named.as_ref())?;
         let mut fetched = Fetched::default();
-        self.check_references(&ahead.world, kind, &data, &mut fetched)?;
+        self.check_references(&ahead.world, ahead.size, kind, &data, &mut fetched)?;
         // Nothing waits for approval here, so every entry keeps the id it was sealed under.
         let event = self.seal_under(kind, &data, plain, &about, &id)?;
         let ((claims, taken), checked_to) = self.claims(&event, &id)?;

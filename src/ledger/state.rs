@@ -52,6 +52,8 @@ pub struct State {
     pub last_at: Timestamp,
     /// How many of them are the company's own and concern no customer.
     pub company: u64,
+    /// How many of them correct or void others.
+    pub amended: u64,
 }
 
 /// Reads the first so many entries of a part of the world, for a correction met while folding.
@@ -210,6 +212,7 @@ impl State {
         if is_companys(&entry.kind) && entry.streams.iter().all(|link| link.name.kind() != "customer") {
             self.company += 1;
         }
+        self.amended += u64::from(record::is_amendment(&entry.kind));
         if *actor != Actor::System {
             self.world.ledger.opened = true;
         }
