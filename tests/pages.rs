@@ -763,6 +763,7 @@ fn the_home_page_tells_what_is_due_and_what_waits_and_leads_to_the_forms() {
     assert!(page.contains("Keep a promise") && page.contains("Heyuan Alloy Works"), "{page}");
     let (_, rest) = page.split_once("/propose/commitment.closed").unwrap();
     let link = rest.split('"').next().unwrap().replace("&amp;", "&");
+    assert!(!salesperson.get("/").text().contains("/propose/obligation.extended"), "nobody gives themself more time");
     let form = salesperson.get(&format!("/propose/commitment.closed{link}")).text();
     assert!(form.contains("value=\"contact/C-01\"") && form.contains("value=\"PR-1\""), "{form}");
     let mut manager = Browser::signed_in(&served, "E-301", "zh-CN");

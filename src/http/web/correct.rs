@@ -192,7 +192,7 @@ fn written(
         p { (frame.say("correct-hint")) " " a href={ "/entries/" (target.index) } { "#" (target.index) } }
         form.card action=(address) method="post" autocomplete="off" {
             button.first tabindex="-1" aria-hidden="true" name="action" value="correct" { (frame.say("correct-send")) }
-            @if let Some(problem) = problem { (layout::told(frame, problem)) }
+            @if let Some(problem) = problem { (layout::told(frame, problem, &[])) }
             (layout::token(frame))
             (form::id(door, Some((typed, problem))))
             input type="hidden" name="named" value=(typed.text("named"));

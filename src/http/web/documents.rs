@@ -235,7 +235,7 @@ fn filing(
     html! {
         @if !may && problem.is_none() { p.hint { (frame.say("record-not-yours")) } }
         form.card action=(action) method="post" enctype="multipart/form-data" autocomplete="off" {
-            @if let Some(problem) = problem { (layout::told(frame, problem)) }
+            @if let Some(problem) = problem { (layout::told(frame, problem, kind.map_or(&[], |kind| kind.fields))) }
             (layout::token(frame))
             (form::id(door, Some((typed, problem))))
             @if let Some(kind) = kind { (form::inputs(frame, kind.fields, &filled, "")) }

@@ -12,14 +12,15 @@ use serde_json::Value;
 use crate::access::redactor::MASK;
 use crate::clock::Timestamp;
 use crate::domain::catalog::{self, Field, Referent};
-use crate::domain::obligation;
 use crate::domain::signoff::Form;
+use crate::domain::{escalation, obligation};
 use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::error::Problem;
 use crate::http::web::layout::{self, items, shown, text};
 use crate::http::web::visitor::{Frame, Narrowed, Visitor, encode, wall};
 use crate::http::web::{grades, words};
+use crate::ids::{EmployeeId, SubjectId};
 use crate::ledger::Asked;
 
 /// `GET /`: my obligations, and what waits for my signature.
@@ -235,6 +236,16 @@ fn obligations_table(frame: &Frame, door: &Door, rows: &[Value], back: &str) -> 
     if rows.is_empty() {
         return html! { p { (frame.say("nothing-due")) } };
     }
+    let now = door.ledger.clock().now();
+    let state = door.ledger.state();
+    let world = obligation::turned(&state.world, now);
+    let visitor: Option<EmployeeId> = frame.signed_in.as_ref().and_then(|who| who.employee.parse().ok());
+    // Whoever answers for something gives themself no more time.
+    let may_extend = |row: &Value| {
+        let open = text(row, "obligation").parse().ok().and_then(|id: SubjectId| world.obligation.open.get(&id));
+        let above = |open| visitor.as_ref().is_some_and(|visitor| escalation::stands_above(&world, open, visitor, now));
+        row.get("level").and_then(Value::as_i64) == Some(0) && open.is_some_and(above)
+    };
     html! {
         div.wide tabindex="0" role="region" aria-label=(frame.say("my-obligations")) { table.stack {
             thead { tr {
@@ -257,7 +268,7 @@ fn obligations_table(frame: &Frame, door: &Door, rows: &[Value], back: &str) -> 
                     }
                     td data-label=(frame.say("what-to-do")) {
                         a href=(fulfilling(row, back)) { (frame.say("do-it")) }
-                        @if level == 0 {
+                        @if may_extend(row) {
                             " · " a href={ "/propose/obligation.extended?obligation=" (encode(text(row, "obligation"))) "&back=" (encode(back)) } { (frame.say("extend")) }
                         }
                     }

@@ -408,7 +408,7 @@ fn deciding(
             h2 title=(open.proposal) { (frame.say_with("open-proposal", &[("from", &from), ("to", &open.to)])) }
             form.card action={ (address(id, of)) "#decide" } method="post" {
                 p { (frame.say_with("proposed-by", &[("who", &open.proposer)])) " " (layout::entry(open.index.map(Value::from).as_ref())) }
-                @if let Some((_, problem)) = refused { (layout::told(frame, problem)) }
+                @if let Some((_, problem)) = refused { (layout::told(frame, problem, &[])) }
                 (layout::token(frame))
                 (form::id(door, refused.map(|(typed, problem)| (typed, Some(problem)))))
                 input type="hidden" name="of" value=(of.as_str());
@@ -438,7 +438,7 @@ fn deciding(
 fn too_late(frame: &Frame, (typed, problem): &(Fields, Problem)) -> Markup {
     html! {
         section #decide { div.card {
-            (layout::told(frame, problem))
+            (layout::told(frame, problem, &[]))
             @if !typed.text("opinion").is_empty() {
                 label for="opinion" { (frame.say("proposal-closed")) }
                 textarea id="opinion" rows="3" readonly { (typed.text("opinion")) }
@@ -477,7 +477,7 @@ fn proposing(
             h2 { (frame.say("propose")) }
             form.card action={ (address(id, of)) "#propose" } method="post" {
                 input type="hidden" name="of" value=(of.as_str());
-                @if let Some((_, problem)) = refused { (layout::told(frame, problem)) }
+                @if let Some((_, problem)) = refused { (layout::told(frame, problem, kind.fields)) }
                 (layout::token(frame))
                 (form::id(door, refused.map(|(typed, problem)| (typed, Some(problem)))))
                 (form::inputs(frame, kind.fields, &filled, ""))

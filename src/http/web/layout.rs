@@ -86,15 +86,15 @@ pub(crate) fn problem(frame: &Frame, problem: &Problem) -> Response {
     let body = html! {
         @if signed_out { p { (frame.say("session-ended")) } }
         @else if frame.signed_in.is_some() && wants_purpose(problem) { (asking(frame, problem)) }
-        @else { (told(frame, problem)) }
+        @else { (told(frame, problem, &[])) }
         @if signed_out { p { a href="/sign-in" target="_blank" { (frame.say("sign-in")) } } }
         @else { p { a href="/" { (frame.say("back-home")) } } }
     };
     page(frame, problem.status(), title, &body)
 }
 
-/// Says what a problem is, with its code, its rule and the fields it is about.
-pub(crate) fn told(frame: &Frame, problem: &Problem) -> Markup {
+/// Says what a problem is, with its code, its rule and the fields it is about, by the words of the form where these are its `fields`.
+pub(crate) fn told(frame: &Frame, problem: &Problem, fields: &'static [Field]) -> Markup {
     let body: Value = serde_json::from_slice(&problem.body(frame.language)).unwrap_or_default();
     let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let errors = body.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -105,17 +105,12 @@ pub(crate) fn told(frame: &Frame, problem: &Problem) -> Markup {
             p { (text("detail")) }
             @if errors.iter().any(|error| !text("detail").contains(&part(error, "detail"))) {
                 ul { @for error in &errors {
-                    li { (words::label(frame.language, named(&part(error, "pointer")))) ": " (part(error, "detail")) }
+                    li { (words::label_at(frame.language, fields, &part(error, "pointer"))) ": " (part(error, "detail")) }
                 } }
             }
             @if !text("rule").is_empty() { p.rule { (frame.say_with("rule", &[("rule", &text("rule"))])) } }
         }
     }
-}
-
-/// Returns the field a pointer names; an item of a list goes by the name of its list.
-fn named(pointer: &str) -> &str {
-    pointer.rsplit('/').find(|part| !part.bytes().all(|byte| byte.is_ascii_digit())).unwrap_or_default()
 }
 
 /// What a form carries so that only our own pages can send it.
@@ -160,7 +155,7 @@ pub(crate) fn wants_purpose(problem: &Problem) -> bool {
 /// Asks for the purpose that a reading needs, and returns to it.
 pub(crate) fn asking(frame: &Frame, problem: &Problem) -> Markup {
     html! {
-        (told(frame, problem))
+        (told(frame, problem, &[]))
         form.card action="/purpose" method="post" {
             (token(frame))
             input type="hidden" name="back" value=(frame.address);
@@ -512,6 +507,6 @@ mod tests {
         let frame = Frame { language: Language::English, address: "/".into(), signed_in: None };
         let page = problem(&frame, &Problem::value("/<script>", "is wrong", "错误"));
         assert_eq!(page.status(), 400);
-        assert!(!told(&frame, &Problem::value("/<script>", "x", "y")).into_string().contains("<script>"));
+        assert!(!told(&frame, &Problem::value("/<script>", "x", "y"), &[]).into_string().contains("<script>"));
     }
 }

@@ -213,7 +213,7 @@ fn written(door: &Door, visitor: &Visitor, kind: &EventType, typed: &Fields, pro
         form.card action={ "/propose/" (kind.name) } method="post" autocomplete="off" {
             // The first button is the one that the Enter key presses.
             button.first tabindex="-1" aria-hidden="true" { (frame.say("record-send")) }
-            @if let Some(problem) = problem { (layout::told(frame, problem)) }
+            @if let Some(problem) = problem { (layout::told(frame, problem, kind.fields)) }
             (layout::token(frame))
             (form::id(door, Some((typed, problem))))
             @if !back.is_empty() { input type="hidden" name="back" value=(back); }

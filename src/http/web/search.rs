@@ -47,7 +47,7 @@ pub(crate) async fn find(
     let body = match read.await {
         Ok(answered) => html! { (form(frame, &fields)) (found(frame, &door, &fields, &answered)) },
         Err(problem @ Problem::View(crate::ledger::ViewError::Refused(_))) => {
-            html! { (layout::told(frame, &problem)) (form(frame, &fields)) }
+            html! { (layout::told(frame, &problem, &[])) (form(frame, &fields)) }
         }
         Err(problem) => return Err(problem),
     };

@@ -69,7 +69,7 @@ fn asked(door: &Door, frame: &Frame, back: &str, typed: &Fields, problem: Option
     let status = problem.as_ref().map_or(StatusCode::OK, Problem::status);
     let body = html! {
         form.card action="/sign-in" method="post" {
-            @if let Some(problem) = &problem { (layout::told(frame, problem)) }
+            @if let Some(problem) = &problem { (layout::told(frame, problem, &[])) }
             input type="hidden" name="token" value=(token(&secret));
             input type="hidden" name="back" value=(back);
             label for="employee" { (frame.say("employee")) }

@@ -66,7 +66,7 @@ async fn written(
             a href="/signoffs" aria-current=[(!all).then_some("page")] { (frame.say("signoffs-mine")) }
             a href="/signoffs?all=1" aria-current=[all.then_some("page")] { (frame.say("signoffs-all")) }
         }
-        @if let Some((_, problem)) = refused { (layout::told(frame, problem)) }
+        @if let Some((_, problem)) = refused { (layout::told(frame, problem, &[])) }
         @if rows.is_empty() { p { (frame.say(if all { "signoffs-none" } else { "signoffs-none-mine" })) } }
         @for (place, row) in rows.iter().enumerate() { (waiting(frame, door, row, place, refused)) }
         (layout::next(frame, "/signoffs", parts, answered.next.as_deref()))

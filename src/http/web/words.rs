@@ -68,6 +68,20 @@ pub(crate) fn label(language: Language, name: &str) -> Cow<'_, str> {
     }
 }
 
+/// Returns the label of the field a pointer into a request leads to: the one of these fields, or any of its name.
+pub(crate) fn label_at<'a>(language: Language, fields: &'static [Field], pointer: &'a str) -> Cow<'a, str> {
+    let within = pointer.split_once("/data").map_or(pointer, |(_, within)| within);
+    match catalog::locate(fields, within) {
+        Some(place) => Cow::Borrowed(language.choose((place.field.en, place.field.zh))),
+        None => label(language, named(pointer)),
+    }
+}
+
+/// Returns the field a pointer names; an item of a list goes by the name of its list.
+fn named(pointer: &str) -> &str {
+    pointer.rsplit('/').find(|part| !part.bytes().all(|byte| byte.is_ascii_digit())).unwrap_or_default()
+}
+
 /// Finds a field anywhere in the catalog, first among what is recorded of customers: names such as `name` are used twice.
 pub(crate) fn field(name: &str) -> Option<&'static Field> {
     let of = |wanted: bool| {
@@ -276,6 +290,16 @@ mod tests {
 
     fn keys(text: &str) -> Vec<&str> {
         text.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key).collect()
+    }
+
+    #[test]
+    fn a_field_is_called_as_its_own_type_calls_it_wherever_else_the_name_is_used() {
+        let fields = |kind: &str| catalog::find(kind).unwrap().fields;
+        let called = |kind: &str, pointer| label_at(Language::Chinese, fields(kind), pointer).into_owned();
+        assert_eq!(called("contact.recorded", "/data/major"), "重大事项");
+        assert_eq!(called("customer.profile_updated", "/3/data/major"), "重大变动");
+        assert_eq!(called("contact.recorded", "/data/promises/0/due"), "期限");
+        assert_eq!(called("contact.recorded", "/latereason"), label(Language::Chinese, "latereason"));
     }
 
     #[test]
