@@ -33,6 +33,8 @@ impl Shared {
         for (id, person) in page {
             let archive = self.archive(state, &person.customer, then)?;
             let last_used = match &used {
+                // A difference looks at everybody at two moments; that a value was read changes nothing of it.
+                _ if asked.since.is_some() => None,
                 Some((customer, last)) if *customer == person.customer => *last,
                 Some(_) | None => self.last_used(&person.customer, then)?,
             };
