@@ -447,6 +447,33 @@ fn who_sees_some_customers_is_told_few_of_the_others() {
 }
 
 #[test]
+fn whoever_answers_for_a_region_sees_its_grades_terms_reviews_and_their_trace() {
+    let served = Served::of(TestLedger::new());
+    for (id, region, owner) in [("C-01", "north", "E-101"), ("C-03", "south", "E-103")] {
+        let opened = served.admit(owner, &registration(id, region, owner))["id"].as_str().unwrap().to_owned();
+        grade(&served, "credit", id, owner, None, "B", &opened);
+    }
+    let customers = |who: &str, view: &str, name: &str| -> Vec<String> {
+        let rows = items(&served, who, &format!("/v1/views/{view}"));
+        let ids: std::collections::BTreeSet<_> =
+            rows.iter().map(|row| row[name].as_str().unwrap().to_owned()).collect();
+        ids.into_iter().collect()
+    };
+    for (view, name) in [("grades", "customer_id"), ("grade_audit", "customer")] {
+        for (who, seen) in [("E-901", &["C-01", "C-03"][..]), ("E-301", &["C-01"]), ("E-302", &["C-03"])] {
+            assert_eq!(customers(who, view, name), seen, "{view} by {who}");
+        }
+    }
+    // A salesperson sees the grades of customers of their own, and no trace of everybody's.
+    assert_eq!(customers("E-103", "grades", "customer_id"), ["C-03"]);
+    assert_eq!(served.get("E-103", "/v1/views/grade_audit").status, 403);
+    for view in ["terms", "credit_reviews"] {
+        assert_eq!(served.get("E-301", &format!("/v1/views/{view}")).status, 200, "{view}");
+        assert_eq!(served.get("E-001", &format!("/v1/views/{view}")).status, 403, "{view}");
+    }
+}
+
+#[test]
 fn the_grading_table_names_what_a_customer_buys_or_does() {
     let served = three_customers();
     let rows = items(&served, "E-901", "/v1/views/grading");

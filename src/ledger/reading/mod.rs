@@ -423,6 +423,14 @@ impl Shared {
             if asked.view.key == "list" {
                 facts = facts.with(Facts::REGION);
             }
+            // So do the views of everybody's credit; the trace of all grades is for who answers for a region or the whole (V-33).
+            if subject.customer.is_none() {
+                facts = match asked.view.key {
+                    "grades" | "terms" | "credit_reviews" => facts.with(Facts::REGION | Facts::OWN),
+                    "grade_audit" => facts.with(Facts::REGION),
+                    _ => facts,
+                };
+            }
             // Everybody has obligations and steps of their own; of whom else one sees any is judged row by row.
             if matches!(asked.view.key, "overdue" | "approvals") {
                 facts = facts.with(relation::facts_of_staff(world, principal, held, &principal.employee));

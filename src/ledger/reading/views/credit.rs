@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::access::redactor::Sight;
 use crate::domain::credit::{Event as Credit, limit, review_due};
 use crate::domain::grade::{Dimension, Event as Grade, current, stream};
 use crate::domain::history::Amendments;
@@ -12,7 +13,7 @@ use crate::ids::CustomerId;
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
-use crate::ledger::reading::views::Built;
+use crate::ledger::reading::views::{Built, shows_credit};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
@@ -28,6 +29,7 @@ impl Shared {
         then: &Then,
         asked: &Asked,
         subject: &Subject,
+        sight: &mut Sight<'_>,
     ) -> Result<Built, ViewError> {
         let world = &self.world(state, then)?;
         let today = world.date(then.at);
@@ -35,9 +37,11 @@ impl Shared {
         let mut next = None;
         self.with_register(state, then, |register| {
             for (id, listed) in &register.customers {
-                let other = subject.customer.as_ref().is_some_and(|only| only != id);
                 let shown = asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str());
-                let Some(terms) = listed.terms.as_ref().filter(|_| !other && !shown) else { continue };
+                let Some(terms) = listed.terms.as_ref().filter(|_| !shown) else { continue };
+                if !shows_credit(subject, sight, Some(id)) {
+                    continue;
+                }
                 if rows.len() >= asked.limit {
                     next = rows.last().map(|(id, _)| id.to_string());
                     break;
@@ -73,6 +77,7 @@ impl Shared {
         then: &Then,
         asked: &Asked,
         subject: &Subject,
+        sight: &mut Sight<'_>,
     ) -> Result<Built, ViewError> {
         let bad = || ViewError::Refused(Refusal::field("/after", "is no cursor of this view", "不是此视图的游标"));
         let after = asked.after.as_ref().map(|after| after.split_once('/').ok_or_else(bad)).transpose()?;
@@ -98,7 +103,10 @@ impl Shared {
             reviews.iter().map(|review| last.insert(&review.customer, &review.grade)).collect();
         let quarter = asked.filters.get("quarter");
         let mut wanted: Vec<(&Review, Option<&str>)> = reviews.iter().zip(before).collect();
-        wanted.retain(|(review, _)| quarter.is_none_or(|quarter| review.quarter == *quarter));
+        wanted.retain(|(review, _)| {
+            quarter.is_none_or(|quarter| review.quarter == *quarter)
+                && shows_credit(subject, sight, Some(&review.customer))
+        });
         wanted.sort_by(|(one, _), (other, _)| {
             other.quarter.cmp(&one.quarter).then_with(|| one.customer.cmp(&other.customer))
         });
@@ -120,11 +128,11 @@ impl Shared {
             let items = rows.map(|((review, last), follow_up)| review.row(name(&review.customer), *last, follow_up));
             let mut owed = Vec::new();
             for id in register.customers.keys() {
-                if subject.customer.as_ref().is_none_or(|only| only == id)
-                    && after.is_none()
+                if after.is_none()
                     && let Some((due, day)) = review_due(&world, id, then.at)
                     && due.0 < today.quarter()
                     && quarter.is_none_or(|quarter| due.0 == *quarter)
+                    && shows_credit(subject, sight, Some(id))
                 {
                     owed.push(credit::owed(id, name(id), &due.0, day, today));
                 }

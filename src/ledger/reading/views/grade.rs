@@ -15,7 +15,7 @@ use crate::ledger::claims::term;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::composition::Sighted;
-use crate::ledger::reading::views::{Built, index_after};
+use crate::ledger::reading::views::{Built, index_after, shows_credit};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
@@ -33,6 +33,7 @@ impl Shared {
         then: &Then,
         asked: &Asked,
         subject: &Subject,
+        sight: &mut Sight<'_>,
     ) -> Result<Built, ViewError> {
         let world = self.world(state, then)?;
         let today = world.date(then.at);
@@ -44,9 +45,9 @@ impl Shared {
         let mut next = None;
         self.with_register(state, then, |register| {
             for (id, listed) in &register.customers {
-                if subject.customer.as_ref().is_some_and(|only| only != id)
-                    || asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str())
+                if asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str())
                     || listed.grades.is_empty() && subject.customer.is_none()
+                    || !shows_credit(subject, sight, Some(id))
                 {
                     continue;
                 }
@@ -118,7 +119,13 @@ impl Shared {
     }
 
     /// The steps that led to each grade, with their proofs.
-    pub(super) fn trace(&self, then: &Then, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
+    pub(super) fn trace(
+        &self,
+        then: &Then,
+        asked: &Asked,
+        subject: &Subject,
+        sight: &mut Sight<'_>,
+    ) -> Result<Built, ViewError> {
         let wanted = match asked.filters.get("dimension").map(String::as_str) {
             None => None,
             Some("credit") => Some(Dimension::Credit),
@@ -156,6 +163,7 @@ impl Shared {
             .iter()
             .filter(|line| after.is_none_or(|after| line.index > after))
             .filter(|line| wanted.is_none_or(|wanted| line.dimension == wanted))
+            .filter(|line| subject.customer.is_some() || shows_credit(subject, sight, line.customer.as_ref()))
             .take(asked.limit + 1)
             .collect();
         let next = (wanted.len() > asked.limit)

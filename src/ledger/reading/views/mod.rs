@@ -1,8 +1,10 @@
 //! What is shown for each view, before it is redacted.
 
 use crate::access::decide::Decision;
+use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
 use crate::domain::{Refusal, common};
+use crate::ids::CustomerId;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::{Asked, ViewError};
@@ -75,11 +77,11 @@ impl Ledger {
             ("stats", _) => shared.statistics(state, then, asked, sight),
             ("grading", _) => shared.grading(state, then, asked, sight),
             ("composition", _) => shared.composition(state, then, asked, sight),
-            ("grades", _) => shared.grades(state, then, asked, subject),
-            ("credit_reviews", _) => shared.credit_reviews(state, then, asked, subject),
-            ("terms", _) => shared.terms(state, then, asked, subject),
+            ("grades", _) => shared.grades(state, then, asked, subject, sight),
+            ("credit_reviews", _) => shared.credit_reviews(state, then, asked, subject, sight),
+            ("terms", _) => shared.terms(state, then, asked, subject, sight),
             ("payments", Some(id)) => shared.payments(state, then, id, subject),
-            ("grade_audit", _) => shared.trace(then, asked, subject),
+            ("grade_audit", _) => shared.trace(then, asked, subject, sight),
             ("sod", _) => shared.separation(then, asked),
             ("grants", _) => shared.grants_and_loans(state, then, asked, sight),
             ("anomalies", _) => shared.anomalies(then, asked, sight),
@@ -102,6 +104,17 @@ impl Ledger {
 fn year_of(asked: &Asked) -> Result<Option<i32>, ViewError> {
     let year = asked.filters.get("year").map(|year| year.parse::<i32>());
     year.transpose().map_err(|_| ViewError::Refused(Refusal::field("/year", "must be a year", "须为年份")))
+}
+
+/// Tells whether a view of credit shows what is said of a customer: of one it was asked about as a whole, of all it is asked row by row.
+fn shows_credit(subject: &Subject, sight: &mut Sight<'_>, customer: Option<&CustomerId>) -> bool {
+    if subject.customer.is_some() {
+        return subject.customer.as_ref() == customer;
+    }
+    sight.turn_to(customer);
+    let shown = sight.may(Matter::Credit).allowed;
+    sight.turn_to(None);
+    shown
 }
 
 /// Refuses a list of which nothing is shown for want of a purpose: who asks learns that, and not that there is nothing.
