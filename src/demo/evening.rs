@@ -271,7 +271,7 @@ impl Years<'_> {
             "class": if purpose == "competitor_study" { "C6" } else { "C2" },
         });
         // Visits are reported before they are recorded, but for one in a hundred: the head notes that one the next morning.
-        if channel == "visit" && self.proposed % 100 != 0 {
+        if channel == "visit" && !self.proposed.is_multiple_of(100) {
             let head = leader(Role::DepartmentHead, region_of(person.unit).unwrap_or_default());
             set(&mut data, "reported_to", Some(head.into()));
         }
