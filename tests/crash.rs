@@ -420,7 +420,7 @@ fn what_was_found_broken_stops_every_start_until_it_is_repaired() {
     altered[place] ^= 1;
     std::fs::write(&segment, &altered).unwrap();
     let asked = proposal("ledger.verified", None, json!({ "from_position": 0, "to_position": last }));
-    assert!(matches!(test.submit("E-901", vec![asked]), Err(SubmitError::Integrity)));
+    assert!(matches!(test.submit("E-901", vec![asked]), Err(SubmitError::Integrity { .. })));
     test.let_go();
 
     let open = || {

@@ -409,6 +409,11 @@ fn sc_17_an_altered_byte_is_found_and_stops_the_writing() {
     std::fs::write(&segment, &bytes).unwrap();
     let answer = served.post("E-901", &asked);
     assert_eq!((answer.status, answer.json()["code"].as_str()), (500, Some("E_INTEGRITY")));
+    // The first bad entry is named: the first of the block that cannot be read.
+    let first_bad = dossier::journal::verify(&journal, 0, |_| {}).unwrap_err();
+    let dossier::journal::VerifyError::Damaged(damage) = first_bad else { panic!("{first_bad}") };
+    let told = answer.json()["detail"].as_str().unwrap().to_owned();
+    assert!(told.contains(&format!("entry {} ", damage.first_bad_index)), "{told}: {damage:?}");
     assert_ne!(served.get("E-101", "/readyz").status, 200);
     assert_ne!(served.post("E-101", &contact(&served, "C-01", "E-101")).status, 201);
 

@@ -493,12 +493,12 @@ fn submit(error: &SubmitError) -> Told {
             "`dossier restore --published` lets it go on, once it is shown to hold the last checkpoint that was published.",
             "确认其包含最近公布的封存点后，可用 `dossier restore --published` 继续使用。",
         ),
-        SubmitError::Integrity => told(
+        SubmitError::Integrity { first_bad } => told(
             Exit::Integrity,
-            "the ledger is damaged; nothing is entered until it is repaired",
-            "账本已损坏，修复前不再记录",
+            format!("entry {first_bad} is not as it was entered; nothing is entered until the ledger is repaired"),
+            format!("条目{first_bad}与记录时不符，修复前不再记录"),
         )
-        .hint("`dossier verify` names the first bad entry.", "可用 `dossier verify` 查明首个异常条目。"),
+        .hint("`dossier verify` looks at everything.", "可用 `dossier verify` 核对全部内容。"),
         SubmitError::Store => told(Exit::Other, "the store cannot be read", "存储无法读取")
             .hint("`dossier rebuild` makes the views anew.", "可用 `dossier rebuild` 重建视图。"),
         SubmitError::Busy => {
@@ -518,7 +518,7 @@ fn view(error: &ViewError) -> Told {
         }
         ViewError::Unwritable => Failure::Stopped.told(),
         ViewError::ReadOnly => submit(&SubmitError::ReadOnly),
-        ViewError::Integrity => submit(&SubmitError::Integrity),
+        ViewError::Integrity { first_bad } => submit(&SubmitError::Integrity { first_bad: *first_bad }),
         ViewError::Content { document, hash, found } => {
             let (en, zh) = content(document, hash, *found);
             told(Exit::Integrity, en, zh).hint(

@@ -329,7 +329,7 @@ impl<'a> Years<'a> {
         let asked = Asked { subject: Some(subject), purpose: Purpose::parse(purpose).ok(), ..Asked::new(view) };
         match self.ledger.view(&Principal::new(employee), &asked).await {
             Err(ViewError::Unwritable) => Err(SubmitError::Unwritable.into()),
-            Err(ViewError::Integrity) => Err(SubmitError::Integrity.into()),
+            Err(ViewError::Integrity { first_bad }) => Err(SubmitError::Integrity { first_bad }.into()),
             // Whoever may not read is told so, and that is entered.
             Ok(_) | Err(_) => Ok(()),
         }

@@ -279,7 +279,7 @@ fn submit(error: &SubmitError, batch: bool) -> Told {
         }
         SubmitError::Unwritable => unwritable(),
         SubmitError::ReadOnly => read_only(),
-        SubmitError::Integrity => integrity(),
+        SubmitError::Integrity { first_bad } => integrity(*first_bad),
         SubmitError::Store => unreadable(),
         SubmitError::Busy => busy(),
     }
@@ -307,7 +307,7 @@ fn view(error: &ViewError) -> Told {
         ViewError::Denied(refusal) | ViewError::Refused(refusal) => refused(refusal, None),
         ViewError::Unwritable => unwritable(),
         ViewError::ReadOnly => read_only(),
-        ViewError::Integrity => integrity(),
+        ViewError::Integrity { first_bad } => integrity(*first_bad),
         ViewError::Content { document, hash, found } => {
             let (en, zh) = match found {
                 Found::Altered => ("altered", "内容已被更改"),
@@ -407,14 +407,12 @@ fn read_only() -> Told {
     )
 }
 
-fn integrity() -> Told {
-    Told::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "E_INTEGRITY",
-        "the ledger is damaged: nothing is entered or shown until it is repaired",
-        "账本已损坏，修复之前既不记录也不显示任何内容",
-    )
-    .citing("R-002")
+fn integrity(first_bad: u64) -> Told {
+    let words = (
+        format!("entry {first_bad} is not as it was entered: nothing is entered or shown until the ledger is repaired"),
+        format!("条目{first_bad}与记录时不符，修复之前既不记录也不显示任何内容"),
+    );
+    Told::owned(StatusCode::INTERNAL_SERVER_ERROR, "E_INTEGRITY", words).citing("R-002")
 }
 
 fn unreadable() -> Told {
@@ -589,8 +587,11 @@ mod tests {
 
     #[test]
     fn every_problem_has_a_title_of_its_own_code() {
-        let refusals =
-            [Problem::View(ViewError::Busy), Problem::View(ViewError::Store), Problem::View(ViewError::Integrity)];
+        let refusals = [
+            Problem::View(ViewError::Busy),
+            Problem::View(ViewError::Store),
+            Problem::View(ViewError::Integrity { first_bad: 7 }),
+        ];
         let others = [
             Problem::Unauthenticated,
             Problem::CrossSite,

@@ -673,9 +673,7 @@ impl Shared {
             Event::Ledger(domain::ledger::Event::Verified(asked)) => {
                 let index = |count: catalog::Count| u64::try_from(count.0).unwrap_or(0);
                 let found = self.verify_range(index(asked.from_position), index(asked.to_position))?;
-                if found.as_ref().is_some_and(|found| found.result == Some(domain::ledger::Verdict::Broken)) {
-                    return Err(SubmitError::Integrity.into());
-                }
+                self.check_writable()?;
                 fetched.verification = found;
             }
             _ => {}

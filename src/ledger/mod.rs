@@ -14,7 +14,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -126,7 +126,8 @@ pub(crate) struct Shared {
     unwritable: AtomicBool,
     /// It was restored behind what may have been published: it shows what it holds, and neither enters nor signs anything.
     read_only: bool,
-    broken: AtomicBool,
+    /// The first entry that was found not to be as it was entered.
+    broken: OnceLock<u64>,
     /// Somebody waits for the signed checkpoint.
     hurry: AtomicBool,
     signal: Arc<Signal>,
@@ -412,8 +413,8 @@ impl Shared {
     }
 
     fn check_writable(&self) -> Result<(), SubmitError> {
-        if self.broken.load(Ordering::SeqCst) {
-            return Err(SubmitError::Integrity);
+        if let Some(&first_bad) = self.broken.get() {
+            return Err(SubmitError::Integrity { first_bad });
         }
         if self.unwritable.load(Ordering::SeqCst) {
             return Err(SubmitError::Unwritable);

@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::thread;
 use std::time::Duration;
 
@@ -282,7 +282,7 @@ impl Ledger {
             turn: AtomicU64::new(turn),
             unwritable: AtomicBool::new(false),
             read_only,
-            broken: AtomicBool::new(false),
+            broken: OnceLock::new(),
             hurry: AtomicBool::new(false),
             signal: Arc::default(),
             folds: Folds::default(),

@@ -104,8 +104,11 @@ pub enum SubmitError {
     #[error("the ledger is read-only")]
     ReadOnly,
     /// Verification found the ledger damaged: nothing is entered until it is repaired.
-    #[error("the ledger is damaged; writes have stopped")]
-    Integrity,
+    #[error("entry {first_bad} is not as it was entered; writes have stopped")]
+    Integrity {
+        /// The first entry that is not as it was entered.
+        first_bad: u64,
+    },
     /// What the door needs from store or key ring cannot be had.
     #[error("the store cannot be read")]
     Store,

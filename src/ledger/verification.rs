@@ -287,7 +287,8 @@ impl Shared {
         };
         if let Err(index) = checked {
             tracing::error!(index, "an entry is not as it was entered; writes stop");
-            self.broken.store(true, std::sync::atomic::Ordering::SeqCst);
+            // What was found first stays what is told.
+            self.broken.get_or_init(|| index);
             self.keep_finding(&Finding {
                 from_position: from,
                 to_position: to,

@@ -164,8 +164,11 @@ pub enum ViewError {
     #[error("the ledger is read-only")]
     ReadOnly,
     /// The ledger is damaged.
-    #[error("the ledger is damaged")]
-    Integrity,
+    #[error("entry {first_bad} is not as it was entered")]
+    Integrity {
+        /// The first entry that is not as it was entered.
+        first_bad: u64,
+    },
     /// The file of a document is not there as it was filed; every other answer stands.
     #[error("the content of document \"{document}\" is missing or altered: {hash}")]
     Content {
@@ -194,7 +197,7 @@ impl From<ReadError> for ViewError {
 impl From<SubmitError> for ViewError {
     fn from(error: SubmitError) -> Self {
         match error {
-            SubmitError::Integrity => Self::Integrity,
+            SubmitError::Integrity { first_bad } => Self::Integrity { first_bad },
             SubmitError::Unwritable => Self::Unwritable,
             SubmitError::ReadOnly => Self::ReadOnly,
             SubmitError::Busy => Self::Busy,
