@@ -543,7 +543,9 @@ fn a_paper_is_filed_opened_and_taken_out_on_pages() {
     assert!(refused.text().contains("Profile &lt;2026&gt;") && refused.text().contains("R-016"), "{}", refused.text());
     // Texts are bounded together, not each by itself.
     let many: Vec<(&str, String)> = ["a", "b", "c"].map(|name| (name, "x".repeat(400_000))).into();
-    assert_eq!(send(&mut browser, &many, &pdf(100)).status, 413);
+    let refused = send(&mut browser, &many, &pdf(100));
+    assert_eq!(refused.status, 413);
+    assert!(refused.text().contains("1 MiB"), "{}", refused.text());
     let mut forged = fields.clone();
     forged[0].1 = "forged".into();
     assert_eq!(send(&mut browser, &forged, &pdf(100)).status, 403);

@@ -102,6 +102,19 @@ fn check(row: &Value, expected: &Value) {
 }
 
 #[test]
+fn a_view_of_one_thing_asks_which_where_nobody_says() {
+    let served = Served::of(TestLedger::new());
+    served.test.customer("C-01", "Heyuan Alloy Works");
+    for (view, example) in [("payments", "C-00042"), ("promises", "C-00042"), ("timeline", "customer/C-00042")] {
+        let path = format!("/v1/views/{view}");
+        let asked = served.get("E-901", &path);
+        assert_eq!((asked.status, asked.json()["errors"][0]["pointer"].as_str()), (400, Some("/subject")), "{view}");
+        assert!(asked.text().contains(example), "{}", asked.text());
+        assert_eq!(served.get("E-901", &format!("{path}?subject=C-404")).status, 404, "{view}");
+    }
+}
+
+#[test]
 fn the_list_shows_who_the_customers_are_and_how_far_they_have_come() {
     let served = company();
     // Three orders make a loyal customer; C-03 has bought nothing and is a prospect.

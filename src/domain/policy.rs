@@ -345,7 +345,8 @@ fn check_values(adopted: &Adopted) -> Result<(), Refusal> {
     for (topic, preset) in &adopted.presets {
         let known = PRESETS.iter().find(|(name, _)| name == topic).map_or(&[][..], |(_, presets)| presets);
         if !preset.as_str().is_some_and(|preset| known.contains(&preset)) {
-            return Err(Refusal::UnknownPreset { topic: topic.clone(), preset: preset.to_string() });
+            let preset = preset.as_str().map_or_else(|| preset.to_string(), str::to_owned);
+            return Err(Refusal::UnknownPreset { topic: topic.clone(), preset });
         }
     }
     for (name, value) in &adopted.parameters {
@@ -478,7 +479,8 @@ mod tests {
     fn presets_and_parameters_that_do_not_exist_are_malformed() {
         let given = given([]);
         for presets in [json!({ "tier": "tier.unheard_of" }), json!({ "weather": "weather.fine" }), json!({ "tier": 5 })] {
-            given.when("E-601", draft("hq", presets, json!({}))).then_refused(Code::E_SCHEMA, "");
+            let told = given.when("E-601", draft("hq", presets, json!({}))).then_refused(Code::E_SCHEMA, "");
+            assert!(!told.contains("\"\""), "{told}");
         }
         for parameters in [json!({ "p.unheard_of": 1 }), json!({ "p.backdate.hours": "24" }), json!({ "p.grade.credit_scale": 5 })] {
             given.when("E-601", draft("hq", json!({}), parameters)).then_refused(Code::E_SCHEMA, "");

@@ -39,6 +39,8 @@ pub enum Problem {
     NoChange,
     /// More bytes than a request may have.
     BodyTooLarge,
+    /// More came with a file than is taken in.
+    UploadTooLarge,
     /// The body did not arrive in time.
     BodyTooSlow,
     /// The body did not arrive whole.
@@ -199,6 +201,12 @@ impl Problem {
                 "E_TOO_LARGE",
                 "the body has more than 1,048,576 bytes: propose fewer events at once",
                 "请求内容超过1048576字节，请分批提出",
+            ),
+            Self::UploadTooLarge => Told::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "E_TOO_LARGE",
+                "an upload has at most 32 MiB of file and 1 MiB of text",
+                "上传的文件不得超过32 MiB，文字不得超过1 MiB",
             ),
             Self::BodyTooSlow => Told::new(
                 StatusCode::REQUEST_TIMEOUT,
@@ -603,6 +611,7 @@ mod tests {
             Problem::NoMethod,
             Problem::NoChange,
             Problem::BodyTooLarge,
+            Problem::UploadTooLarge,
             Problem::BodyTooSlow,
             Problem::BodyCut,
             Problem::MediaType,

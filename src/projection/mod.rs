@@ -92,6 +92,21 @@ pub enum Scope {
     Tile,
 }
 
+impl Scope {
+    /// Returns a subject as it is written.
+    pub fn example(self) -> &'static str {
+        match self {
+            Self::Company => "",
+            Self::Customer | Self::Customers => "C-00042",
+            Self::Person | Self::Stream => "customer/C-00042",
+            Self::Employee => "E-101",
+            Self::Document => "D-00042",
+            Self::Entry => "42",
+            Self::Tile => "0/0",
+        }
+    }
+}
+
 /// A column of a table.
 #[derive(Debug)]
 pub struct Column {

@@ -204,10 +204,10 @@ impl Parts {
     pub(crate) async fn next_text(&mut self) -> Result<Option<(String, String)>, Problem> {
         let Some(mut part) = self.form.next_field().await.map_err(|error| cut(&error))? else { return Ok(None) };
         let name = part.name().unwrap_or_default().to_owned();
-        self.text_left = self.text_left.checked_sub(name.len()).ok_or(Problem::BodyTooLarge)?;
+        self.text_left = self.text_left.checked_sub(name.len()).ok_or(Problem::UploadTooLarge)?;
         let mut bytes = Vec::new();
         while let Some(chunk) = part.chunk().await.map_err(|error| cut(&error))? {
-            self.text_left = self.text_left.checked_sub(chunk.len()).ok_or(Problem::BodyTooLarge)?;
+            self.text_left = self.text_left.checked_sub(chunk.len()).ok_or(Problem::UploadTooLarge)?;
             bytes.extend_from_slice(&chunk);
         }
         let text = String::from_utf8(bytes)
@@ -268,7 +268,7 @@ async fn stream(mut upload: Upload, part: &mut Field<'_>) -> Result<Result<Came,
 }
 
 fn cut(error: &MultipartError) -> Problem {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE { Problem::BodyTooLarge } else { Problem::BodyCut }
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE { Problem::UploadTooLarge } else { Problem::BodyCut }
 }
 
 /// The last part of a path: some programs send whole paths of their user's machine.

@@ -1,7 +1,7 @@
 //! What a question is about, found out before anybody decides whether it may be asked.
 
 use crate::access::matter::Matter;
-use crate::domain::{World, audit};
+use crate::domain::{Refusal, World, audit};
 use crate::ids::{CustomerId, EmployeeId, StreamName, SubjectId};
 use crate::ledger::Shared;
 use crate::ledger::reading::{Asked, ViewError};
@@ -31,7 +31,11 @@ impl Shared {
         match (asked.view.scope, asked.subject.as_deref()) {
             (Scope::Company, _) | (Scope::Customers, None) => {}
             (Scope::Customer | Scope::Customers, Some(id)) => subject.customer = Some(known(world, id)?),
-            (_, None) => return Err(ViewError::NotFound),
+            (_, None) => {
+                let example = asked.view.scope.example();
+                let en = format!("must say what this view is about, such as {example}");
+                return Err(ViewError::Refused(Refusal::field("/subject", &en, &format!("须指明对象，如{example}"))));
+            }
             (Scope::Person, Some(name)) => match name.split_once('/') {
                 Some(("customer", id)) => subject.customer = Some(known(world, id)?),
                 Some(("employee", id)) => subject.staff = Some(id.parse().map_err(|_| ViewError::NotFound)?),
