@@ -14,7 +14,7 @@ use crate::import::plan::PlanError;
 use crate::import::table;
 use crate::ledger::backup::BackupError;
 use crate::ledger::restore::RestoreError;
-use crate::ledger::{Broken, Found, OpenError, SubmitError, ViewError};
+use crate::ledger::{Broken, Found, OpenError, RingOpenError, SubmitError, ViewError};
 
 /// What the caller's shell learns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -378,6 +378,49 @@ impl Told {
     }
 }
 
+fn ring(error: &RingOpenError) -> Told {
+    let shown = |path: &PathBuf| path.display().to_string();
+    let backup = |told: Told| told.hint("Bring it back from a backup of this ledger.", "请从该账本的备份中恢复。");
+    match error {
+        RingOpenError::OtherLedger { .. } => {
+            backup(told(Exit::Integrity, "the key ring belongs to another ledger", "密钥环属于另一账本"))
+        }
+        RingOpenError::Damaged { offset, .. } => backup(told(
+            Exit::Integrity,
+            format!("the key ring is damaged at byte {offset}"),
+            format!("密钥环自第{offset}字节起已损坏"),
+        )),
+        RingOpenError::WrongMaster { .. } => {
+            told(Exit::Integrity, "the key ring is wrapped by another master key", "密钥环由另一主密钥保护").hint(
+                "Every erasure makes a new master key: bring back the ring and the `master.key` that belong together.",
+                "每次删除个人信息都会更换主密钥：请恢复彼此对应的密钥环与 `master.key`。",
+            )
+        }
+        RingOpenError::MasterMissing { path } => {
+            let path = shown(path);
+            told(Exit::Other, format!("there is no master key \"{path}\""), format!("缺少主密钥“{path}”"))
+                .hint("Say where the keys are with --keys.", "请用 --keys 指明密钥目录。")
+        }
+        RingOpenError::MasterDamaged { path } => {
+            let path = shown(path);
+            told(Exit::Integrity, format!("the master key \"{path}\" is damaged"), format!("主密钥“{path}”已损坏"))
+                .hint("Bring it back from where you keep it.", "请从另行保存处恢复。")
+        }
+        RingOpenError::MasterInside { path } => {
+            let path = shown(path);
+            let en = format!(
+                "the keys \"{path}\" lie inside the data directory and would be backed up with what they protect"
+            );
+            told(Exit::Other, en, format!("密钥目录“{path}”位于数据目录之内，会与所保护的内容一同备份"))
+                .hint("Name another place with --keys.", "请用 --keys 指定其他位置。")
+        }
+        RingOpenError::InUse { .. } => told(Exit::Other, "the key ring is in use", "密钥环正被使用"),
+        RingOpenError::Write(_) | RingOpenError::Io { .. } => {
+            told(Exit::Other, "the key ring cannot be read or written", "密钥环无法读写")
+        }
+    }
+}
+
 fn open(error: &OpenError) -> Told {
     let shown = |path: &PathBuf| path.display().to_string();
     match error {
@@ -459,8 +502,14 @@ fn open(error: &OpenError) -> Told {
         OpenError::Store(_) | OpenError::Follow(_) => {
             told(Exit::Other, "the store does not open and cannot be rebuilt", "存储无法打开，也无法重建")
         }
-        OpenError::Ring(_) => told(Exit::Other, "the key ring does not open", "密钥环无法打开")
-            .hint("Say where the keys are with --keys.", "请用 --keys 指明密钥目录。"),
+        OpenError::RingMissing(path) => {
+            let path = shown(path);
+            told(Exit::Integrity, format!("the key ring \"{path}\" is missing"), format!("缺少密钥环“{path}”")).hint(
+                "Bring it back from a backup of this ledger; nothing was created.",
+                "请从该账本的备份中恢复；未新建任何文件。",
+            )
+        }
+        OpenError::Ring(error) => ring(error),
         OpenError::RingBehind(what) => told(
             Exit::Integrity,
             format!("the key ring is older than the ledger: {what}"),

@@ -64,6 +64,7 @@ mod verification;
 mod writer;
 
 pub use crate::files::Found;
+pub use crate::seal::ring::OpenError as RingOpenError;
 
 pub use self::documents::{Came, Opened, Upload};
 pub use self::open::{OpenError, Options};

@@ -138,6 +138,9 @@ pub enum OpenError {
     /// The key ring does not open.
     #[error("the key ring does not open")]
     Ring(#[from] seal::ring::OpenError),
+    /// There are entries and no key ring.
+    #[error("the key ring is missing: \"{}\"", .0.display())]
+    RingMissing(PathBuf),
     /// The key ring is older than the ledger.
     #[error("the key ring is older than the ledger: {0}")]
     RingBehind(String),
@@ -241,6 +244,10 @@ impl Ledger {
 
         let mut entropy = |bytes: &mut [u8]| options.source.fill(bytes);
         let ring_home = seal::ring::Home { data_dir: &home.data, keys_dir: &home.keys, origin: &identity.origin };
+        // A new ring would hold none of the keys that the entries were sealed with.
+        if head.next_index > 0 && !ring_home.ring().exists() {
+            return Err(OpenError::RingMissing(ring_home.ring()));
+        }
         let ring = Ring::open(ring_home, &mut entropy)?;
         let assigned = last.as_ref().map_or(0, |last| last.assigned);
         if ring.assigned() < assigned {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::seal::KeyId;
-use crate::seal::ring::file::{Parsed, RING};
+use crate::seal::ring::file::Parsed;
 use crate::seal::ring::tables::Tables;
 use crate::seal::ring::{Home, KeyError, OpenError, Purpose};
 
@@ -25,8 +25,7 @@ impl Copy {
     /// # Errors
     /// As opening it; while it is being rewritten, the master key may be of another generation for a moment.
     pub fn of(home: Home<'_>) -> Result<Self, OpenError> {
-        let path = home.data_dir.join("keyring").join(RING);
-        Self::read(&path, home.keys_dir, home.origin)
+        Self::read(&home.ring(), home.keys_dir, home.origin)
     }
 
     /// Reads a ring's file wherever it stands.

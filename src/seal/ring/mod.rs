@@ -60,6 +60,13 @@ pub struct Home<'a> {
     pub origin: &'a str,
 }
 
+impl Home<'_> {
+    /// Returns where the ring's file is.
+    pub fn ring(&self) -> PathBuf {
+        self.data_dir.join(DIRECTORY).join(RING)
+    }
+}
+
 /// What a holder's key is for; each purpose can be erased alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Purpose {
@@ -87,7 +94,7 @@ impl Ring {
     /// # Errors
     /// See [`OpenError`]; no file is created or changed where the ring exists and does not open.
     pub fn open(home: Home<'_>, entropy: Entropy<'_>) -> Result<Self, OpenError> {
-        let ring_dir = home.data_dir.join("keyring");
+        let ring_dir = home.data_dir.join(DIRECTORY);
         for dir in [&ring_dir, home.keys_dir] {
             DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|source| OpenError::io(dir, source))?;
         }
@@ -396,6 +403,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Where the ring is in a data directory.
+const DIRECTORY: &str = "keyring";
 const STOCK_FULL: usize = 4096;
 const STOCK_LOW: usize = 1024;
 /// What a new ring opens with, and what a door makes that finds the stock empty: little, since somebody waits.
