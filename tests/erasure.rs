@@ -229,7 +229,7 @@ pub(crate) fn everything(home: &Home) -> Vec<Vec<u8>> {
                 files.push(zstd::stream::decode_all(&bytes[4 + note..]).unwrap());
             }
             if path.extension().is_some_and(|extension| extension == "moment") {
-                files.push(zstd::stream::decode_all(&bytes["dossier moment 2\n".len() + 32..]).unwrap());
+                files.push(zstd::stream::decode_all(&bytes["dossier moment 3\n".len() + 32..]).unwrap());
             }
             files.push(bytes);
         }
@@ -241,7 +241,7 @@ pub(crate) fn everything(home: &Home) -> Vec<Vec<u8>> {
         let store = dossier::store::Store::open(&store, dossier::store::Options::default()).unwrap();
         files.extend(store.scan(0..store.len()).map(|item| item.unwrap().1.to_vec()));
         let kept = (0..12_000).map(|version| format!("past/C-01/{version}"));
-        for document in ["register.2", "archive.2/C-01"].into_iter().map(str::to_owned).chain(kept) {
+        for document in ["register.3", "archive.2/C-01"].into_iter().map(str::to_owned).chain(kept) {
             files.extend(store.document(&document).unwrap().map(|(_, bytes)| bytes.to_vec()));
         }
     }

@@ -27,3 +27,4 @@ mod support;
 mod surfaces; // every role on every surface finds what it may see and nothing else, and proposes every event it may
 mod tidy; // the map, the first sentences, the rules
 mod views; // every view against an example computed by hand
+mod work; // views of the work with customers and of how their archives stand

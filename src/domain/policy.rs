@@ -43,6 +43,8 @@ pub const PARAMETERS: &[Parameter] = &[
     Parameter::number("p.archive.update_days", 3, 1, 60),
     Parameter::number("p.quarter.grace_days", 15, 0, 90),
     Parameter::number("p.ka.day", 25, 1, 28),
+    Parameter::number("p.ka.top_n", 10, 1, 100),
+    Parameter::number("p.visit.log_hours", 24, 1, 8760),
     Parameter { name: "p.grade.credit_scale", default: Default::Text("A,B,C,D,E"), min: 1, max: 40 },
     Parameter { name: "p.grade.business_scale", default: Default::Text("A,B,C,D,E"), min: 1, max: 40 },
     Parameter::table("p.grade.business_thresholds", "A=1500000,B=1000000,C=800000,D=500000"),

@@ -140,14 +140,14 @@ impl Figures<'_> {
     }
 }
 
-/// The row of the customers of whom the asker may not see what they are composed by; few of them are not counted exactly.
-pub fn hidden(count: usize) -> Option<Node> {
+/// The row of the customers of whom the asker may not see what they are counted by; few of them are not counted exactly.
+pub fn hidden(by: &'static str, count: usize) -> Option<Node> {
     let customers = match count {
         0 => return None,
         1..FEW => json!(format!("<{FEW}")),
         count => json!(count),
     };
-    Some(Node::Row(vec![("class", Node::plain(MASK)), ("customers", Node::plain(customers))]))
+    Some(Node::Row(vec![(by, Node::plain(MASK)), ("customers", Node::plain(customers))]))
 }
 
 /// A share in basis points, rounded down; `None` of nothing.
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn few_customers_are_not_counted_where_they_are_masked() {
         let told = |count| {
-            let Some(Node::Row(row)) = hidden(count) else { return Value::Null };
+            let Some(Node::Row(row)) = hidden("class", count) else { return Value::Null };
             let (_, Node::Cell(cell)) = &row[1] else { panic!("no count") };
             cell.value.clone()
         };

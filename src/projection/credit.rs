@@ -56,7 +56,7 @@ impl Terms {
         row.push(("expired", Node::of(Class::C3, !self.hold_on(today))));
         row.push(("since", Node::of(Class::C3, json!(self.since))));
         row.push(("source_event", Node::plain(self.index)));
-        Node::About(customer.clone(), Box::new(Node::Row(row)))
+        Node::Row(row)
     }
 }
 

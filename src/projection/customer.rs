@@ -291,6 +291,22 @@ impl Archive {
         Node::Row(row)
     }
 
+    /// Which entry the newest value of a field came with.
+    pub fn learned(&self, field: &str) -> Option<u64> {
+        self.items.get(field).map(|item| item.index)
+    }
+
+    /// What a firm that serves us does, and whom to talk to there (V-13).
+    pub fn service(&self) -> (Node, Node) {
+        (self.cell("business_scope"), self.people.contacts().0)
+    }
+
+    /// The grade of a kind in force at an instant.
+    pub fn grade(&self, dimension: Dimension, at: Timestamp) -> Node {
+        let step = self.grades.at(dimension, at);
+        Node::of(Class::C3, step.map_or(Value::Null, |step| json!(step.grade)))
+    }
+
     /// What the customer is called, as it stands in every row about one of its people.
     pub fn unit_name(&self) -> Node {
         self.cell("name")
@@ -322,10 +338,6 @@ impl Archive {
                 ("corrected_by", Node::plain(json!(item.corrected))),
             ])
         });
-        let grade = |dimension| {
-            let step = self.grades.at(dimension, at);
-            Node::of(Class::C3, step.map_or(Value::Null, |step| json!(step.grade)))
-        };
         let limit = self.terms.as_ref().filter(|terms| terms.hold_on(today)).map(|terms| terms.limit);
         let contacts = self.contacts.iter().rev().map(Contact::row);
         Node::Row(vec![
@@ -352,8 +364,8 @@ impl Archive {
             ),
             ("persons", Node::List(self.people.rows(&self.unit_name()))),
             ("trade", Node::Row(self.trade.row().into_iter().chain(self.trade.paid()).collect())),
-            ("credit_grade", grade(Dimension::Credit)),
-            ("business_grade", grade(Dimension::Business)),
+            ("credit_grade", self.grade(Dimension::Credit, at)),
+            ("business_grade", self.grade(Dimension::Business, at)),
             ("credit_limit", Node::of(Class::C3, json!(limit))),
             ("documents", Node::List(self.papers.iter().rev().map(Paper::row).collect())),
             ("second_copy_state", self.signatures.second_copy()),

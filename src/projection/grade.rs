@@ -342,7 +342,7 @@ pub struct Standing {
 pub fn in_force(customer: &CustomerId, name: Node, grades: &Grades, standing: Standing, at: Timestamp) -> Node {
     let cell = |value: Value| Node::of(Class::C3, value);
     let (credit, business) = (grades.at(Dimension::Credit, at), grades.at(Dimension::Business, at));
-    let row = Node::Row(vec![
+    Node::Row(vec![
         ("customer_id", Node::plain(customer.as_str())),
         ("customer", name),
         ("business_grade", cell(json!(business.map(|step| &step.grade)))),
@@ -354,8 +354,7 @@ pub fn in_force(customer: &CustomerId, name: Node, grades: &Grades, standing: St
         ("credit_limit", cell(json!(standing.credit_limit))),
         ("review_quarter", cell(json!(standing.review_due.as_ref().map(|(quarter, _)| quarter)))),
         ("review_due", cell(json!(standing.review_due.map(|(_, day)| day)))),
-    ]);
-    Node::About(customer.clone(), Box::new(row))
+    ])
 }
 
 /// A customer's line of the grading table: what it mostly buys is named in the blocks A, D and E, its line of business in the

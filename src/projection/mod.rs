@@ -20,6 +20,8 @@ use crate::ids::{CustomerId, EmployeeId, EntryId, SubjectId};
 
 pub mod anomaly;
 pub mod audit;
+pub mod business;
+pub mod classification;
 pub mod composition;
 pub mod credit;
 pub mod customer;
@@ -27,7 +29,9 @@ pub mod difference;
 pub mod document;
 pub mod grade;
 pub mod grant;
+pub mod leading;
 pub mod obligation;
+pub mod ownership;
 pub mod payment;
 pub mod pending;
 pub mod person;
@@ -38,6 +42,8 @@ pub mod register;
 pub mod sale;
 pub mod search;
 pub mod signoff;
+pub mod upkeep;
+pub mod visit;
 
 /// A view: what it is called and what it is about.
 #[derive(Debug)]
@@ -65,7 +71,10 @@ impl View {
     /// which only more are added.
     pub fn compares(&self) -> bool {
         matches!(self.scope, Scope::Company | Scope::Customer | Scope::Customers)
-            && !matches!(self.key, "grade_audit" | "corrections" | "refusals" | "search" | "important_dates")
+            && !matches!(
+                self.key,
+                "grade_audit" | "corrections" | "refusals" | "search" | "important_dates" | "visits" | "checks"
+            )
     }
 }
 
@@ -214,6 +223,49 @@ pub const VIEWS: &[View] = &[
         },
     },
     View {
+        key: "key_customers",
+        number: "V-06",
+        zh: "重点客户管理表",
+        en: "Key-customer table",
+        scope: Scope::Company,
+        base: Matter::Strategy,
+        page_rows: WHOLE,
+        columns: columns! {
+            "rank" "序号" "Rank", "by_sales" "销售额前列" "By sales", "by_growth" "销售增长率前列" "By growth",
+            "by_margin" "销售利润率前列" "By margin",
+        },
+    },
+    View {
+        key: "visits",
+        number: "V-08",
+        zh: "客户访问日志",
+        en: "Visit log",
+        scope: Scope::Customer,
+        base: Matter::ContactLog,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "at" "时间" "At", "our_people" "我方人员" "Our people", "their_people" "对方人员" "Their people", "purpose" "目的" "Purpose",
+            "plan_line" "对应计划" "Plan line", "summary" "情况" "Report", "goal_reached" "是否达成" "Aim reached",
+            "cause_and_improvement" "原因与改进" "Cause and improvement", "promises" "承诺" "Promises",
+            "reported_to" "已报告" "Reported to", "late" "迟录" "Late", "recorded_by" "记录人" "Recorded by",
+            "recorded_at" "记录时间" "Recorded at", "source_event" "来源事件" "Entry",
+        },
+    },
+    View {
+        key: "business_report",
+        number: "V-09",
+        zh: "客户业务报表",
+        en: "Customer business report",
+        scope: Scope::Customer,
+        base: Matter::Basic,
+        page_rows: WHOLE,
+        columns: columns! {
+            "customer" "客户" "Name", "from" "起" "From", "until" "止" "Until", "visits" "拜访次数" "Visits", "contacts" "联系次数" "Contacts",
+            "sales" "销售额" "Sales", "payments" "回款" "Payments", "business_grade" "业务等级" "Business grade",
+            "credit_grade" "信用等级" "Credit grade",
+        },
+    },
+    View {
         key: "composition",
         number: "V-10",
         zh: "客户构成分析",
@@ -225,6 +277,73 @@ pub const VIEWS: &[View] = &[
             "class" "类别" "Class", "customers" "客户数" "Customers", "sales" "销售额" "Sales", "share_bp" "占比" "Share",
             "last_share_bp" "上期占比" "Share the year before", "credit_limit" "信用限度" "Credit limit",
             "product_class" "走量/获利/潜力产品" "Volume, profit, potential",
+        },
+    },
+    View {
+        key: "special",
+        number: "V-13",
+        zh: "特殊类客户表",
+        en: "Special-class customers",
+        scope: Scope::Company,
+        base: Matter::Basic,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "kind" "类别" "Kind", "customer_id" "客户编号" "Customer", "name" "名称" "Name", "contact" "联系人" "Contact",
+            "since" "建立日期" "Since",
+        },
+    },
+    View {
+        key: "classification",
+        number: "V-14",
+        zh: "客户分类表",
+        en: "Classification",
+        scope: Scope::Customers,
+        base: Matter::Basic,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "customer_id" "客户编号" "Customer", "dimension" "分类维度" "Dimension", "customer" "客户" "Name", "value" "类别" "Class",
+            "lifecycle" "阶段" "Stage", "lost_reason" "流失原因" "Reason of loss", "winback" "挽回措施" "Win-back plan",
+            "basis" "依据" "Basis", "since" "自" "Since", "source_event" "来源事件" "Entry",
+        },
+    },
+    View {
+        key: "checks",
+        number: "V-15",
+        zh: "档案核定表",
+        en: "Archive checks",
+        scope: Scope::Customers,
+        base: Matter::Basic,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "customer_id" "客户编号" "Customer", "customer" "客户" "Name", "quarter" "季度" "Quarter", "kind" "核定类别" "Kind",
+            "verified_by" "核定人" "Verified by", "at" "时间" "At", "result" "结果" "Result", "findings" "完善建议与落实" "Findings and what came of them",
+            "source_event" "来源事件" "Entry",
+        },
+    },
+    View {
+        key: "registration_status",
+        number: "V-77",
+        zh: "大区登记状态年度审核",
+        en: "Registration status by region",
+        scope: Scope::Company,
+        base: Matter::Basic,
+        page_rows: WHOLE,
+        columns: columns! {
+            "region" "大区" "Region", "customers" "客户数" "Customers", "updated" "本年已更新" "Updated this year", "ratio_bp" "比例" "Ratio",
+        },
+    },
+    View {
+        key: "ownership",
+        number: "V-83",
+        zh: "责任人变更史",
+        en: "Ownership history",
+        scope: Scope::Customers,
+        base: Matter::Basic,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "customer_id" "客户编号" "Customer", "source_event" "来源事件" "Entry", "customer" "客户" "Name", "owner" "责任人" "Owner",
+            "co_contacts" "共同联系人" "Co-contacts", "from" "起" "From", "until" "止" "Until", "reason" "原因" "Reason",
+            "handover_id" "交接单" "Handover",
         },
     },
     View {
@@ -488,6 +607,20 @@ pub const VIEWS: &[View] = &[
             "ability" "能力" "Ability", "personality" "性格" "Personality", "hobbies" "嗜好" "Hobbies", "family" "家庭" "Family",
             "preferences_concerns" "个人偏好与担忧" "Preferences and concerns", "important_dates" "重要日子" "Important dates",
             "consents" "同意" "Consent",
+        },
+    },
+    View {
+        key: "related_persons",
+        number: "V-41",
+        zh: "大客户相关人员档案",
+        en: "Related persons",
+        scope: Scope::Customer,
+        base: Matter::PersonIdentity,
+        page_rows: WHOLE,
+        columns: columns! {
+            "person_id" "人员编号" "Person", "name" "姓名" "Name", "position" "职务" "Position", "mobile" "联系方式" "Mobile",
+            "family" "家庭成员情况" "Family", "home_address" "家庭地址" "Home address", "hobbies" "兴趣爱好" "Hobbies",
+            "decision_power_percent" "决策能力(%)" "Power to decide (%)", "source_event" "来源事件" "Entry",
         },
     },
     View {

@@ -131,8 +131,7 @@ impl People {
     pub fn principals(&self) -> Node {
         let leading = [Function::LegalRepresentative, Function::Principal, Function::Executive];
         let leads = |person: &Person| person.function.is_some_and(|function| leading.contains(&function));
-        let in_post = self.0.iter().filter(|(_, person)| leads(person) && person.in_post());
-        let rows = in_post.map(|(id, person)| {
+        let rows = self.in_post().filter(|(_, person)| leads(person)).map(|(id, person)| {
             let cell = |name| person.cell_of(id, name);
             Node::Row(vec![
                 ("name", cell("name")),
@@ -148,12 +147,12 @@ impl People {
 
     /// Whom to talk to, where, and under which numbers: who is in post (V-16).
     pub fn contacts(&self) -> (Node, Node) {
-        let in_post = || self.0.iter().filter(|(_, person)| person.in_post());
         let of = |id, person: &Person, names: &[&'static str]| {
             Node::Row(names.iter().map(|name| (*name, person.cell_of(id, name))).collect())
         };
-        let contacts = in_post().map(|(id, person)| of(id, person, &["name", "position", "location"]));
-        let phones = in_post().map(|(id, person)| of(id, person, &["name", "mobile", "office_phone", "home_phone"]));
+        let contacts = self.in_post().map(|(id, person)| of(id, person, &["name", "position", "location"]));
+        let phones =
+            self.in_post().map(|(id, person)| of(id, person, &["name", "mobile", "office_phone", "home_phone"]));
         // How many there are is said of persons, as their names are.
         (Node::Members(Class::C4, contacts.collect()), Node::Members(Class::C4, phones.collect()))
     }
@@ -161,7 +160,7 @@ impl People {
     /// The days that matter to those in post: birthdays and important dates, each where its seal stands (V-72).
     pub fn dates(&self) -> Vec<Dated<'_>> {
         let mut dates = Vec::new();
-        for (id, person) in self.0.iter().filter(|(_, person)| person.in_post()) {
+        for (id, person) in self.in_post() {
             let mut add = |occasion, date: Node| {
                 if let Some(Cell { value: Value::String(seal), sealed: Some(at), .. }) = cell_in(&date).cloned() {
                     dates.push(Dated { person: id, name: person.cell_of(id, "name"), occasion, seal, at, date });
@@ -227,14 +226,40 @@ impl People {
         rows
     }
 
+    /// The people of a key account who are in post, and how much they decide together; above 100 is marked, not refused (V-41, R-127).
+    pub fn related(&self) -> Node {
+        let rows = self.in_post().map(|(id, person)| {
+            let mut row = vec![("person_id", handle(id))];
+            let shown = ["name", "position", "mobile", "family", "home_address", "hobbies"];
+            row.extend(shown.map(|name| (name, person.cell_of(id, name))));
+            if let Some(assessed) = person.newest() {
+                row.push(("decision_power_percent", assessed.cell(id, "decision_power_percent")));
+                row.push(("source_event", Node::plain(assessed.index)));
+            }
+            Node::Row(row)
+        });
+        let sum = self.power();
+        Node::Row(vec![
+            ("items", Node::List(rows.collect())),
+            ("power_sum", Node::of(Class::C6, sum)),
+            ("sum_above_100", Node::of(Class::C6, sum > 100)),
+        ])
+    }
+
+    fn in_post(&self) -> impl Iterator<Item = (&SubjectId, &Person)> {
+        self.0.iter().filter(|(_, person)| person.in_post())
+    }
+
+    /// How much those in post decide together, each as judged last.
+    fn power(&self) -> i64 {
+        self.in_post().filter_map(|(_, person)| person.newest().map(Assessed::power)).sum()
+    }
+
     /// Who decides what, project by project (V-19); shares of a customer's people above 100 together are marked, not refused.
     pub fn decision_roles(&self, unit: &Node) -> Vec<Node> {
-        let in_post = || self.0.iter().filter(|(_, person)| person.in_post());
-        let newest =
-            |person: &Person| person.assessed.values().max_by_key(|assessed| assessed.index).map(Assessed::power);
-        let sum: i64 = in_post().filter_map(|(_, person)| newest(person)).sum();
+        let sum = self.power();
         let mut rows: BTreeMap<(Option<&str>, &SubjectId), (&Person, &Assessed)> = BTreeMap::new();
-        for (id, person) in in_post() {
+        for (id, person) in self.in_post() {
             for ((_, project), assessed) in &person.assessed {
                 let kept = rows.entry((project.as_deref(), id)).or_insert((person, assessed));
                 if assessed.index > kept.1.index {
@@ -270,6 +295,10 @@ impl Person {
 
     fn in_post(&self) -> bool {
         self.standing != Some(Standing::Left)
+    }
+
+    fn newest(&self) -> Option<&Assessed> {
+        self.assessed.values().max_by_key(|assessed| assessed.index)
     }
 
     fn cell_of(&self, id: &SubjectId, name: &str) -> Node {

@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::clock::Timestamp;
 use crate::domain::class::Class;
 use crate::domain::history::Part;
 use crate::domain::{Event, credit, customer, employee, grade, sale};
 use crate::ids::{CustomerId, EmployeeId};
+use crate::projection::classification::Classification;
 use crate::projection::credit::Terms;
 use crate::projection::grade::Grades;
+use crate::projection::ownership::Ownership;
 use crate::projection::search::{Found, Wanted};
+use crate::projection::upkeep::{Check, Upkeep};
 use crate::projection::{Cell, Node, Read, SealedAt, sale::Sales};
 
 /// A fold over the whole ledger, as large as the live subjects in it.
@@ -54,9 +58,24 @@ pub struct Listed {
     pub terms: Option<Terms>,
     /// The main archive, if this is a second one.
     pub duplicate_of: Option<String>,
+    /// When we were first in contact.
+    pub first_contact_at: Option<Timestamp>,
+    /// How it is classified.
+    pub classification: Classification,
+    /// How its archive is kept up.
+    pub upkeep: Upkeep,
+    /// Who was responsible for it.
+    pub ownership: Ownership,
 }
 
 impl Listed {
+    fn open(&mut self, read: &Read<'_>, region: &str, owner: &EmployeeId, first_contact_at: Timestamp) {
+        region.clone_into(&mut self.region);
+        self.owner = owner.to_string();
+        self.first_contact_at = Some(first_contact_at);
+        self.ownership.begin(owner, read);
+    }
+
     fn assign(&mut self, code: &str) {
         self.former_codes.extend(self.code.replace(code.to_owned()));
     }
@@ -84,9 +103,18 @@ impl Listed {
 impl Register {
     /// Tells whether events of a type change it; others need not be folded.
     pub fn minds(kind: &str) -> bool {
-        ["customer.", "sale.", "credit_grade.", "business_grade.", "trade_terms.", "employee.", "record."]
-            .iter()
-            .any(|family| kind.starts_with(family))
+        [
+            "customer.",
+            "sale.",
+            "credit_grade.",
+            "business_grade.",
+            "trade_terms.",
+            "employee.",
+            "record.",
+            "archive.verified",
+        ]
+        .iter()
+        .any(|family| kind.starts_with(family))
     }
 
     /// Folds one entry; they come in order.
@@ -168,8 +196,7 @@ impl Register {
                 listed.industry = registered.industry.as_ref().map(|industry| industry.0.clone());
                 registered.party.as_str().clone_into(&mut listed.party);
                 listed.phone = registered.phone.as_ref().map(|phone| phone.0.clone());
-                listed.region.clone_from(&registered.region.0);
-                listed.owner = registered.owner.to_string();
+                listed.open(read, &registered.region.0, &registered.owner, registered.first_contact_at);
             }
             customer::Event::IndividualRegistered(registered) => {
                 registered.name.text().clone_into(&mut listed.name);
@@ -177,8 +204,7 @@ impl Register {
                     SealedAt { id: read.entry.id.clone(), kind: read.entry.kind.clone(), pointer: "/data/name".into() };
                 listed.sealed = Some(sealed);
                 customer::Party::Individual.as_str().clone_into(&mut listed.party);
-                listed.region.clone_from(&registered.region.0);
-                listed.owner = registered.owner.to_string();
+                listed.open(read, &registered.region.0, &registered.owner, registered.first_contact_at);
             }
             customer::Event::ProfileUpdated(updated) => {
                 if let Some(phone) = &updated.changes.phone {
@@ -187,11 +213,20 @@ impl Register {
                 if let Some(industry) = &updated.changes.industry {
                     listed.industry = Some(industry.0.clone());
                 }
+                listed.upkeep.at.push(read.entry.occurredat);
             }
-            customer::Event::OwnerAssigned(assigned) => listed.owner = assigned.owner.to_string(),
+            customer::Event::OwnerAssigned(assigned) => {
+                listed.owner = assigned.owner.to_string();
+                listed.ownership.assign(assigned, read);
+            }
             customer::Event::CodeAssigned(assigned) => listed.assign(&assigned.code.0),
             customer::Event::MarkedDuplicate(marked) => listed.duplicate_of = Some(marked.duplicate_of.to_string()),
-            customer::Event::Classified(_) | customer::Event::StatusChanged(_) | customer::Event::Verified(_) => {}
+            customer::Event::Classified(classified) => listed.classification.classify(read, classified),
+            customer::Event::StatusChanged(changed) => listed.classification.state(changed),
+            customer::Event::Verified(verified) => {
+                listed.upkeep.checks.push(Check::of(verified, read));
+                listed.upkeep.at.push(read.entry.occurredat);
+            }
         }
     }
 }

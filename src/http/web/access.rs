@@ -58,7 +58,7 @@ fn written(visitor: &Visitor, door: &Door, view: &View, shown: &str, answered: &
         door.ledger.proposable(&visitor.asker.principal, None).into_iter().map(|kind| kind.name).collect();
     let more: Vec<(&str, &str)> = vec![("view", view.key), ("show", if view.key == "grants" { shown } else { "" })];
     let body = html! {
-        (layout::views(visitor, door, &frame.say("access"), (VIEWS, None), view.key, |key| format!("/access?view={key}")))
+        (layout::views(visitor, door, &frame.say("access"), (&VIEWS, None), view.key, |key| format!("/access?view={key}")))
         @if view.key == "grants" {
             nav.tabs aria-label=(words::view(frame.language, view.key)) { @for (name, _) in SHOWN {
                 a href={ "/access?show=" (name) } aria-current=[(name == shown).then_some("page")] { (words::say(frame.language, &format!("access-{name}"))) }

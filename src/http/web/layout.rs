@@ -237,17 +237,17 @@ fn about(view: &str, id: &str) -> String {
 }
 
 /// Tabs of views, as far as they would open for the visitor.
-pub(crate) fn views<const N: usize>(
+pub(crate) fn views(
     visitor: &Visitor,
     door: &Door,
     label: &str,
-    (keys, subject): ([&'static str; N], Option<&str>),
+    (keys, subject): (&[&'static str], Option<&str>),
     current: &str,
     address: impl Fn(&str) -> String,
 ) -> Markup {
     let frame = &visitor.frame;
     html! {
-        nav.tabs aria-label=(label) { @for key in keys.into_iter().filter(|key| *key == current || visitor.opens(door, key, subject.map(str::to_owned))) {
+        nav.tabs aria-label=(label) { @for key in keys.iter().copied().filter(|key| *key == current || visitor.opens(door, key, subject.map(str::to_owned))) {
             a href=(address(key)) aria-current=[(key == current).then_some("page")] { (words::view(frame.language, key)) }
         } }
     }
@@ -463,26 +463,31 @@ pub(crate) fn actor(language: Language, value: &str) -> String {
 }
 
 /// The pages about one customer: what they are called, where they are, and which views they show.
-const CUSTOMER: [(&str, &str, &[&str]); 9] = [
+const CUSTOMER: [(&str, &str, &[&str]); 10] = [
     ("archive", "", &["archive"]),
     ("card", "/card", &["card"]),
     ("people", "/people", &PEOPLE),
     ("documents", "/documents", &["documents"]),
     ("grades", "/grades", &["grade_audit"]),
     ("trade", "/trade", &TRADE),
+    ("work", "/work", &WORK),
     ("promises", "/promises", &["promises"]),
     ("timeline", "/timeline", &["timeline"]),
     ("reads", "/reads", &["access_log"]),
 ];
 
 /// The views of a customer's people.
-pub(crate) const PEOPLE: [&str; 5] = ["people", "relations", "decision_roles", "basics", "important_dates"];
+pub(crate) const PEOPLE: [&str; 6] =
+    ["people", "relations", "decision_roles", "related_persons", "basics", "important_dates"];
 
 /// The views of a customer's trade.
 pub(crate) const TRADE: [&str; 3] = ["payments", "terms", "credit_reviews"];
 
+/// The views of the work with a customer, and of how its archive stands.
+pub(crate) const WORK: [&str; 5] = ["visits", "business_report", "classification", "ownership", "checks"];
+
 /// The columns that name an entry by its index.
-const ENTRIES: [&str; 4] = ["source_event", "erased_by", "completed_by", "verified_by"];
+const ENTRIES: [&str; 5] = ["source_event", "erased_by", "completed_by", "verified_by", "done"];
 
 const MASK: &str = crate::access::redactor::MASK;
 

@@ -79,7 +79,7 @@ fn tabs(visitor: &Visitor, door: &Door, id: &str, view: &View) -> Markup {
     let label = visitor.frame.say("people");
     html! {
         (layout::tabs(visitor, door, id, "people"))
-        (layout::views(visitor, door, &label, (PEOPLE, Some(id)), view.key, |key| format!("{base}?view={key}")))
+        (layout::views(visitor, door, &label, (&PEOPLE, Some(id)), view.key, |key| format!("{base}?view={key}")))
     }
 }
 

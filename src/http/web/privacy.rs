@@ -88,7 +88,7 @@ fn written(visitor: &Visitor, door: &Door, view: &'static View, asked: &Fields, 
 
 fn tabs(visitor: &Visitor, door: &Door, view: &View) -> Markup {
     let label = visitor.frame.say("module-privacy");
-    layout::views(visitor, door, &label, (VIEWS, None), view.key, |key| format!("/privacy?view={key}"))
+    layout::views(visitor, door, &label, (&VIEWS, None), view.key, |key| format!("/privacy?view={key}"))
 }
 
 fn value(frame: &Frame, door: &Door, row: &Value, name: &str) -> Markup {

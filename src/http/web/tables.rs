@@ -10,13 +10,14 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::access::redactor::MASK;
-use crate::domain::catalog;
+use crate::domain::catalog::{self, Kind, Shape as _};
+use crate::domain::customer;
 use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::api::views::filters;
 use crate::http::error::Problem;
 use crate::http::web::compare::{MOMENT, looking_back};
-use crate::http::web::layout::{self, TRADE, items, shown, text};
+use crate::http::web::layout::{self, TRADE, WORK, items, shown, text};
 use crate::http::web::visitor::{Frame, Visitor, encode, moments, wall};
 use crate::http::web::words;
 use crate::ledger::{Answered, Asked, ViewError};
@@ -24,11 +25,38 @@ use crate::projection::composition::{By, UNGRADED};
 use crate::projection::{self, View};
 
 /// The tables of the company there are pages of.
-const COMPANY: [&str; 6] = ["composition", "grading", "stats", "grades", "terms", "credit_reviews"];
+const COMPANY: [&str; 12] = [
+    "composition",
+    "grading",
+    "stats",
+    "key_customers",
+    "grades",
+    "terms",
+    "credit_reviews",
+    "special",
+    "classification",
+    "checks",
+    "registration_status",
+    "ownership",
+];
 
 /// What is added up below a table, in this order.
-const SUMS: [&str; 8] =
-    ["customer_count", "customers", "sales", "average_per_customer", "credit_limit", "paid", "outstanding", "prepaid"];
+const SUMS: [&str; 14] = [
+    "quarter",
+    "customer_count",
+    "customers",
+    "checked",
+    "coverage_bp",
+    "updated",
+    "ratio_bp",
+    "sales",
+    "average_per_customer",
+    "credit_limit",
+    "paid",
+    "outstanding",
+    "prepaid",
+    "power_sum",
+];
 
 type Parts = BTreeMap<String, String>;
 
@@ -54,11 +82,9 @@ pub(crate) async fn of_company(
     let answered = read.await?;
     let frame = &visitor.frame;
     let base = format!("/analysis/{}", view.key);
-    let query: Vec<(&str, &str)> = parts.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let known = |name: &str| filters(view.key).contains(&name) || MOMENT.contains(&name);
-    let query: Vec<(&str, &str)> = query.into_iter().filter(|(name, _)| known(name)).collect();
+    let query = known(view, &parts);
     let body = html! {
-        (layout::views(&visitor, &door, &frame.say("analysis"), (COMPANY, None), view.key, |key| format!("/analysis/{key}")))
+        (layout::views(&visitor, &door, &frame.say("analysis"), (&COMPANY, None), view.key, |key| format!("/analysis/{key}")))
         (narrowing(frame, view, &base, &answered, &parts))
         (rows(frame, &door, view, &[], &answered))
         (layout::next(frame, &base, &query, answered.next.as_deref()))
@@ -69,23 +95,46 @@ pub(crate) async fn of_company(
 }
 
 /// `GET /customers/{id}/trade?view=`: the customer's payments, terms or credit reviews.
-pub(crate) async fn of_customer(
+pub(crate) async fn trade(
     State(door): State<Arc<Door>>,
     visitor: Visitor,
     Named(id): Named,
     Query(parts): Query<Parts>,
 ) -> Result<Response, Problem> {
-    let view = view(&TRADE, parts.get("view").map_or("payments", String::as_str))?;
-    let answered = visitor.read(&door, view.key, Some(id.clone()), |asked| narrow(asked, &parts)).await?;
+    of_customer(&door, &visitor, &id, &parts, ("trade", &TRADE)).await
+}
+
+/// `GET /customers/{id}/work?view=`: the visits, what came of a period, and how the archive stands.
+pub(crate) async fn work(
+    State(door): State<Arc<Door>>,
+    visitor: Visitor,
+    Named(id): Named,
+    Query(parts): Query<Parts>,
+) -> Result<Response, Problem> {
+    of_customer(&door, &visitor, &id, &parts, ("work", &WORK)).await
+}
+
+/// One of the tables of a customer under a tab.
+async fn of_customer(
+    door: &Door,
+    visitor: &Visitor,
+    id: &str,
+    parts: &Parts,
+    (tab, views): (&str, &'static [&'static str]),
+) -> Result<Response, Problem> {
+    let first = views.first().copied().unwrap_or_default();
+    let view = view(views, parts.get("view").map_or(first, String::as_str))?;
+    let answered = visitor.read(door, view.key, Some(id.to_owned()), |asked| narrow(asked, parts)).await?;
     let frame = &visitor.frame;
-    let base = format!("/customers/{}/trade", encode(&id));
+    let base = format!("/customers/{}/{tab}", encode(id));
     let body = html! {
-        (layout::tabs(&visitor, &door, &id, "trade"))
-        (layout::views(&visitor, &door, &frame.say("trade"), (TRADE, Some(&id)), view.key, |key| format!("{base}?view={key}")))
-        (proposing(frame, &door, &visitor, &id, view))
-        (waiting(frame, &door, &base, &answered))
-        (rows(frame, &door, view, &["customer_id", "customer"], &answered))
-        (layout::next(frame, &base, &[("view", view.key)], answered.next.as_deref()))
+        (layout::tabs(visitor, door, id, tab))
+        (layout::views(visitor, door, &frame.say(tab), (views, Some(id)), view.key, |key| format!("{base}?view={key}")))
+        (proposing(frame, door, visitor, id, view))
+        (narrowing(frame, view, &base, &answered, parts))
+        (waiting(frame, door, &base, &answered))
+        (rows(frame, door, view, &["customer_id", "customer"], &answered))
+        (layout::next(frame, &base, &known(view, parts), answered.next.as_deref()))
         (layout::standing(frame, &answered))
     };
     Ok(layout::page(frame, StatusCode::OK, &format!("{id} · {}", words::view(frame.language, view.key)), &body))
@@ -94,6 +143,12 @@ pub(crate) async fn of_customer(
 fn view(of: &[&str], key: &str) -> Result<&'static View, Problem> {
     let known = of.contains(&key).then(|| projection::view(key)).flatten();
     known.ok_or(Problem::View(ViewError::NotFound))
+}
+
+/// What an address says that the next page is to say too.
+fn known<'a>(view: &View, parts: &'a Parts) -> Vec<(&'a str, &'a str)> {
+    let query = parts.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    query.filter(|(name, _)| *name == "view" || filters(view.key).contains(name) || MOMENT.contains(name)).collect()
 }
 
 /// Takes over what an address says of the view.
@@ -120,14 +175,44 @@ fn narrowing(frame: &Frame, view: &View, base: &str, answered: &Answered, parts:
         @if view.key == "composition" { nav.tabs aria-label=(words::view(frame.language, view.key)) { @for other in By::ALL {
             a href={ (base) "?by=" (other.key()) "&year=" (encode(&year)) } aria-current=[(other.key() == by).then_some("page")] { (way(other)) }
         } } }
-        @for name in ["year", "quarter"].into_iter().filter(|name| filters(view.key).contains(name)) {
-            form.filters action=(base) method="get" {
-                @if !by.is_empty() { input type="hidden" name="by" value=(by); }
-                @let typed = if name == "year" { year.as_str() } else { parts.get(name).map_or("", String::as_str) };
-                div { label for=(name) { (words::say(frame.language, name)) }
-                    input id=(name) name=(name) value=(typed) placeholder=(if name == "year" { "2026" } else { "2026Q1" }) size="8"; }
-                button { (frame.say("show")) }
+        @let names: Vec<&str> = filters(view.key).iter().copied().filter(|name| *name != "by").collect();
+        @if !names.is_empty() { form.filters action=(base) method="get" {
+            @for (name, value) in [("by", by), ("view", parts.get("view").map_or("", String::as_str))] {
+                @if !value.is_empty() { input type="hidden" name=(name) value=(value); }
             }
+            @for name in names {
+                @let typed = if name == "year" { year.as_str() } else { parts.get(name).map_or("", String::as_str) };
+                (filter(frame, name, typed))
+            }
+            button { (frame.say("show")) }
+        } }
+    }
+}
+
+/// One field of the form that narrows a table.
+fn filter(frame: &Frame, name: &str, typed: &str) -> Markup {
+    let choices = match name {
+        "dimension" => customer::Dimension::kind(),
+        "lifecycle" => customer::Status::kind(),
+        _ => Kind::Text,
+    };
+    let choices = if let Kind::Choice(choices) = choices { choices } else { &[] };
+    let (kind, example) = match name {
+        "year" => ("text", "2026"),
+        "quarter" => ("text", "2026Q1"),
+        "employee" => ("text", "E-101"),
+        "from" | "until" => ("date", ""),
+        _ => ("text", ""),
+    };
+    html! {
+        div { label for=(name) { (frame.say(&format!("filter-{name}"))) }
+            @if choices.is_empty() { input id=(name) name=(name) type=(kind) value=(typed) placeholder=(example) size="8"; }
+            @else { select id=(name) name=(name) {
+                option value="" { (frame.say("any")) }
+                @for choice in choices {
+                    option value=(choice.value) selected[choice.value == typed] { (frame.language.choose((choice.en, choice.zh))) }
+                }
+            } }
         }
     }
 }
@@ -136,16 +221,20 @@ fn narrowing(frame: &Frame, view: &View, base: &str, answered: &Answered, parts:
 fn rows(frame: &Frame, door: &Door, view: &'static View, left_out: &[&str], answered: &Answered) -> Markup {
     let body = &answered.body;
     let rows = items(body, "items");
-    let (owed, unsettled) = (items(body, "owed"), items(body, "unsettled"));
-    let total = body.get("total").and_then(Value::as_object);
+    let (owed, unsettled, unowned) = (items(body, "owed"), items(body, "unsettled"), items(body, "unowned"));
+    let total = body.get("total").or_else(|| body.get("coverage")).and_then(Value::as_object);
     let hidden = body.pointer("/hidden/customers");
     html! {
         @if !owed.is_empty() {
-            section { h2 { (frame.say("owed-reviews")) } (plain(frame, door, owed, left_out)) }
+            section { h2 { (frame.say("owed-reviews")) } (plain(frame, door, view, owed, left_out)) }
             h2 { (words::view(frame.language, view.key)) }
         }
+        @if view.key == "ownership" {
+            @if unowned.is_empty() { p.hint { (frame.say("all-owned")) } }
+            @else { section { h2 { (frame.say("unowned")) } (plain(frame, door, view, unowned, left_out)) } }
+        }
         @if rows.is_empty() { p { (frame.say("none-recorded")) } }
-        @else { (layout::table(frame, view, left_out, rows, |row, name| cell(frame, door, row, name))) }
+        @else { (layout::table(frame, view, left_out, rows, |row, name| cell(frame, door, view, row, name))) }
         @if let Some(hidden) = hidden {
             @let count = hidden.as_str().map_or_else(|| hidden.to_string(), str::to_owned);
             p.hint { (frame.say_with("hidden-customers", &[("count", &count)])) }
@@ -155,15 +244,16 @@ fn rows(frame: &Frame, door: &Door, view: &'static View, left_out: &[&str], answ
                 div { dt { (words::label(frame.language, name)) } dd { (shown(frame, door, name, value)) } }
             } }
         } }
-        @if !unsettled.is_empty() { section { h2 { (frame.say("unsettled")) } (plain(frame, door, unsettled, left_out)) } }
+        @if !unsettled.is_empty() { section { h2 { (frame.say("unsettled")) } (plain(frame, door, view, unsettled, left_out)) } }
     }
 }
 
 /// Rows that no view declares the columns of.
-fn plain(frame: &Frame, door: &Door, rows: &[Value], left_out: &[&str]) -> Markup {
+fn plain(frame: &Frame, door: &Door, view: &View, rows: &[Value], left_out: &[&str]) -> Markup {
     let names = [
         "customer_id",
         "customer",
+        "owner",
         "quarter",
         "review_due",
         "days_late",
@@ -181,18 +271,23 @@ fn plain(frame: &Frame, door: &Door, rows: &[Value], left_out: &[&str]) -> Marku
         div.wide tabindex="0" { table.stack {
             thead { tr { @for name in &names { th scope="col" { (label(name)) } } } }
             tbody { @for row in rows { tr { @for name in &names {
-                td data-label=(label(name)) { (cell(frame, door, row, name)) }
+                td data-label=(label(name)) { (cell(frame, door, view, row, name)) }
             } } } }
         } }
     }
 }
 
-fn cell(frame: &Frame, door: &Door, row: &Value, name: &str) -> Markup {
+fn cell(frame: &Frame, door: &Door, view: &View, row: &Value, name: &str) -> Markup {
     let value = row.get(name).unwrap_or(&Value::Null);
     match (name, value) {
         ("customer_id", Value::String(id)) => html! { a href={ "/customers/" (encode(id)) } { (id) } },
         ("source_event" | "business_event", value) => layout::entry(Some(value)),
         ("since" | "business_since", Value::String(at)) if at != MASK => html! { (wall(door, at)) },
+        ("lifecycle", Value::String(stage)) if stage != MASK => html! { (words::status(frame.language, stage)) },
+        ("value" | "findings" | "promises" | "by_sales" | "by_growth" | "by_margin", value) => {
+            row.as_object().map_or_else(|| html! {}, |row| layout::part(frame, door, row, name, value))
+        }
+        ("from" | "until" | "at" | "recorded_at", Value::String(at)) if at != MASK => html! { (wall(door, at)) },
         ("class", Value::String(text)) if text == UNGRADED => html! { (frame.say("ungraded")) },
         ("class", Value::String(text)) if text != MASK => html! { (text) },
         ("follow_up", Value::String(text)) if text != MASK => {
@@ -204,13 +299,23 @@ fn cell(frame: &Frame, door: &Door, row: &Value, name: &str) -> Markup {
             } }
         },
         _ => {
-            let kinds = ["payment.recorded", "trade_terms.set", "credit_review.recorded"];
-            let declares = |kind: &&str| catalog::find(kind).is_some_and(|kind| kind.field(name).is_some());
-            match kinds.into_iter().find(declares) {
+            let declares = |kind: &&&str| catalog::find(kind).is_some_and(|kind| kind.field(name).is_some());
+            match recorded_as(view).iter().find(declares) {
                 Some(kind) => layout::chosen(frame, door, kind, name, value),
                 None => shown(frame, door, name, value),
             }
         }
+    }
+}
+
+/// The event types whose fields the columns of a table are.
+fn recorded_as(view: &View) -> &'static [&'static str] {
+    match view.key {
+        "checks" => &["archive.verified"],
+        "classification" => &["customer.classified"],
+        "ownership" => &["customer.owner_assigned"],
+        "visits" => &["contact.recorded"],
+        _ => &["payment.recorded", "trade_terms.set", "credit_review.recorded"],
     }
 }
 
@@ -221,14 +326,23 @@ fn proposing(frame: &Frame, door: &Door, visitor: &Visitor, id: &str, view: &Vie
         "terms" => {
             ("trade_terms.set", format!("subject={}", encode(&format!("customer/{id}"))), frame.say("set-terms"))
         }
-        _ => {
+        "credit_reviews" => {
             let subject = encode(&format!("grade/{id}/credit"));
             ("credit_review.recorded", format!("subject={subject}"), frame.say("record-review"))
+        }
+        "visits" | "business_report" => {
+            let subject = encode(&format!("contact/{id}"));
+            ("contact.recorded", format!("subject={subject}"), words::doing(frame.language, "contact.recorded"))
+        }
+        key => {
+            let kind = recorded_as(view).first().copied().unwrap_or(key);
+            (kind, format!("subject={}", encode(&format!("customer/{id}"))), words::doing(frame.language, kind))
         }
     };
     let proposable = id.parse().map(|id| door.ledger.proposable(&visitor.asker.principal, Some(&id)));
     let may = proposable.is_ok_and(|types| types.iter().any(|one| one.name == kind));
-    let back = encode(&format!("/customers/{id}/trade?view={}", view.key));
+    let tab = if TRADE.contains(&view.key) { "trade" } else { "work" };
+    let back = encode(&format!("/customers/{id}/{tab}?view={}", view.key));
     html! { @if may { p { a.button href={ "/propose/" (kind) "?" (about) "&back=" (back) } { (words) } } } }
 }
 

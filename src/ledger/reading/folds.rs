@@ -390,4 +390,4 @@ fn document_of(id: &CustomerId) -> String {
 /// Archives kept in memory: some 10 KB each at most.
 const ARCHIVES_KEPT: usize = 4096;
 
-const REGISTER: &str = "register.2";
+const REGISTER: &str = "register.3";

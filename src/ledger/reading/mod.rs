@@ -426,11 +426,14 @@ impl Shared {
             if asked.view.key == "list" {
                 facts = facts.with(Facts::REGION);
             }
-            // So do the views of everybody's credit; the trace of all grades is for who answers for a region or the whole (V-33).
+            // So do other views of everybody; some are for who answers for a region or the whole (V-15, V-33, V-77, V-83).
             if subject.customer.is_none() {
                 facts = match asked.view.key {
                     "grades" | "terms" | "credit_reviews" => facts.with(Facts::REGION | Facts::OWN),
-                    "grade_audit" => facts.with(Facts::REGION),
+                    "special" | "classification" | "key_customers" => {
+                        facts.with(Facts::REGION | Facts::OWN | Facts::UNIT | Facts::JOB)
+                    }
+                    "grade_audit" | "checks" | "registration_status" | "ownership" => facts.with(Facts::REGION),
                     _ => facts,
                 };
             }

@@ -3,7 +3,7 @@
 //! **Invariant:** nothing here is needed to decide anything; whatever is dropped is folded again from the entries.
 //!
 //! ```text
-//! <data>/past/00000000000000065536.moment   "dossier moment 2\n" ‖ 32 BLAKE3 of the rest ‖ zstd(postcard(world, register))
+//! <data>/past/00000000000000065536.moment   "dossier moment 3\n" ‖ 32 BLAKE3 of the rest ‖ zstd(postcard(world, register))
 //! document past/C-00042                     the versions at which that customer's archive is kept, and behind which entries
 //! document past/C-00042/64                  postcard(archive, world of that customer)
 //! ```
@@ -439,7 +439,7 @@ pub(super) fn due_archive(version: u64) -> u64 {
     version + (version / ARCHIVE_STEPS).max(ARCHIVE_ENTRIES_MIN)
 }
 
-const HEAD: &[u8] = b"dossier moment 2\n";
+const HEAD: &[u8] = b"dossier moment 3\n";
 const LEVEL: i32 = 1;
 
 /// What the file of a moment is called until it is whole.

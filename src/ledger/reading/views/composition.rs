@@ -100,7 +100,7 @@ impl Shared {
         })?;
         sight.turn_to(None);
         sighted.check(asked)?;
-        rows.extend(hidden(sighted.hidden));
+        rows.extend(hidden("class", sighted.hidden));
         // What is summed was judged customer by customer; the sums are then of the list's class.
         sight.seen.classes.insert(Class::C2);
         if by.graded() {

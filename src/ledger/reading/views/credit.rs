@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
 use crate::domain::credit::{Event as Credit, limit, review_due};
 use crate::domain::grade::{Dimension, Event as Grade, current, stream};
@@ -13,12 +14,12 @@ use crate::ids::CustomerId;
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
-use crate::ledger::reading::views::{Built, shows_credit};
+use crate::ledger::reading::views::{Built, page_of, shows_credit};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
 use crate::projection::Node;
-use crate::projection::credit::{self, FollowUp, Review};
+use crate::projection::credit::{self, FollowUp, Review, Terms};
 use crate::store::Direction;
 
 impl Shared {
@@ -33,26 +34,18 @@ impl Shared {
     ) -> Result<Built, ViewError> {
         let world = &self.world(state, then)?;
         let today = world.date(then.at);
-        let mut rows: Vec<(CustomerId, Node)> = Vec::new();
-        let mut next = None;
-        self.with_register(state, then, |register| {
-            for (id, listed) in &register.customers {
-                let shown = asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str());
-                let Some(terms) = listed.terms.as_ref().filter(|_| !shown) else { continue };
-                if !shows_credit(subject, sight, Some(id)) {
-                    continue;
-                }
-                if rows.len() >= asked.limit {
-                    next = rows.last().map(|(id, _)| id.to_string());
-                    break;
-                }
-                // a grade that fell, or one no limit is set for, leaves no room for the limit of before.
-                let grade = current(world, Dimension::Credit, id, then.at);
-                let allowed = grade.and_then(|graded| limit(world, then.at, &graded.grade)).unwrap_or(0);
-                rows.push((id.clone(), terms.row(id, listed.named(), terms.limit > allowed, today)));
-            }
-        })?;
-        let items = rows.into_iter().map(|(_, row)| row).collect();
+        let page = self.with_register(state, then, |register| {
+            page_of(register, asked, subject, sight, Matter::Credit, &mut |id, listed| {
+                let row = |terms: &Terms| {
+                    // a grade that fell, or one no limit is set for, leaves no room for the limit of before.
+                    let grade = current(world, Dimension::Credit, id, then.at);
+                    let allowed = grade.and_then(|graded| limit(world, then.at, &graded.grade)).unwrap_or(0);
+                    terms.row(id, listed.named(), terms.limit > allowed, today)
+                };
+                listed.terms.as_ref().map(row).into_iter().collect()
+            })
+        })??;
+        let items = page.rows.into_iter().map(|(id, row)| Node::About(id, Box::new(row))).collect();
         let mut node = vec![("items", Node::List(items))];
         if let Some(customer) = &subject.customer {
             let waiting = world.approval.waiting.iter();
@@ -67,7 +60,7 @@ impl Shared {
             });
             node.push(("waiting", Node::List(waiting.collect())));
         }
-        Ok(Built { node: Node::Row(node), next, targets: subject.targets.clone() })
+        Ok(Built { node: Node::Row(node), next: page.next, targets: subject.targets.clone() })
     }
 
     /// The reviews, newest quarter first, and those that accounting owes.

@@ -15,7 +15,7 @@ use crate::ledger::claims::term;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::composition::Sighted;
-use crate::ledger::reading::views::{Built, index_after, shows_credit};
+use crate::ledger::reading::views::{Built, index_after, page_of, shows_credit};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
@@ -41,28 +41,14 @@ impl Shared {
             credit_limit: listed.terms.as_ref().filter(|terms| terms.hold_on(today)).map(|terms| terms.limit),
             review_due: credit::review_due(&world, id, then.at).map(|(quarter, day)| (quarter.0, day)),
         };
-        let mut rows: Vec<(CustomerId, Node)> = Vec::new();
-        let mut next = None;
-        self.with_register(state, then, |register| {
-            for (id, listed) in &register.customers {
-                if asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str())
-                    || listed.grades.is_empty() && subject.customer.is_none()
-                    || !shows_credit(subject, sight, Some(id))
-                {
-                    continue;
-                }
-                if rows.len() >= asked.limit {
-                    next = rows.last().map(|(id, _)| id.to_string());
-                    break;
-                }
-                rows.push((
-                    id.clone(),
-                    grade::in_force(id, listed.named(), &listed.grades, standing(id, listed), then.at),
-                ));
-            }
-        })?;
-        let items = rows.into_iter().map(|(_, row)| row).collect();
-        Ok(Built { node: Node::Row(vec![("items", Node::List(items))]), next, targets: subject.targets.clone() })
+        let page = self.with_register(state, then, |register| {
+            page_of(register, asked, subject, sight, Matter::Credit, &mut |id, listed| {
+                let shown = !listed.grades.is_empty() || subject.customer.is_some();
+                let row = || grade::in_force(id, listed.named(), &listed.grades, standing(id, listed), then.at);
+                shown.then(row).into_iter().collect()
+            })
+        })??;
+        Ok(page.built(subject))
     }
 
     /// The customers by business grade, the best first.
@@ -109,7 +95,7 @@ impl Shared {
                     grade::graded(id, grade, listed.named(), most(id), line, code)
                 })
                 .collect();
-            ((items, composition::hidden(sighted.hidden), next), sighted)
+            ((items, composition::hidden("grade", sighted.hidden), next), sighted)
         })?;
         sight.turn_to(None);
         sighted.check(asked)?;

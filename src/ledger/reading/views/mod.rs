@@ -3,6 +3,7 @@
 use crate::access::decide::Decision;
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
+use crate::clock::Date;
 use crate::domain::{Refusal, common};
 use crate::ids::CustomerId;
 use crate::ledger::reading::moment::Then;
@@ -12,9 +13,12 @@ use crate::ledger::state::State;
 use crate::ledger::{Ledger, Shared};
 use crate::projection::Node;
 use crate::projection::person::People;
+use crate::projection::register::{Listed, Register};
 use crate::store::{Direction, Term};
 
 mod anomaly;
+mod business;
+mod classification;
 mod composition;
 mod credit;
 mod customer;
@@ -24,6 +28,7 @@ mod evidence;
 mod grade;
 mod grant;
 mod obligation;
+mod ownership;
 mod payment;
 mod person;
 mod privacy;
@@ -33,6 +38,7 @@ mod search;
 mod signoff;
 mod staff;
 mod stream;
+mod upkeep;
 
 /// A view before it is redacted.
 pub(super) struct Built {
@@ -77,6 +83,15 @@ impl Ledger {
             ("stats", _) => shared.statistics(state, then, asked, sight),
             ("grading", _) => shared.grading(state, then, asked, sight),
             ("composition", _) => shared.composition(state, then, asked, sight),
+            ("key_customers", _) => shared.key_customers(state, then, asked, sight),
+            ("special", _) => shared.special(state, then, asked, subject, sight),
+            ("classification", _) => shared.classification(state, then, asked, subject, sight),
+            ("checks", _) => shared.checks(state, then, asked, subject, sight),
+            ("registration_status", _) => shared.registration_status(state, then, asked, sight),
+            ("ownership", _) => shared.ownership(state, then, asked, subject, sight),
+            ("visits", Some(id)) => shared.visits(state, then, asked, id, subject),
+            ("business_report", Some(id)) => shared.business_report(state, then, asked, id, subject),
+            ("related_persons", Some(id)) => shared.related_persons(state, then, id, subject),
             ("grades", _) => shared.grades(state, then, asked, subject, sight),
             ("credit_reviews", _) => shared.credit_reviews(state, then, asked, subject, sight),
             ("terms", _) => shared.terms(state, then, asked, subject, sight),
@@ -106,6 +121,82 @@ fn year_of(asked: &Asked) -> Result<Option<i32>, ViewError> {
     year.transpose().map_err(|_| ViewError::Refused(Refusal::field("/year", "must be a year", "须为年份")))
 }
 
+/// The days a view is narrowed to, both included.
+struct Days {
+    from: Option<Date>,
+    until: Option<Date>,
+}
+
+/// Reads the days a view is narrowed to.
+fn days_of(asked: &Asked) -> Result<Days, ViewError> {
+    let day = |name: &str| {
+        let (en, zh) = ("must be a day such as 2026-03-01", "须为日期，如2026-03-01");
+        let no_day = |_| ViewError::Refused(Refusal::field(&format!("/{name}"), en, zh));
+        asked.filters.get(name).map(|text| text.parse().map_err(no_day)).transpose()
+    };
+    Ok(Days { from: day("from")?, until: day("until")? })
+}
+
+/// A page of what is shown customer by customer.
+struct Page<T> {
+    rows: Vec<(CustomerId, T)>,
+    next: Option<String>,
+}
+
+impl Page<Node> {
+    /// Makes an answer of the rows.
+    fn built(self, subject: &Subject) -> Built {
+        let rows = self.rows.into_iter().map(|(id, row)| Node::About(id, Box::new(row)));
+        of_page(rows.collect(), self.next, subject)
+    }
+}
+
+/// Makes an answer of rows that say whom they are about.
+fn of_page(rows: Vec<Node>, next: Option<String>, subject: &Subject) -> Built {
+    Built { node: Node::Row(vec![("items", Node::List(rows))]), next, targets: subject.targets.clone() }
+}
+
+/// Takes a page of what `rows` tells of each customer, in the order of their ids: of the one asked about, or of those whose `matter` may
+/// be seen. A customer's rows stay together.
+fn page_of<T>(
+    register: &Register,
+    asked: &Asked,
+    subject: &Subject,
+    sight: &mut Sight<'_>,
+    matter: Matter,
+    rows: &mut dyn FnMut(&CustomerId, &Listed) -> Vec<T>,
+) -> Result<Page<T>, ViewError> {
+    let mut page = Page { rows: Vec::new(), next: None };
+    let mut wanting = None;
+    for (id, listed) in &register.customers {
+        let passed = asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str());
+        if passed || subject.customer.as_ref().is_some_and(|only| only != id) {
+            continue;
+        }
+        let rows = rows(id, listed);
+        if rows.is_empty() {
+            continue;
+        }
+        // Of one customer it was decided as a whole whether the view opens.
+        if subject.customer.is_none() {
+            sight.turn_to(Some(id));
+            let decision = sight.may(matter);
+            if !decision.allowed {
+                wanting = wanting.or_else(|| wants_purpose(&decision));
+                continue;
+            }
+        }
+        if !page.rows.is_empty() && page.rows.len() + rows.len() > asked.limit {
+            page.next = page.rows.last().map(|(id, _)| id.to_string());
+            break;
+        }
+        page.rows.extend(rows.into_iter().map(|row| (id.clone(), row)));
+    }
+    sight.turn_to(subject.customer.as_ref());
+    check_asked(&page.rows, wanting)?;
+    Ok(page)
+}
+
 /// Tells whether a view of credit shows what is said of a customer: of one it was asked about as a whole, of all it is asked row by row.
 fn shows_credit(subject: &Subject, sight: &mut Sight<'_>, customer: Option<&CustomerId>) -> bool {
     if subject.customer.is_some() {
@@ -118,7 +209,7 @@ fn shows_credit(subject: &Subject, sight: &mut Sight<'_>, customer: Option<&Cust
 }
 
 /// Refuses a list of which nothing is shown for want of a purpose: who asks learns that, and not that there is nothing.
-fn check_asked(rows: &[(u64, Node)], wanting: Option<String>) -> Result<(), ViewError> {
+fn check_asked<T>(rows: &[T], wanting: Option<String>) -> Result<(), ViewError> {
     match wanting.filter(|_| rows.is_empty()) {
         Some(rule) => Err(ViewError::Denied(common::Refusal::Forbidden { rule }.into())),
         None => Ok(()),

@@ -25,4 +25,16 @@ impl Shared {
         let node = Node::Row(vec![("items", Node::List(rows))]);
         Ok(Built { node, next: None, targets: subject.targets.clone() })
     }
+
+    /// The people of a key account who are in post, and what they decide together.
+    pub(super) fn related_persons(
+        &self,
+        state: &State,
+        then: &Then,
+        id: &CustomerId,
+        subject: &Subject,
+    ) -> Result<Built, ViewError> {
+        let node = self.archive(state, id, then)?.people.related();
+        Ok(Built { node, next: None, targets: subject.targets.clone() })
+    }
 }

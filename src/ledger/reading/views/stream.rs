@@ -1,7 +1,6 @@
 //! What is shown of streams, entry by entry: timelines, readings, the policy and its history.
 
-use crate::clock::{Date, Timestamp, Zone};
-use crate::domain::Refusal;
+use crate::clock::{Timestamp, Zone};
 use crate::domain::history::Part;
 use crate::entry::Entry;
 use crate::ids::{CustomerId, StreamName};
@@ -9,7 +8,7 @@ use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::record::Corrected;
-use crate::ledger::reading::views::{Built, Looked};
+use crate::ledger::reading::views::{Built, Looked, days_of};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::tail::{family_term, stream_term};
 use crate::projection::{Node, Read, audit, policy};
@@ -108,16 +107,12 @@ impl<'a> Wanted<'a> {
     /// Reads the filters: `from` and `until` are days of the ledger's zone, both of them included.
     fn of(asked: &'a Asked, zone: Zone) -> Result<Self, ViewError> {
         let filter = |name: &str| asked.filters.get(name).map(String::as_str);
-        let day = |name: &str| -> Result<Option<Date>, ViewError> {
-            let (en, zh) = ("must be a day such as 2026-03-01", "须为日期，如2026-03-01");
-            let no_day = |_| ViewError::Refused(Refusal::field(&format!("/{name}"), en, zh));
-            filter(name).map(|text| text.parse().map_err(no_day)).transpose()
-        };
+        let days = days_of(asked)?;
         Ok(Self {
             kind: filter("type"),
             actor: filter("actor"),
-            from: day("from")?.map(|day| zone.start_of(day)),
-            until: day("until")?.map(|day| zone.start_of(day.next())),
+            from: days.from.map(|day| zone.start_of(day)),
+            until: days.until.map(|day| zone.start_of(day.next())),
         })
     }
 
