@@ -26,5 +26,6 @@ mod spine; // propose, admit, prove, read, recover
 mod support;
 mod surfaces; // every role on every surface finds what it may see and nothing else, and proposes every event it may
 mod tidy; // the map, the first sentences, the rules
+mod verification; // anything in a data directory altered, cut or taken away
 mod views; // every view against an example computed by hand
 mod work; // views of the work with customers and of how their archives stand

@@ -465,6 +465,14 @@ fn open(error: &OpenError) -> Told {
                 format!("目录“{path}”由其他版本的 Dossier 写成"),
             )
         }
+        OpenError::Identity(path) => {
+            let path = shown(path);
+            told(Exit::Integrity, format!("\"{path}\" is not as it was written"), format!("“{path}”与原先写入的不符"))
+                .hint(
+                    "It holds the ledger's name and public key, as every backup does: bring it back from one.",
+                    "其中是账本的来源标识与公钥，每份备份中都有：请从备份恢复此文件。",
+                )
+        }
         OpenError::SigningKey(path) => {
             let path = shown(path);
             told(
@@ -613,10 +621,19 @@ fn content(document: &SubjectId, hash: &Hash, found: Found) -> (String, String) 
 
 fn verify(broken: &Broken) -> Told {
     match broken {
-        Broken::NoLedger => {
-            told(Exit::NotAllowed, "there is no ledger of this format in the directory", "目录中没有本格式的账本")
-                .hint("Name the data directory with --data.", "请用 --data 指明数据目录。")
-        }
+        Broken::Identity(error) => open(error),
+        Broken::Altered { slot } => told(
+            Exit::Integrity,
+            format!(
+                "\"{slot}\" is not the signed checkpoint that was written there; the entries are as they were entered"
+            ),
+            format!("“{slot}”不是原先写入的签名封存点；各条目均与原记录一致"),
+        ),
+        Broken::Unsigned { found } => told(
+            Exit::Integrity,
+            format!("{found} entries are there and no signed checkpoint: nobody can tell whether more were"),
+            format!("账本有{found}条，却没有签名的封存点：无法判断其后是否曾有条目"),
+        ),
         Broken::Bytes { index, reason } => told(
             Exit::Integrity,
             format!("entry {index} is the first that is not as it was entered: {reason}"),
@@ -649,10 +666,8 @@ fn verify(broken: &Broken) -> Told {
         ),
         Broken::Missing { found, size } => told(
             Exit::Integrity,
-            format!(
-                "the journal holds {found} entries, a signed checkpoint covers {size}: entry {found} is the first missing"
-            ),
-            format!("日志有{found}条，已签名的封存点覆盖{size}条：条目{found}起缺失"),
+            format!("the journal holds {found} entries, {size} were signed: entry {found} is the first missing"),
+            format!("日志有{found}条，已签名的有{size}条：条目{found}起缺失"),
         ),
         Broken::Content { index, document, hash, found } => {
             let (en, zh) = content(document, hash, *found);

@@ -10,13 +10,14 @@ use crate::cli::output;
 use crate::cli::progress::{Progress, rate};
 use crate::ledger::verify_data;
 
-/// Verify a whole data directory: every byte hashed and every entry read again, their order checked, the root compared with what was signed.
+/// Verify what was entered, the whole of a data directory: every byte of it hashed and every entry read again, their order checked, the root compared with what was signed.
 ///
 /// The file of every document is hashed again.
 ///
 /// Every entry must be in canonical form, recorded after the one before it, with an id of its own, and follow the last of each of its streams.
 ///
-/// Needs neither keys nor a token, changes nothing, and names the first bad index or the first of an unreadable run.
+/// Needs neither keys nor a token, changes nothing, and names the first bad index or the first of an unreadable run. The key ring takes the
+/// master key to read: what is wrong with it a start says. Store and snapshots are made of the entries, and anew where they are damaged.
 /// An auditor rather uses `dossier-verify`, which shares no line with this program.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {

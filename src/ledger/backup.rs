@@ -30,7 +30,6 @@ use crate::journal::copy::{self, Full, Rest};
 use crate::ledger::open::{IDENTITY, Identity};
 use crate::ledger::snapshot::{self, Signed};
 use crate::ledger::{Home, OpenError};
-use crate::proof::checkpoint::Vkey;
 use crate::seal::ring;
 
 /// What a backup holds.
@@ -327,7 +326,7 @@ enum Source {
 /// Reads what is to be copied: the list of full segments first, then a checkpoint that covers them, then the ring, which holds every key
 /// the checkpoint's entries need, and last the blocks that follow.
 fn take(home: &Home, identity: &Identity) -> Result<Taken, BackupError> {
-    let vkey = Vkey::parse(&identity.vkey).map_err(|_| OpenError::Format(home.data.clone()))?;
+    let vkey = identity.key();
     let journal = home.data.join("journal");
     let mut attempt = 0;
     loop {

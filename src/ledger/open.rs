@@ -114,6 +114,9 @@ pub enum OpenError {
     /// Another version wrote it.
     #[error("the data directory \"{}\" has another format", .0.display())]
     Format(PathBuf),
+    /// What says which ledger it is was altered or cut.
+    #[error("\"{}\" is not as it was written", .0.display())]
+    Identity(PathBuf),
     /// The signing key is missing or is not this ledger's.
     #[error("the signing key in \"{}\" is missing or belongs to another ledger", .0.display())]
     SigningKey(PathBuf),
@@ -164,6 +167,7 @@ impl OpenError {
         matches!(
             self,
             Self::Integrity(_)
+                | Self::Identity(_)
                 | Self::Fold(_)
                 | Self::Journal(journal::OpenError::Damaged(_) | journal::OpenError::BehindCheckpoint { .. })
         )
@@ -219,7 +223,7 @@ impl Ledger {
         }
         let read_only = restore::read_only(&home.data).map_err(failed(home.data.clone()))?;
         let signing = read_signing_key(&home.keys, &identity.origin, &identity.vkey)?;
-        let vkey = Vkey::parse(&identity.vkey).map_err(|_| OpenError::Format(home.data.clone()))?;
+        let vkey = identity.key();
         let policies = Policies::builtin()?;
 
         let last = snapshot::read_checkpoint(&home.data, &vkey).map_err(failed(home.data.clone()))?;
@@ -591,13 +595,27 @@ impl Identity {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(OpenError::Missing(data.to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(OpenError::Identity(path)),
             Err(source) => return Err(OpenError::Io { path, source }),
         };
-        let identity: Self = serde_json::from_str(&text).map_err(|_| OpenError::Format(data.to_owned()))?;
-        if identity.format != FORMAT {
-            return Err(OpenError::Format(data.to_owned()));
+        let damaged = || OpenError::Identity(path.clone());
+        let said: serde_json::Value = serde_json::from_str(&text).map_err(|_| damaged())?;
+        match said.get("format").and_then(serde_json::Value::as_u64) {
+            Some(format) if format == u64::from(FORMAT) => {}
+            Some(_) => return Err(OpenError::Format(data.to_owned())),
+            None => return Err(damaged()),
         }
-        Ok(identity)
+        let identity: Self = serde_json::from_value(said).map_err(|_| damaged())?;
+        // The key bears the ledger's name.
+        match Vkey::parse(&identity.vkey) {
+            Ok(vkey) if vkey.name() == identity.origin => Ok(identity),
+            Ok(_) | Err(_) => Err(damaged()),
+        }
+    }
+
+    /// The key the ledger signs with.
+    pub(super) fn key(&self) -> Vkey {
+        Vkey::parse(&self.vkey).expect("it was parsed when it was read")
     }
 }
 

@@ -47,24 +47,80 @@ pub(super) fn write_checkpoint(data: &Path, signed: &Signed, turn: u64) -> io::R
     Ok(())
 }
 
+/// What stands in a slot.
+enum Slot {
+    /// Nothing was ever written there.
+    Absent,
+    /// A write was cut off: it ends early, or in room that was never filled.
+    Torn,
+    /// It was written whole and is not what was written.
+    Altered,
+    /// A checkpoint that verifies.
+    Signed(Signed),
+}
+
+impl Slot {
+    fn read(path: &Path, vkey: &Vkey) -> io::Result<Self> {
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Absent),
+            Err(error) => return Err(error),
+        };
+        if bytes.last() != Some(&b'\n') || bytes.contains(&0) {
+            return Ok(Self::Torn);
+        }
+        let parts = std::str::from_utf8(&bytes).ok().and_then(|text| text.rsplit_once("\nring "));
+        Ok(parts.and_then(|(note, ring)| Self::signed(note, ring, vkey)).map_or(Self::Altered, Self::Signed))
+    }
+
+    fn signed(note: &str, ring: &str, vkey: &Vkey) -> Option<Signed> {
+        let checkpoint = checkpoint::verify(note, vkey).ok()?;
+        Some(Signed { checkpoint, note: note.to_owned(), assigned: ring.strip_suffix('\n')?.parse().ok()? })
+    }
+}
+
 /// Reads the newer of the two slots, and returns whose turn to be written is next; `None` if neither verifies.
 pub(super) fn read_checkpoint(data: &Path, vkey: &Vkey) -> io::Result<Option<(Signed, u64)>> {
     let mut newest: Option<(Signed, u64)> = None;
-    for (slot, turn) in SLOTS.into_iter().zip([1, 0]) {
-        let text = match fs::read_to_string(data.join(slot)) {
-            Ok(text) => text,
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => continue,
-            Err(error) => return Err(error),
-        };
-        let Some((note, ring)) = text.rsplit_once("\nring ") else { continue };
-        let (Ok(checkpoint), Ok(assigned)) = (checkpoint::verify(note, vkey), ring.trim_end().parse()) else {
-            continue;
-        };
-        if newest.as_ref().is_none_or(|(newest, _)| newest.checkpoint.size <= checkpoint.size) {
-            newest = Some((Signed { checkpoint, note: note.to_owned(), assigned }, turn));
+    for (name, turn) in SLOTS.into_iter().zip([1, 0]) {
+        match Slot::read(&data.join(name), vkey)? {
+            Slot::Signed(signed) => {
+                if newest.as_ref().is_none_or(|(newest, _)| newest.checkpoint.size <= signed.checkpoint.size) {
+                    newest = Some((signed, turn));
+                }
+            }
+            Slot::Altered => {
+                tracing::warn!(file = name, "a signed checkpoint is not as it was written and is passed over")
+            }
+            Slot::Absent | Slot::Torn => {}
         }
     }
     Ok(newest)
+}
+
+/// Names the slot that was written whole and is not what was written, if one is: a crash does not leave such a one.
+pub(super) fn altered_checkpoint(data: &Path, vkey: &Vkey) -> io::Result<Option<&'static str>> {
+    for name in SLOTS {
+        if matches!(Slot::read(&data.join(name), vkey)?, Slot::Altered) {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns how many entries the snapshots that verify were made of, at most: as many were there once.
+pub(super) fn covered_by_snapshots(data: &Path, vkey: &Vkey) -> io::Result<u64> {
+    let directory = data.join("snapshots");
+    if !directory.exists() {
+        return Ok(0);
+    }
+    let mut covered = 0;
+    for name in names(&directory)? {
+        if let Some((head, _)) = head_of(&fs::read(directory.join(name))?, vkey) {
+            covered = covered.max(head.size);
+        }
+    }
+    Ok(covered)
 }
 
 #[derive(Serialize, Deserialize)]
@@ -117,15 +173,26 @@ pub(super) fn read(home: &Home, vkey: &Vkey) -> io::Result<Option<(State, Growth
     Ok(None)
 }
 
-fn open(bytes: &[u8], vkey: &Vkey) -> Option<Body> {
+/// What a snapshot's signed note says.
+struct Head {
+    known: bool,
+    size: u64,
+    hash: blake3::Hash,
+}
+
+/// Reads the signed note of a snapshot, and what it is about.
+fn head_of<'a>(bytes: &'a [u8], vkey: &Vkey) -> Option<(Head, &'a [u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     let (note, body) = rest.split_at_checked(length)?;
     let text = checkpoint::open_note(std::str::from_utf8(note).ok()?, vkey).ok()?;
     let mut lines = text.lines();
     let known = lines.next()? == "dossier snapshot 6";
-    let size: u64 = lines.next()?.parse().ok()?;
-    let hash = blake3::Hash::from_hex(lines.next()?).ok()?;
+    Some((Head { known, size: lines.next()?.parse().ok()?, hash: blake3::Hash::from_hex(lines.next()?).ok()? }, body))
+}
+
+fn open(bytes: &[u8], vkey: &Vkey) -> Option<Body> {
+    let (Head { known, size, hash }, body) = head_of(bytes, vkey)?;
     if !known || blake3::hash(body) != hash {
         return None;
     }

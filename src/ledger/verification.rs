@@ -21,8 +21,9 @@ use crate::journal;
 use crate::ledger::claims::{Fingerprint, Spread};
 use crate::ledger::documents::Announced;
 use crate::ledger::hashing::{Stated, Unfit, hash_journal};
+use crate::ledger::open::Identity;
 use crate::ledger::{OpenError, Shared, SubmitError, snapshot};
-use crate::proof::checkpoint::{Checkpoint, Vkey};
+use crate::proof::checkpoint::Checkpoint;
 use crate::proof::merkle;
 use crate::proof::tile::Growth;
 
@@ -30,8 +31,20 @@ use crate::proof::tile::Growth;
 #[derive(Debug, thiserror::Error)]
 pub enum Broken {
     /// The directory holds no ledger this program can read.
-    #[error("there is no ledger of this format in the directory")]
-    NoLedger,
+    #[error(transparent)]
+    Identity(OpenError),
+    /// A signed checkpoint is not as it was written.
+    #[error("\"{slot}\" is not the checkpoint that was written there")]
+    Altered {
+        /// The file.
+        slot: &'static str,
+    },
+    /// There are entries, and no signed checkpoint covers any of them.
+    #[error("{found} entries are there and the signed checkpoints are missing")]
+    Unsigned {
+        /// The entries there are.
+        found: u64,
+    },
     /// The bytes of the journal are not those written; the index is the first of an unreadable run.
     #[error("entry {index} is the first that is not as it was entered: {reason}")]
     Bytes {
@@ -129,14 +142,14 @@ pub(super) fn verify_entries(
     data: &Path,
     mut progress: impl FnMut(u64),
 ) -> Result<(Sound, Vec<(u64, Announced)>), Broken> {
-    let identity = std::fs::read_to_string(data.join("ledger.json")).map_err(|_| Broken::NoLedger)?;
-    let identity: serde_json::Value = serde_json::from_str(&identity).map_err(|_| Broken::NoLedger)?;
-    let text = |field: &str| identity.get(field).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
-    let vkey = Vkey::parse(&text("vkey")).map_err(|_| Broken::NoLedger)?;
+    let identity = Identity::read(data).map_err(Broken::Identity)?;
+    let vkey = identity.key();
     let signed = snapshot::read_checkpoint(data, &vkey).map_err(Broken::Io)?.map(|(signed, _)| signed.checkpoint);
     let covered = signed.as_ref().map_or(0, |signed| signed.size);
+    // Whoever takes away what was signed last leaves what was made of more entries than are there.
+    let known = covered.max(snapshot::covered_by_snapshots(data, &vkey).map_err(Broken::Io)?);
 
-    let origin = text("origin");
+    let origin = identity.origin;
     let mut growth = Growth::new();
     let mut full = Vec::new();
     let mut order = Order::from_the_first();
@@ -175,8 +188,15 @@ pub(super) fn verify_entries(
     if let Some(damage) = damage {
         return Err(Broken::Bytes { index: damage.first_bad_index, reason: damage.flaw.to_string() });
     }
-    if growth.size() < covered {
-        return Err(Broken::Missing { found: growth.size(), size: covered });
+    if growth.size() < known {
+        return Err(Broken::Missing { found: growth.size(), size: known });
+    }
+    if let Some(slot) = snapshot::altered_checkpoint(data, &vkey).map_err(Broken::Io)? {
+        return Err(Broken::Altered { slot });
+    }
+    // A ledger is founded and closed, and so signed, before anybody else may enter anything.
+    if signed.is_none() && growth.size() > 0 {
+        return Err(Broken::Unsigned { found: growth.size() });
     }
     match (&signed, root) {
         (Some(signed), Some(root)) if signed.root != root => Err(Broken::Root { size: covered }),
