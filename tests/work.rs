@@ -299,3 +299,25 @@ fn the_customers_that_lead_are_ranked_three_ways() {
     served.test.clock.advance(Duration::from_secs(86_400));
     assert_eq!(rows(&read(&served, "E-801", "key_customers")).len(), 2);
 }
+
+#[test]
+fn a_sum_is_entered_with_the_right_it_rests_on_and_whom_it_names() {
+    let served = company();
+    served.admit("E-401", &sold("S-1", "C-01", "2026-01-05", 3_000, None));
+    let stats = read(&served, "E-101", "stats");
+    assert_eq!(stats["total"]["top3"], json!([{ "customer_id": "C-01", "amount": 300_000 }]));
+    read(&served, "E-301", "composition?by=region");
+    let last = |who: &str| rows(&read(&served, "E-901", &format!("access_log?subject=employee/{who}")))[0].clone();
+    check(&last("E-101"), &json!({ "view": "stats", "authority": "own", "targets": ["C-01"], "classes": ["C2"] }));
+    check(&last("E-301"), &json!({ "view": "composition", "authority": "region", "targets": [] }));
+    for who in ["E-101", "E-301"] {
+        assert!(!last(who)["policies"].as_array().unwrap().is_empty(), "{who}");
+    }
+    let reads = rows(&served.get("E-901", "/v1/customers/C-01/reads").json());
+    assert!(reads.iter().any(|line| line["view"] == "stats" && line["reader"] == "E-101"), "{reads:?}");
+    // What is taken out needs a grant that says so; without one it is refused, and not empty.
+    for who in ["E-801", "E-301"] {
+        let taken = served.get(who, "/v1/views/stats?format=csv");
+        assert_eq!((taken.status, taken.problem().2.as_str()), (403, "R-055"), "{who}: {}", taken.text());
+    }
+}

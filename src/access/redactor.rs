@@ -217,6 +217,17 @@ impl<'a> Sight<'a> {
         }
     }
 
+    /// Tells whether a part of a matter may be looked at, of which `more` is the case, whatever is to be done with it now.
+    pub fn reads(&self, matter: Matter, more: Facts) -> bool {
+        let facts = self.object.facts.with(self.extra).with(self.object.opening.facts(matter, Action::Read)).with(more);
+        self.policies.decide(self.held.role, Action::Read, Resource::Matter(matter), facts).allowed
+    }
+
+    /// Tells whether what is read is to be printed or taken out.
+    pub fn takes_out(&self) -> bool {
+        self.action != Action::Read
+    }
+
     /// Tells whether the reader is this person.
     pub fn is(&self, employee: &str) -> bool {
         self.principal.employee.as_str() == employee
@@ -390,7 +401,8 @@ impl<'a> Sight<'a> {
         Value::String(MASK.to_owned())
     }
 
-    fn note(&mut self, matter: Matter, decision: &Decision) {
+    /// Notes by what right something is read: also where a sum rests on it and it is not shown itself.
+    pub fn note(&mut self, matter: Matter, decision: &Decision) {
         for policy in decision.policies.iter() {
             if !self.seen.policies.contains(policy) {
                 self.seen.policies.insert(policy.clone());

@@ -42,23 +42,26 @@ impl Business {
 
     /// Folds one entry of the customer's stream, in the form that is live.
     pub fn fold(&mut self, read: &Read<'_>) {
-        match read.event {
-            Event::Contact(contact::Event::Recorded(contact)) if self.period.has(self.zone.date(contact.at)) => {
-                self.contacts += 1;
-                self.visits += u64::from(contact.channel == Channel::Visit);
-            }
-            Event::Sale(sale::Event::Recorded(sale)) if self.period.has(sale.sold_on) => {
-                let amount = match sale.kind {
-                    Trade::Sale => sale.amount.0,
-                    Trade::Return => -sale.amount.0,
-                    Trade::Sample => 0,
-                };
-                self.sales = self.sales.saturating_add(amount);
-            }
-            Event::Payment(payment::Event::Recorded(payment)) if self.period.has(payment.received_on) => {
-                self.payments = self.payments.saturating_add(payment.amount.0);
-            }
-            _ => {}
+        if let Event::Contact(contact::Event::Recorded(contact)) = read.event
+            && self.period.has(self.zone.date(contact.at))
+        {
+            self.contacts += 1;
+            self.visits += u64::from(contact.channel == Channel::Visit);
+        }
+        if let Event::Sale(sale::Event::Recorded(sale)) = read.event
+            && self.period.has(sale.sold_on)
+        {
+            let amount = match sale.kind {
+                Trade::Sale => sale.amount.0,
+                Trade::Return => -sale.amount.0,
+                Trade::Sample => 0,
+            };
+            self.sales = self.sales.saturating_add(amount);
+        }
+        if let Event::Payment(payment::Event::Recorded(payment)) = read.event
+            && self.period.has(payment.received_on)
+        {
+            self.payments = self.payments.saturating_add(payment.amount.0);
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::access::facts::Facts;
 use crate::domain::class::Class;
 use crate::domain::sale::{Recorded, Trade};
 use crate::ids::CustomerId;
@@ -137,12 +138,15 @@ fn figures(customers: &BTreeMap<&CustomerId, Sold>) -> Vec<(&'static str, Node)>
     // Equal sales stand in the order of the customers.
     let mut top: Vec<(&CustomerId, i64)> = customers.iter().map(|(id, traded)| (*id, traded.amount)).collect();
     top.sort_by_key(|(id, amount)| (std::cmp::Reverse(*amount), *id));
-    let top: Vec<_> = top.iter().take(3).map(|(id, amount)| json!({ "customer_id": id, "amount": amount })).collect();
+    let top = top.into_iter().take(3).map(|(id, amount)| {
+        let row = Node::Row(vec![("customer_id", Node::plain(id.as_str())), ("amount", cell(json!(amount)))]);
+        Node::About(id.clone(), Box::new(Node::Concerning(Facts::ABOUT_SALES, Box::new(row))))
+    });
     vec![
         ("customer_count", cell(json!(count))),
         ("sales", cell(json!(sales))),
         ("average_per_customer", cell(json!(average))),
-        ("top3", cell(json!(top))),
+        ("top3", Node::List(top.collect())),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::access::facts::Facts;
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
 use crate::domain::customer::{self, Party};
@@ -75,12 +76,11 @@ impl Shared {
         let year = year_of(asked)?.unwrap_or_else(|| world.date(then.at).year());
         let most = usize::try_from(policy::parameter(&world, None, then.at, "p.ka.top_n")).unwrap_or(0);
         let (rows, sighted) = self.with_register(state, then, |register| {
-            let sighted = Sighted::of(register, sight, &[Matter::Strategy, Matter::Commercial]);
+            let sighted = Sighted::of(register, sight, &[Matter::Strategy, Matter::Commercial], Facts::NONE);
             let seen = |id: &_| sighted.seen.contains(id);
             (leading::rows(&register.sales, &register.customers, year, most, &seen), sighted)
         })?;
-        sight.turn_to(None);
-        sighted.check(asked)?;
+        sighted.check()?;
         let node = Node::Row(vec![("year", Node::plain(json!(year))), ("items", Node::List(rows))]);
         Ok(Built { node, next: None, targets: Vec::new() })
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::access::facts::Facts;
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
 use crate::domain::class::Class;
@@ -10,7 +11,7 @@ use crate::domain::{Refusal, common};
 use crate::ids::CustomerId;
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
-use crate::ledger::reading::views::{Built, year_of};
+use crate::ledger::reading::views::{Built, wants_purpose, year_of};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::projection::Node;
@@ -22,36 +23,42 @@ pub(super) struct Sighted {
     pub(super) seen: BTreeSet<CustomerId>,
     /// How many customers there are of whom the asker may not.
     pub(super) hidden: usize,
-    /// Whether a purpose was all that was lacking of one of them.
-    aimless: bool,
+    /// The rule that kept the first of them from being seen, where a purpose would have opened it, or where it is to be taken out.
+    wanting: Option<String>,
 }
 
 impl Sighted {
-    /// Looks at every customer of the register in these matters.
-    pub(super) fn of(register: &Register, sight: &mut Sight<'_>, matters: &[Matter]) -> Self {
-        let mut sighted = Self { seen: BTreeSet::new(), hidden: 0, aimless: false };
+    /// Looks at every customer of the register in these matters, as far as `about` says of each; what is seen is noted.
+    pub(super) fn of(register: &Register, sight: &mut Sight<'_>, matters: &[Matter], about: Facts) -> Self {
+        let mut sighted = Self { seen: BTreeSet::new(), hidden: 0, wanting: None };
         for (id, listed) in &register.customers {
             sight.turn_to(Some(id));
-            let denied = matters.iter().map(|matter| sight.may(*matter)).find(|decision| !decision.allowed);
-            match denied {
-                None => {
-                    sighted.seen.insert(id.clone());
-                }
-                Some(decision) => {
-                    sighted.hidden += usize::from(listed.duplicate_of.is_none());
-                    sighted.aimless |= decision.rule.as_deref() == Some(PURPOSE);
-                }
+            let decisions: Vec<_> = matters.iter().map(|matter| (*matter, sight.may_of(*matter, about))).collect();
+            if let Some((matter, denied)) = decisions.iter().find(|(_, decision)| !decision.allowed) {
+                sighted.hidden += usize::from(listed.duplicate_of.is_none());
+                sighted.wanting = sighted.wanting.or_else(|| match sight.takes_out() {
+                    // Whoever may read it lacks the grant to take it out; an empty table would say that there is nothing.
+                    true if sight.reads(*matter, about) => Some("R-055".to_owned()),
+                    true => Some(denied.rule.as_deref().unwrap_or("R-050").to_owned()),
+                    false => wants_purpose(denied),
+                });
+                continue;
             }
+            for (matter, decision) in &decisions {
+                sight.note(*matter, decision);
+            }
+            sighted.seen.insert(id.clone());
         }
+        sight.turn_to(None);
         sighted
     }
 
-    /// Denies a view that nothing is seen of, where a purpose would open it.
-    pub(super) fn check(&self, asked: &Asked) -> Result<(), ViewError> {
-        if self.seen.is_empty() && self.aimless && asked.purpose.is_none() {
-            return Err(ViewError::Denied(common::Refusal::Forbidden { rule: PURPOSE.into() }.into()));
+    /// Denies a view that nothing is seen of, where a purpose would open it, or where it is to be taken out.
+    pub(super) fn check(&self) -> Result<(), ViewError> {
+        match self.wanting.as_ref().filter(|_| self.seen.is_empty()) {
+            Some(rule) => Err(ViewError::Denied(common::Refusal::Forbidden { rule: rule.clone() }.into())),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -76,7 +83,7 @@ impl Shared {
         let scale = scale(&world, dimension, None, then.at);
         let matters = if by.graded() { &[Matter::Commercial, Matter::Credit][..] } else { &[Matter::Commercial] };
         let ((mut rows, total), sighted) = self.with_register(state, then, |register| {
-            let sighted = Sighted::of(register, sight, matters);
+            let sighted = Sighted::of(register, sight, matters, Facts::NONE);
             let graded = |id: &CustomerId| {
                 let listed = register.customers.get(id);
                 listed.and_then(|listed| listed.grades.at(dimension, then.at)).map(|step| step.grade.as_str())
@@ -98,8 +105,7 @@ impl Shared {
             }
             (composed.rows(by, &scale), sighted)
         })?;
-        sight.turn_to(None);
-        sighted.check(asked)?;
+        sighted.check()?;
         rows.extend(hidden("class", sighted.hidden));
         // What is summed was judged customer by customer; the sums are then of the list's class.
         sight.seen.classes.insert(Class::C2);
@@ -116,6 +122,3 @@ impl Shared {
         Ok(Built { node: Node::Row(node), next: None, targets: Vec::new() })
     }
 }
-
-/// The rule that asks for a purpose.
-const PURPOSE: &str = "R-059";

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::access::facts::Facts;
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
 use crate::domain::grade::{Dimension, scale, stream};
@@ -65,7 +66,7 @@ impl Shared {
         let scale = scale(&world, Dimension::Business, None, then.at);
         let place = |grade: &str| scale.iter().position(|other| *other == grade).unwrap_or(scale.len());
         let ((items, hidden, next), sighted) = self.with_register(state, then, |register| {
-            let sighted = Sighted::of(register, sight, &[Matter::Credit]);
+            let sighted = Sighted::of(register, sight, &[Matter::Credit], Facts::NONE);
             let mut rows: Vec<(usize, &str, &CustomerId, &Listed)> = Vec::new();
             for (id, listed) in register.customers.iter().filter(|(id, _)| sighted.seen.contains(*id)) {
                 let Some(Step { grade, .. }) = listed.grades.at(Dimension::Business, then.at) else { continue };
@@ -97,8 +98,7 @@ impl Shared {
                 .collect();
             ((items, composition::hidden("grade", sighted.hidden), next), sighted)
         })?;
-        sight.turn_to(None);
-        sighted.check(asked)?;
+        sighted.check()?;
         let mut node = vec![("items", Node::List(items))];
         node.extend(hidden.map(|hidden| ("hidden", hidden)));
         Ok(Built { node: Node::Row(node), next, targets: Vec::new() })

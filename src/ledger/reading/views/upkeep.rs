@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use crate::access::facts::Facts;
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
 use crate::domain::class::Class;
@@ -36,7 +37,7 @@ impl Shared {
         let (page, covered) = self.with_register(state, then, |register| {
             let mut covered = Covered::default();
             if subject.customer.is_none() && asked.after.is_none() {
-                let sighted = Sighted::of(register, sight, &[Matter::Basic]);
+                let sighted = Sighted::of(register, sight, &[Matter::Basic], Facts::NONE);
                 for (_, listed) in register.customers.iter().filter(|(id, _)| sighted.seen.contains(*id) && !ended(id))
                 {
                     covered.count(listed.upkeep.checks.iter().any(|check| check.quarter.as_ref() == Some(&quarter)));
@@ -79,7 +80,7 @@ impl Shared {
         let world = self.world(state, then)?;
         let year = year_of(asked)?.unwrap_or_else(|| world.date(then.at).year());
         let ((mut rows, total), sighted) = self.with_register(state, then, |register| {
-            let sighted = Sighted::of(register, sight, &[Matter::Basic]);
+            let sighted = Sighted::of(register, sight, &[Matter::Basic], Facts::NONE);
             let mut regions: BTreeMap<&str, Covered> = BTreeMap::new();
             for (id, listed) in register.customers.iter().filter(|(id, _)| sighted.seen.contains(*id)) {
                 if world.customer.customers.get(id).is_some_and(|customer| !customer.ended()) {
@@ -89,8 +90,7 @@ impl Shared {
             }
             (registration(&regions), sighted)
         })?;
-        sight.turn_to(None);
-        sighted.check(asked)?;
+        sighted.check()?;
         rows.extend(hidden("region", sighted.hidden));
         // What is counted was judged customer by customer; the counts are then of the list's class.
         sight.seen.classes.insert(Class::C1);
