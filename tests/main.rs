@@ -8,6 +8,7 @@ mod coverage; // every event succeeds and each of its bad inputs is refused
 mod crash; // kills, cuts, flips and thieves of the disk
 mod documents; // papers: filed whole or not at all, sealed, read back, missing ones named
 mod erasure; // a person erased: keys gone, nothing readable, everything still proven
+mod feed; // entries as they come
 mod grades; // grades by business and by credit, terms, reviews, payments, and what they add up to
 mod loans; // archive files lent, renewed, overdue, recalled, given back
 mod moments; // earlier moments by both times, and what changed between two

@@ -47,6 +47,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("file", "a_paper_is_read_back_byte_for_byte_and_every_reading_is_entered_first"),
     ("search", "customers_are_found_by_characters_pinyin_initials_words_and_ids"),
     ("timeline", "sc_15_a_mistake_is_put_right_and_what_was_entered_stays"),
+    ("feed", "whoever_listens_hears_what_comes_and_may_go_on_where_they_were_cut_off"),
     ("policy", "the_yearly_review_of_the_policy_stands_in_its_history"),
     ("promises", "promises_show_what_became_of_them"),
     ("basics", "the_annexes_name_the_unit_and_the_basics_name_whom_to_talk_to"),

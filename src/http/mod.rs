@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::access::principal::Principal;
@@ -54,6 +54,10 @@ pub struct Door {
     verifying: Arc<Semaphore>,
     /// Turns of those who bring or fetch a file.
     filing: Arc<Semaphore>,
+    /// Turns of those who listen to the feed.
+    listening: Arc<Semaphore>,
+    /// Whether the service is ending: nobody is kept listening then.
+    ending: watch::Sender<bool>,
 }
 
 impl Door {
@@ -64,7 +68,10 @@ impl Door {
         let amending = Arc::new(Semaphore::new(AMENDING_AT_ONCE));
         let verifying = Arc::new(Semaphore::new(VERIFYING_AT_ONCE));
         let filing = Arc::new(Semaphore::new(FILING_AT_ONCE));
-        Self { ledger, accounts, sessions: Sessions::default(), metrics, earlier, amending, verifying, filing }
+        let listening = Arc::new(Semaphore::new(LISTENING_AT_ONCE));
+        let (ending, _) = watch::channel(false);
+        let sessions = Sessions::default();
+        Self { ledger, accounts, sessions, metrics, earlier, amending, verifying, filing, listening, ending }
     }
 
     /// Reads a view through the ledger.
@@ -112,11 +119,13 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let routes = router::routes(Arc::new(Door::new(ledger, accounts)));
+    let door = Arc::new(Door::new(ledger, accounts));
+    let routes = router::routes(door.clone());
     let stopping = Arc::new(Notify::new());
     let asked_to_stop = stopping.clone();
     let shutdown = async move {
         shutdown.await;
+        door.ending.send_replace(true);
         asked_to_stop.notify_one();
     };
     let given_up = async {
@@ -157,6 +166,9 @@ const AMENDING_AT_ONCE: usize = 2;
 
 /// How many bring or fetch a file at once.
 const FILING_AT_ONCE: usize = 4;
+
+/// How many listen to the feed at once.
+const LISTENING_AT_ONCE: usize = 64;
 
 /// How many have the ledger verified at once.
 const VERIFYING_AT_ONCE: usize = 1;

@@ -99,6 +99,10 @@ operations! {
     get "/v1/customers/{id}/reads" "customerReads" "Tells who has read a customer's archive" "客户档案查阅记录" [ID] Answers::View("access_log"), false;
     get "/v1/streams/{name}" "stream" "Reads the timeline of a stream" "对象时间线"
         [("path", "name", true, "The stream, such as customer/C-00042; its slashes stand in the path.")] Answers::View("timeline"), false;
+    get "/v1/feed" "feed" "Sends entries as they come (Server-Sent Events), as readings" "新条目推送"
+        [("query", "after", false, "Behind which index to begin; without it, with those to come."),
+         ("header", "Last-Event-ID", false, "The same, as whoever was cut off sends it.")]
+        Answers::Document("text/event-stream"), false;
     get "/v1/entries/{index}" "entry" "Reads one entry" "账本条目" [INDEX] Answers::View("entry"), false;
     get "/v1/entries/{index}/proof" "proof" "Proves that an entry is in the ledger (C2SP tlog-proof)" "条目存在证明"
         [INDEX] Answers::Document("text/plain"), true;

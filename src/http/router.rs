@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::http::api::{catalog, customers, documents, events, ledger, operations, views};
+use crate::http::api::{catalog, customers, documents, events, feed, ledger, operations, views};
 use crate::http::error::Problem;
 use crate::http::{Door, around, openapi, web};
 
@@ -34,6 +34,7 @@ pub(crate) fn routes(door: Arc<Door>) -> Router {
         .route("/v1/customers/{id}/grades", get(customers::grades))
         .route("/v1/customers/{id}/reads", get(customers::reads))
         .route("/v1/streams/{*name}", get(ledger::stream))
+        .route("/v1/feed", get(feed::follow))
         // proving
         .route("/v1/entries/{index}", get(ledger::entry))
         .route("/v1/entries/{index}/proof", get(ledger::proof))

@@ -73,7 +73,14 @@ impl View {
         matches!(self.scope, Scope::Company | Scope::Customer | Scope::Customers)
             && !matches!(
                 self.key,
-                "grade_audit" | "corrections" | "refusals" | "search" | "important_dates" | "visits" | "checks"
+                "grade_audit"
+                    | "corrections"
+                    | "refusals"
+                    | "search"
+                    | "important_dates"
+                    | "visits"
+                    | "checks"
+                    | "feed"
             )
     }
 }
@@ -550,6 +557,20 @@ pub const VIEWS: &[View] = &[
         columns: columns! {
             "index" "账本序号" "Index", "at" "时间" "At", "type" "类型" "Type", "actor" "操作人" "Actor", "payload" "内容" "Payload",
             "corrections" "更正/作废" "Corrections", "corrects" "所更正" "Corrects", "now" "更正后" "As corrected", "hash" "哈希" "Hash",
+        },
+    },
+    View {
+        key: "feed",
+        number: "V-90",
+        zh: "新条目",
+        en: "Feed",
+        scope: Scope::Company,
+        base: Matter::Proofs,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "index" "账本序号" "Index", "at" "时间" "At", "type" "类型" "Type", "subject" "对象" "Subject", "actor" "操作人" "Actor",
+            "payload" "内容" "Payload", "corrections" "更正/作废" "Corrections", "corrects" "所更正" "Corrects", "now" "更正后" "As corrected",
+            "hash" "哈希" "Hash",
         },
     },
     View {

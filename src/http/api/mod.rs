@@ -15,6 +15,7 @@ pub(crate) mod catalog;
 pub(crate) mod customers;
 pub(crate) mod documents;
 pub(crate) mod events;
+pub(crate) mod feed;
 pub(crate) mod ledger;
 pub(crate) mod operations;
 mod table;

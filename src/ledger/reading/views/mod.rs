@@ -103,6 +103,7 @@ impl Ledger {
             ("refusals", _) => shared.refusals(then, asked),
             ("access_log", _) => shared.access_log(then, asked, subject),
             ("corrections", _) => shared.corrections(then, asked, subject),
+            ("feed", _) => shared.feed(then, asked, sight),
             ("timeline", _) => shared.timeline(then, asked, subject),
             ("policy", _) => shared.policy(then),
             ("staff", _) => shared.staff(state, then, asked),

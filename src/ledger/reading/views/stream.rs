@@ -1,6 +1,9 @@
 //! What is shown of streams, entry by entry: timelines, readings, the policy and its history.
 
+use crate::access::matter::Matter;
+use crate::access::redactor::Sight;
 use crate::clock::{Timestamp, Zone};
+use crate::domain::Event;
 use crate::domain::history::Part;
 use crate::entry::Entry;
 use crate::ids::{CustomerId, StreamName};
@@ -8,7 +11,7 @@ use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::record::Corrected;
-use crate::ledger::reading::views::{Built, Looked, days_of};
+use crate::ledger::reading::views::{Built, Looked, days_of, index_after};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::tail::{family_term, stream_term};
 use crate::projection::{Node, Read, audit, policy};
@@ -21,6 +24,39 @@ impl Shared {
             asked.subject.as_deref().unwrap_or_default().parse().map_err(|_| ViewError::NotFound)?;
         let mut corrected = Corrected::until(then.end);
         self.page(&stream, then, asked, subject, &mut |read| self.line(read, &mut corrected).map(Some))
+    }
+
+    /// The entries behind an index, the oldest first, as far as the asker may know of them; where it ends the next page begins.
+    ///
+    /// Readings, denials and refusals are left out: what is read here is entered, and the feed would feed itself.
+    pub(super) fn feed(&self, then: &Then, asked: &Asked, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
+        let from = index_after(asked)?.map_or(0, |after| after.saturating_add(1));
+        let mut corrected = Corrected::until(then.end);
+        let (mut rows, mut last) = (Vec::new(), None);
+        for index in (from..then.end).take(asked.looks) {
+            if rows.len() >= asked.limit {
+                break;
+            }
+            last = Some(index);
+            let mut shown = Ok(None);
+            self.read_of(then, index, &mut |read| {
+                let customer = read.customer();
+                sight.turn_to(customer.as_ref());
+                let known = customer.is_none() || sight.may(Matter::List).allowed;
+                if known && !matches!(read.event, Event::Audit(_)) {
+                    shown = self.line(read, &mut corrected).map(|line| Some((customer, line)));
+                }
+            })?;
+            if let Some((customer, line)) = shown? {
+                rows.push(match customer {
+                    Some(customer) => Node::About(customer, Box::new(line)),
+                    None => line,
+                });
+            }
+        }
+        sight.turn_to(None);
+        let node = Node::Row(vec![("items", Node::List(rows))]);
+        Ok(Built { node, next: last.map(|last| last.to_string()), targets: Vec::new() })
     }
 
     /// The readings of a customer's archive, or those an employee did.
