@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::crash::on_memory;
 use crate::erasure::{completed, everything};
 use crate::pages::{Browser, hidden};
-use crate::support::http::{Answer, Served, parts};
+use crate::support::http::{Answer, Called, Served, parts};
 use crate::support::{Directory, TestLedger, founding, principal, proposal, registration};
 
 /// A document of so many bytes that begins as a PDF does; its text is found wherever it stands in clear.
@@ -246,17 +246,61 @@ fn an_upload_that_is_refused_leaves_nothing() {
 }
 
 #[test]
+fn an_upload_that_is_not_what_it_says_is_refused() {
+    let served = one_customer();
+    let event = paper("other", "C1");
+    let png = b"\x89PNG\r\n\x1a\n...".to_vec();
+    for (called, bytes, said, is) in [
+        (("scan.pdf", Some("application/pdf")), &png, "\"application/pdf\"", "PNG"),
+        (("scan.png", Some("text/html; charset=utf-8")), &png, "\"text/html\"", "PNG"),
+        (("scan.pdf", None), &png, "\".pdf\"", "PNG"),
+        (("scan.pdf.exe", Some("application/octet-stream")), &pdf(100), "\".exe\"", "PDF"),
+        // It is told before what is too much of it has come.
+        (("scan.png", Some("image/png")), &pdf((32 << 20) + 1), "\"image/png\"", "PDF"),
+    ] {
+        let answer = served.file_as("E-101", &event, called, bytes);
+        assert_eq!(answer.problem(), (422, "E_RULE".into(), "R-016".into()), "{called:?}");
+        let told = answer.json();
+        assert_eq!(told["errors"][0]["pointer"], "/data/file");
+        let detail = told["detail"].as_str().unwrap();
+        assert!(detail.contains("not what it says") && detail.contains(said) && detail.contains(is), "{detail}");
+        assert_eq!(kept(&served), [] as [PathBuf; 0], "{called:?}");
+    }
+    // What the proposal calls it counts as well as what the form does.
+    let mut named = event.clone();
+    named["data"]["file"] = json!({ "name": "scan.exe" });
+    assert_eq!(served.file("E-101", &named, "scan.pdf", &pdf(100)).problem().2, "R-016");
+    named["data"]["file"] = json!({ "name": "scan.pdf" });
+    assert_eq!(served.file("E-101", &named, "scan.exe", &pdf(100)).problem().2, "R-016");
+    assert_eq!(kept(&served), [] as [PathBuf; 0]);
+    // Who says nothing of what it is does not lie.
+    for (place, (called, bytes)) in [
+        (("scan", None), &png),
+        (("2026.03", Some("application/octet-stream")), &png),
+        (("scan.PNG", Some("image/x-png")), &png),
+        (("profile.pdf", Some("Application/PDF; name=profile.pdf")), &pdf(100)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut event = event.clone();
+        event["data"]["document_id"] = json!(format!("D-{place}"));
+        filed(&served.file_as("E-101", &event, called, bytes));
+    }
+}
+
+#[test]
 fn an_upload_that_is_cut_off_or_in_disorder_is_refused() {
     let served = one_customer();
     let event = paper("other", "C1").to_string();
     let send =
         |body: &[u8], kind: &str| served.request("E-101", "POST", "/v1/documents", &[("Content-Type", kind)], body);
-    let (kind, whole) = parts(&[("event", None, event.as_bytes()), ("file", Some("x.pdf"), &pdf(1000))]);
+    let (kind, whole) = parts(&[("event", None, event.as_bytes()), ("file", Some(("x.pdf", None)), &pdf(1000))]);
     for end in [whole.len() - 4, whole.len() - 500, event.len(), 10] {
         assert_eq!(send(&whole[..end], &kind).status, 400, "{end}");
         assert_eq!(kept(&served), [] as [PathBuf; 0], "{end}");
     }
-    let (kind, backwards) = parts(&[("file", Some("x.pdf"), &pdf(1000)), ("event", None, event.as_bytes())]);
+    let (kind, backwards) = parts(&[("file", Some(("x.pdf", None)), &pdf(1000)), ("event", None, event.as_bytes())]);
     assert_eq!(send(&backwards, &kind).status, 400);
     let (kind, alone) = parts(&[("event", None, event.as_bytes())]);
     assert_eq!(send(&alone, &kind).status, 400);
@@ -530,17 +574,28 @@ fn a_paper_is_filed_opened_and_taken_out_on_pages() {
         ("class", "C1".to_owned()),
         ("last", "1".to_owned()),
     ];
-    let send = |browser: &mut Browser<'_>, fields: &[(&str, String)], bytes: &[u8]| {
-        let mut all: Vec<(&str, Option<&str>, &[u8])> =
+    let send_as = |browser: &mut Browser<'_>, fields: &[(&str, String)], called: Called<'_>, bytes: &[u8]| {
+        let mut all: Vec<(&str, Option<Called<'_>>, &[u8])> =
             fields.iter().map(|(name, value)| (*name, None, value.as_bytes())).collect();
-        all.push(("file", Some("profile.pdf"), bytes));
+        all.push(("file", Some(called), bytes));
         let (kind, body) = parts(&all);
         browser.send_bytes("POST", "/customers/C-01/documents", &[("Content-Type", &kind)], &body)
+    };
+    let send = |browser: &mut Browser<'_>, fields: &[(&str, String)], bytes: &[u8]| {
+        send_as(browser, fields, ("profile.pdf", Some("application/pdf")), bytes)
     };
     // What is refused is shown in the form, with everything typed.
     let refused = send(&mut browser, &fields, b"not a paper");
     assert_eq!(refused.status, 400);
     assert!(refused.text().contains("Profile &lt;2026&gt;") && refused.text().contains("R-016"), "{}", refused.text());
+    for (called, said) in [
+        (("profile.docx", Some("application/pdf")), "its name ends in &quot;.docx&quot;"),
+        (("profile.pdf", Some("image/png")), "it is sent as &quot;image/png&quot;"),
+    ] {
+        let refused = send_as(&mut browser, &fields, called, &pdf(100));
+        assert_eq!(refused.status, 422);
+        assert!(refused.text().contains("not what it says") && refused.text().contains(said), "{}", refused.text());
+    }
     // Texts are bounded together, not each by itself.
     let many: Vec<(&str, String)> = ["a", "b", "c"].map(|name| (name, "x".repeat(400_000))).into();
     let refused = send(&mut browser, &many, &pdf(100));

@@ -54,6 +54,12 @@ choices! {
         Jpeg "image/jpeg" "JPEG" "JPEG",
         Tiff "image/tiff" "TIFF" "TIFF",
     }
+    /// What a proposal may tell of its file.
+    Claim {
+        Hash "hash" "哈希" "hash",
+        Type "type" "文件类型" "type",
+        Size "size" "字节数" "size",
+    }
 }
 
 objects! {
@@ -163,6 +169,60 @@ impl Mime {
         ];
         magic.into_iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, mime)| mime)
     }
+
+    /// Compares what a file is with what it is sent as and called.
+    ///
+    /// # Errors
+    /// It is sent as something else, or a name of it ends like something else.
+    pub fn check(self, label: &Label) -> Result<(), Refusal> {
+        let (types, endings) = self.told_by();
+        let sent_as = label.media_type.as_deref().map(essence).unwrap_or_default();
+        let says_nothing = sent_as.is_empty() || GENERIC.contains(&sent_as.as_str());
+        if !says_nothing && !types.contains(&sent_as.as_str()) {
+            return Err(Refusal::OtherType { said: sent_as, mime: self });
+        }
+        let mut told = label.names.iter().filter_map(|name| ending(name));
+        match told.find(|ending| !endings.contains(&ending.as_str())) {
+            Some(said) => Err(Refusal::OtherEnding { said, mime: self }),
+            None => Ok(()),
+        }
+    }
+
+    /// The media types it is sent as, old ones too, and the endings its names have.
+    fn told_by(self) -> (&'static [&'static str], &'static [&'static str]) {
+        match self {
+            Self::Pdf => (&["application/pdf", "application/x-pdf"], &["pdf"]),
+            Self::Png => (&["image/png", "image/x-png"], &["png"]),
+            Self::Jpeg => (&["image/jpeg", "image/jpg", "image/pjpeg"], &["jpg", "jpeg", "jpe", "jfif"]),
+            Self::Tiff => (&["image/tiff", "image/tif", "image/x-tiff"], &["tif", "tiff"]),
+        }
+    }
+}
+
+/// What is said of a file while it is sent; the bytes decide.
+#[derive(Clone, Debug, Default)]
+pub struct Label {
+    /// The media type it is sent as.
+    pub media_type: Option<String>,
+    /// What it is called: by its proposal, by the form it comes in.
+    pub names: Vec<String>,
+}
+
+/// Media types that say of a file no more than that it is one.
+const GENERIC: [&str; 2] = ["application/octet-stream", "binary/octet-stream"];
+
+/// A media type without its parameters.
+fn essence(media_type: &str) -> String {
+    media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The ending of a name, if it has one that programs go by: of letters, as no date or number is. Some of them pass over dots and spaces
+/// behind it.
+fn ending(name: &str) -> Option<String> {
+    let (_, ending) = name.trim_end_matches(['.', ' ']).rsplit_once('.')?;
+    let lettered = ending.contains(|c: char| c.is_ascii_alphabetic());
+    let written = ending.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    (lettered && written).then(|| ending.to_ascii_lowercase())
 }
 
 /// How many of the first bytes [`Mime::of`] needs.
@@ -207,8 +267,16 @@ refusals! {
     /// A proposal alone announces nothing.
     NoFile => E_RULE "R-016" at "/file", "send the file with it: POST /v1/documents", "须随文件一并提交：POST /v1/documents";
     /// The file is not the one announced.
-    OtherFile { what: String } => E_RULE "R-016" at "/file",
-        "the file that was sent has another {what} than announced", "收到的文件与所声明的不符（{what}）";
+    OtherFile { what: Claim } => E_RULE "R-016" at "/file",
+        "the file that was sent has another {what} than announced", "收到的文件与所声明的不符（{what:#}）";
+    /// The file is sent as something else than its bytes are.
+    OtherType { said: String, mime: Mime } => E_RULE "R-016" at "/file",
+        "the file is not what it says: it is sent as \"{said}\", and its content is {mime}",
+        "文件与其所称不符：以“{said}”类型发送，内容却是{mime:#}";
+    /// The name of the file ends like that of something else.
+    OtherEnding { said: String, mime: Mime } => E_RULE "R-016" at "/file",
+        "the file is not what it says: its name ends in \".{said}\", and its content is {mime}",
+        "文件与其所称不符：文件名以“.{said}”结尾，内容却是{mime:#}";
     /// The first bytes are of no kind that is accepted.
     NotAccepted => E_SCHEMA "R-016" at "/file",
         "the file is neither PDF, PNG, JPEG nor TIFF, whatever it is called", "文件内容不是PDF、PNG、JPEG或TIFF，无论其名称如何";
@@ -260,12 +328,12 @@ impl Received {
         let claimed = claimed.unwrap_or(Blob { hash: None, name: None, mime: None, size: None });
         let size = Int(i64::try_from(self.size).unwrap_or(INTEGER_MAX));
         let told = [
-            ("hash", claimed.hash.is_none_or(|hash| hash == self.content)),
-            ("type", claimed.mime.is_none_or(|mime| mime == self.mime)),
-            ("size", claimed.size.is_none_or(|claimed| claimed == size)),
+            (Claim::Hash, claimed.hash.is_none_or(|hash| hash == self.content)),
+            (Claim::Type, claimed.mime.is_none_or(|mime| mime == self.mime)),
+            (Claim::Size, claimed.size.is_none_or(|claimed| claimed == size)),
         ];
         match told.into_iter().find(|(_, fits)| !fits) {
-            Some((what, _)) => Err(Refusal::OtherFile { what: what.into() }),
+            Some((what, _)) => Err(Refusal::OtherFile { what }),
             None => Ok(Blob { hash: Some(self.stored), name: claimed.name, mime: Some(self.mime), size: Some(size) }),
         }
     }
@@ -464,5 +532,54 @@ mod tests {
         ] {
             assert_eq!(Mime::of(bytes), mime, "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn a_file_is_what_it_says_or_refused() {
+        let as_type = |media_type: &str| Label { media_type: Some(media_type.into()), names: Vec::new() };
+        let named = |name: &str| Label { media_type: None, names: vec!["scan.jpg".into(), name.into()] };
+        for honest in [
+            Label::default(),
+            as_type(""),
+            as_type("application/octet-stream"),
+            as_type("image/jpeg"),
+            as_type("Image/JPG; name=scan.jpg"),
+            named("scan.JPEG"),
+            named("scan.exe.jpg. "),
+            // No ending, though there is a dot.
+            named("scan"),
+            named("合同 2026.03"),
+            named("No. 5"),
+            named("第1.2版"),
+            named(""),
+        ] {
+            assert_eq!(Mime::Jpeg.check(&honest), Ok(()), "{honest:?}");
+        }
+        for (label, said) in [
+            (as_type("application/pdf"), "\"application/pdf\""),
+            (as_type("text/html; charset=utf-8"), "\"text/html\""),
+            (as_type("jpeg"), "\"jpeg\""),
+            (named("scan.pdf"), "\".pdf\""),
+            (named("scan.jpg.EXE"), "\".exe\""),
+            (named("scan.exe. . "), "\".exe\""),
+            (named("scan.html"), "\".html\""),
+        ] {
+            let refusal = Mime::Jpeg.check(&label).unwrap_err();
+            let (en, zh) = refusal.words();
+            assert_eq!(refusal.grounds(), (Code::E_RULE, "R-016"));
+            assert!(en.contains("not what it says") && en.contains(said) && en.contains("JPEG"), "{en}");
+            assert!(zh.contains(&said.replace('"', "")) && zh.contains("JPEG"), "{zh}");
+        }
+        for mime in [Mime::Pdf, Mime::Png, Mime::Jpeg, Mime::Tiff] {
+            assert_eq!(mime.check(&as_type(mime.as_str())), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_is_told_otherwise_is_named_in_both_languages() {
+        let told = with_file().when("E-101", paper("C1").with("file", json!({ "size": 999 })));
+        assert!(told.then_refused(Code::E_RULE, "R-016").contains("another size"));
+        let (_, zh) = Refusal::OtherFile { what: Claim::Size }.words();
+        assert!(zh.contains("字节数") && !zh.contains("size"), "{zh}");
     }
 }

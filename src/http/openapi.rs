@@ -308,7 +308,8 @@ fn proposals() -> Value {
 fn filing() -> Value {
     let description = format!(
         "The part `event` is the proposal, the part `file` behind it the file: PDF, PNG, JPEG or TIFF, found out from its first bytes, of at most \
-         {} MiB. What `data.file` says of it must be so.",
+         {} MiB. What `data.file`, its `Content-Type` and the ending of its name say of it must be so; who says nothing of it, or \
+         `application/octet-stream`, is not refused.",
         FILE_BYTES_MAX >> 20
     );
     json!({

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::access::principal::Principal;
 use crate::access::redactor;
 use crate::domain::class::Class;
-use crate::domain::document::{self, Attached, FILE_BYTES_MAX, Filed, MAGIC_BYTES, Mime, Received};
+use crate::domain::document::{self, Attached, FILE_BYTES_MAX, Filed, Label, MAGIC_BYTES, Mime, Received};
 use crate::domain::{self, Event, Refusal, privacy};
 use crate::entry::{Entry, Hash};
 use crate::files::{Files, Found, Incoming};
@@ -92,15 +92,22 @@ pub struct Upload {
     /// What is not written yet: the last chunk is sealed otherwise than those before it.
     buffer: Zeroizing<Vec<u8>>,
     first: Vec<u8>,
+    label: Label,
     content: blake3::Hasher,
     size: u64,
 }
 
 impl Upload {
+    /// Notes what the file is called and sent as by the form it comes in, before its first bytes are taken.
+    pub fn labelled(&mut self, name: Option<&str>, media_type: Option<&str>) {
+        self.label.names.extend(name.map(str::to_owned));
+        self.label.media_type = media_type.map(str::to_owned);
+    }
+
     /// Takes the next bytes.
     ///
     /// # Errors
-    /// The file is of a kind that is not accepted or has too many bytes; or the disk does not take it.
+    /// The file is of a kind that is not accepted, is not what it says or has too many bytes; or the disk does not take it.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), SubmitError> {
         self.size = self.size.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         if self.size > FILE_BYTES_MAX {
@@ -109,8 +116,8 @@ impl Upload {
         if self.first.len() < MAGIC_BYTES {
             self.first.extend(bytes.iter().take(MAGIC_BYTES - self.first.len()));
             // Whoever sends what is not accepted is told before the rest of it has come.
-            if self.first.len() == MAGIC_BYTES && Mime::of(&self.first).is_none() {
-                return Err(refused(document::Refusal::NotAccepted));
+            if self.first.len() == MAGIC_BYTES {
+                self.recognize()?;
             }
         }
         self.content.update(bytes);
@@ -125,6 +132,13 @@ impl Upload {
         Ok(())
     }
 
+    /// Finds out what the file is, if that is accepted and what it says it is.
+    fn recognize(&self) -> Result<Mime, SubmitError> {
+        let mime = Mime::of(&self.first).ok_or_else(|| refused(document::Refusal::NotAccepted))?;
+        mime.check(&self.label).map_err(refused)?;
+        Ok(mime)
+    }
+
     fn put(&mut self, mut bytes: Zeroizing<Vec<u8>>, chunk: Chunk) -> Result<(), SubmitError> {
         if let Some(seal) = &mut self.seal {
             seal.seal_chunk(&mut bytes, chunk);
@@ -135,12 +149,12 @@ impl Upload {
     /// Ends the file.
     ///
     /// # Errors
-    /// It is empty or of a kind that is not accepted; or the disk does not take it.
+    /// It is empty, of a kind that is not accepted or not what it says; or the disk does not take it.
     pub fn finish(mut self) -> Result<Came, SubmitError> {
         if self.size == 0 {
             return Err(refused(document::Refusal::EmptyFile));
         }
-        let mime = Mime::of(&self.first).ok_or_else(|| refused(document::Refusal::NotAccepted))?;
+        let mime = self.recognize()?;
         let last = std::mem::take(&mut self.buffer);
         self.put(last, Chunk::Last)?;
         let content = Hash(*self.content.finalize().as_bytes());
@@ -214,7 +228,10 @@ impl Shared {
             seal = Some(begun);
         }
         let buffer = Zeroizing::new(Vec::with_capacity(2 * CHUNK_BYTES + TAG_BYTES));
-        Ok(Upload { _turn: turn, incoming, seal, buffer, first: Vec::new(), content: blake3::Hasher::new(), size: 0 })
+        let named = proposal.data.pointer("/file/name").and_then(Value::as_str);
+        let label = Label { media_type: None, names: named.map(str::to_owned).into_iter().collect() };
+        let content = blake3::Hasher::new();
+        Ok(Upload { _turn: turn, incoming, seal, buffer, first: Vec::new(), label, content, size: 0 })
     }
 
     fn place_of<'a>(&'a self, id: &'a EntryId) -> Place<'a> {

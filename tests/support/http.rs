@@ -190,8 +190,13 @@ impl Served {
 
     /// Files a paper: the proposal and its file, as a form with two parts.
     pub(crate) fn file(&self, who: &str, event: &Value, name: &str, bytes: &[u8]) -> Answer {
+        self.file_as(who, event, (name, None), bytes)
+    }
+
+    /// Files a document with a file that is sent as something.
+    pub(crate) fn file_as(&self, who: &str, event: &Value, called: Called<'_>, bytes: &[u8]) -> Answer {
         let event = event.to_string();
-        let (kind, body) = parts(&[("event", None, event.as_bytes()), ("file", Some(name), bytes)]);
+        let (kind, body) = parts(&[("event", None, event.as_bytes()), ("file", Some(called), bytes)]);
         self.request(who, "POST", "/v1/documents", &[("Content-Type", &kind)], &body)
     }
 
@@ -215,13 +220,18 @@ impl Served {
     }
 }
 
+/// What a file in a form is called, and what it is sent as, where that is said.
+pub(crate) type Called<'a> = (&'a str, Option<&'a str>);
+
 /// Writes a form with files: the content type with its boundary, and the body.
-pub(crate) fn parts(parts: &[(&str, Option<&str>, &[u8])]) -> (String, Vec<u8>) {
+pub(crate) fn parts(parts: &[(&str, Option<Called<'_>>, &[u8])]) -> (String, Vec<u8>) {
     const BOUNDARY: &str = "a-boundary-that-no-paper-contains";
     let mut body = Vec::new();
-    for (name, file, bytes) in parts {
-        let file = file.map_or_else(String::new, |file| format!("; filename=\"{file}\""));
-        let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n");
+    for (name, called, bytes) in parts {
+        let file = called.map_or_else(String::new, |(file, _)| format!("; filename=\"{file}\""));
+        let sent_as = called.and_then(|(_, media_type)| media_type);
+        let sent_as = sent_as.map_or_else(String::new, |media_type| format!("Content-Type: {media_type}\r\n"));
+        let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n{sent_as}\r\n");
         body.extend_from_slice(head.as_bytes());
         body.extend_from_slice(bytes);
         body.extend_from_slice(b"\r\n");

@@ -229,8 +229,13 @@ impl Parts {
         let came = match self.next().await? {
             Some(mut part) if part.name() == Some("file") => {
                 let name = part.file_name().map(base).filter(|name| !name.is_empty());
+                let media_type =
+                    part.headers().get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
                 let came = match ready {
-                    Ok(upload) => stream(upload, &mut part).await?,
+                    Ok(mut upload) => {
+                        upload.labelled(name.as_deref(), media_type.as_deref());
+                        stream(upload, &mut part).await?
+                    }
                     Err(problem) => Err(problem),
                 };
                 if came.is_err() {
