@@ -134,6 +134,18 @@ impl Files {
         }
     }
 
+    /// Tells whether a file of so many bytes stands under a hash; which bytes they are is not looked at.
+    ///
+    /// # Errors
+    /// It cannot be told.
+    pub fn stands(&self, hash: &Hash, bytes: u64) -> io::Result<bool> {
+        match fs::metadata(self.path(hash)) {
+            Ok(found) => Ok(found.is_file() && found.len() == bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Hashes the bytes kept under a hash again.
     ///
     /// # Errors
@@ -255,11 +267,16 @@ mod tests {
         ] {
             assert!(!is_place(&elsewhere), "{elsewhere}");
         }
+        assert!(files.stands(&hash, 5).unwrap());
         fs::write(files.path(&hash), b"other").unwrap();
         assert_eq!(files.check(&hash).unwrap(), Found::Altered);
+        assert!(files.stands(&hash, 5).unwrap(), "only its length is looked at");
+        fs::write(files.path(&hash), b"pape").unwrap();
+        assert!(!files.stands(&hash, 5).unwrap());
         files.remove(&hash).unwrap();
         files.remove(&hash).unwrap();
         assert_eq!(files.check(&hash).unwrap(), Found::Missing);
+        assert!(!files.stands(&hash, 5).unwrap());
         assert!(files.read(&hash).unwrap().is_none());
     }
 

@@ -432,6 +432,54 @@ fn a_missing_or_altered_file_is_named_with_its_document_and_hash() {
 }
 
 #[test]
+fn a_paper_whose_file_is_missing_or_cut_says_so_wherever_it_is_listed() {
+    const WORDS: &str = "content missing (内容缺失)";
+    let served = one_customer();
+    // As it came, and sealed in one chunk and in several.
+    for (id, class, bytes) in [("D-1", "C1", 100), ("D-2", "C4", 100), ("D-3", "C4", 131_072), ("D-4", "C4", 131_073)] {
+        filed(&served.file("E-101", &of_class(id, class), "x.pdf", &pdf(bytes)));
+    }
+    let said = |language: &'static str| {
+        let mut browser = Browser::signed_in(&served, "E-101", language);
+        browser.get("/customers/C-01/documents").text()
+    };
+    // Wherever the paper is looked at, its row alone says it; without its title, to whoever may not see that.
+    let told = |id: &str| {
+        let about = served.get("E-101", &format!("/v1/documents/{id}")).json();
+        let list = served.get("E-101", "/v1/views/documents?subject=C-01").json();
+        let rows = list["items"].as_array().unwrap();
+        assert!(rows.iter().all(|row| row["document_id"] == id || row.get("content").is_none()), "{list}");
+        let row = rows.iter().find(|row| row["document_id"] == id).unwrap();
+        assert_eq!(row.get("content"), about.get("content"), "{id}");
+        let pages =
+            [("en", "content missing"), ("zh", "内容缺失")].map(|(language, words)| said(language).contains(words));
+        assert_eq!(pages, [about.get("content").is_some(); 2], "{id}");
+        about.get("content").cloned()
+    };
+    for id in ["D-1", "D-2", "D-3", "D-4"] {
+        assert_eq!(told(id), None, "{id}");
+        let path = Files::of(&served.test.home.data).path(&Hash::from_hex(&stored(&served, id)).unwrap());
+        let whole = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert_eq!(told(id), Some(json!(WORDS)), "{id}");
+        fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        assert_eq!(told(id), Some(json!(WORDS)), "{id}");
+        // What is as long is whole as far as a list looks.
+        let mut altered = whole.clone();
+        altered[50] ^= 1;
+        fs::write(&path, &altered).unwrap();
+        assert_eq!(told(id), None, "{id}");
+        assert_eq!(content(&served, "E-101", id).problem().1, "E_INTEGRITY");
+        fs::write(&path, &whole).unwrap();
+        assert_eq!(told(id), None, "{id}");
+    }
+    let path = kept(&served)[0].clone();
+    fs::remove_file(&path).unwrap();
+    let table = served.get("E-801", "/v1/views/documents?subject=C-01&format=csv").text();
+    assert_eq!(table.matches(WORDS).count(), 1, "{table}");
+}
+
+#[test]
 fn the_papers_of_an_erased_person_are_unreadable_and_still_verify() {
     let served = one_customer();
     filed(&served.file("E-101", &of_person("D-3", "C4"), "passport.pdf", &pdf(70_000)));

@@ -30,6 +30,8 @@ pub const ERASED: &str = "erased (已删除)";
 pub const RESTRICTED: &str = "restricted (限制处理)";
 /// What stands where a sealed value is there and cannot be opened: its key is missing, or its bytes are not as they were sealed.
 pub const UNREADABLE: &str = "unreadable (无法读取)";
+/// What stands beside a paper whose file is not there, or not whole.
+pub const MISSING: &str = "content missing (内容缺失)";
 /// What stands where somebody has withdrawn the consent to use a value.
 pub const WITHHELD: &str = "consent withdrawn (已撤回同意)";
 

@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::access::principal::Principal;
-use crate::access::redactor;
+use crate::access::redactor::{self, MISSING, UNREADABLE};
 use crate::domain::class::Class;
 use crate::domain::document::{self, Attached, FILE_BYTES_MAX, Filed, Label, MAGIC_BYTES, Mime, Received};
 use crate::domain::{self, Event, Refusal, privacy};
@@ -26,7 +26,7 @@ use crate::ledger::door::{Outcome, Stop, decode, holder, named_subject};
 use crate::ledger::proposal::Proposal;
 use crate::ledger::tail::file_term;
 use crate::ledger::{Ledger, Shared, SubmitError, ViewError};
-use crate::seal::file::{CHUNK_BYTES, HEAD_BYTES, NONCE_BYTES, TAG_BYTES};
+use crate::seal::file::{CHUNK_BYTES, HEAD_BYTES, NONCE_BYTES, TAG_BYTES, sealed_bytes};
 use crate::seal::ring::{KeyError, Purpose, RingError};
 use crate::seal::{Chunk, FileSeal, Place, file_key_id};
 use crate::store::Direction;
@@ -286,6 +286,22 @@ impl Shared {
             }
         }
         Ok(None)
+    }
+
+    /// Says what stands for the content of a document whose file is not there, or not as long as it was stored. Whether its bytes are
+    /// those that were filed is found out when it leaves, and by a verification.
+    pub(super) fn file_amiss(&self, filed: &Filed) -> Option<&'static str> {
+        let file = filed.file.as_ref()?;
+        let (hash, content) = (file.hash?, u64::try_from(file.size?.0).ok()?);
+        let stored = if filed.sealed() { sealed_bytes(content) } else { content };
+        match self.documents.files.stands(&hash, stored) {
+            Ok(true) => None,
+            Ok(false) => Some(MISSING),
+            Err(error) => {
+                tracing::error!(%error, %hash, "a file cannot be looked at");
+                Some(UNREADABLE)
+            }
+        }
     }
 
     /// Opens the file of a document, every byte hashed.

@@ -29,20 +29,24 @@ impl Paper {
         Some(Self { data: read.entry.data.clone().into(), at, filed_by, filed_at, index: read.index })
     }
 
-    /// What is said of it alone, with the entry that voided it, if one did.
-    pub fn row_voided(&self, by: Option<u64>) -> Node {
-        match (self.row(), by) {
-            (Node::Row(mut row), Some(by)) => {
-                row.push(("voided_by", Node::plain(by)));
-                Node::Row(row)
-            }
-            (row, _) => row,
+    /// Reads the payload of the entry that files it.
+    pub fn filed(&self) -> Option<Filed> {
+        serde_json::from_str(&self.data).ok()
+    }
+
+    /// What is said of it, with what stands for its content where its file is amiss, and the entry that voided it, if one did.
+    pub fn row_with(&self, amiss: Option<&'static str>, voided_by: Option<u64>) -> Node {
+        let mut node = self.row();
+        if let Node::Row(row) = &mut node {
+            row.extend(amiss.map(|amiss| ("content", Node::plain(amiss))));
+            row.extend(voided_by.map(|by| ("voided_by", Node::plain(by))));
         }
+        node
     }
 
     /// What is said of it; its title, its name and its hash are as confidential as it is itself.
     pub fn row(&self) -> Node {
-        let Ok(filed) = serde_json::from_str::<Filed>(&self.data) else { return Node::absent() };
+        let Some(filed) = self.filed() else { return Node::absent() };
         let secrecy = filed.class.class();
         let own = |value: Value, pointer: Option<&str>| {
             let sealed = pointer.map(|pointer| SealedAt { pointer: format!("/data/{pointer}"), ..self.at.clone() });

@@ -149,7 +149,7 @@ const WHOLE: usize = usize::MAX;
 const DOCUMENT: &[Column] = columns! {
     "document_id" "资料编号" "Document", "kind" "资料类别" "Kind", "title" "标题" "Title", "period" "所属期间" "Period",
     "class" "密级" "Class", "file_name" "文件名" "File name", "mime" "文件类型" "File type", "size" "字节数" "Bytes",
-    "hash" "哈希" "Hash", "person_id" "人员编号" "Person", "filed_by" "归档人" "Filed by", "filed_at" "归档时间" "Filed at",
+    "hash" "哈希" "Hash", "content" "内容" "Content", "person_id" "人员编号" "Person", "filed_by" "归档人" "Filed by", "filed_at" "归档时间" "Filed at",
     "source_event" "来源事件" "Entry",
 };
 

@@ -116,6 +116,14 @@ pub fn file_key_id(head: &[u8]) -> Option<KeyId> {
     Head::parse(head).map(|head| head.key_id)
 }
 
+/// Returns how many bytes a file has once it is sealed.
+pub fn sealed_bytes(content: u64) -> u64 {
+    let in_u64 = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+    // An empty file has one chunk all the same.
+    let chunks = content.div_ceil(in_u64(CHUNK_BYTES)).max(1);
+    content.saturating_add(chunks.saturating_mul(in_u64(TAG_BYTES))).saturating_add(in_u64(HEAD_BYTES))
+}
+
 struct Head {
     key_id: KeyId,
     nonce: [u8; NONCE_BYTES],
@@ -168,6 +176,16 @@ mod tests {
         let (head, chunks) = sealed(&[b"one", b"two", b"end"]);
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         assert_eq!((hex(&head), hex(&chunks.concat())), (HEAD.to_owned(), CHUNKS.to_owned()));
+    }
+
+    #[test]
+    fn how_long_a_sealed_file_is_follows_from_its_content() {
+        let full = vec![0; CHUNK_BYTES];
+        for chunks in [vec![&b""[..]], vec![b"one"], vec![&full], vec![&full, b"e"], vec![&full, &full]] {
+            let (head, sealed) = sealed(&chunks);
+            let (content, stored) = (chunks.concat().len(), head.len() + sealed.concat().len());
+            assert_eq!(usize::try_from(sealed_bytes(content.try_into().unwrap())), Ok(stored), "{content}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::access::redactor::MASK;
+use crate::access::redactor::{MASK, MISSING};
 use crate::domain::catalog;
 use crate::domain::document::{FILE_BYTES_MAX, Mime};
 use crate::http::Door;
@@ -183,7 +183,7 @@ fn list(frame: &Frame, door: &Door, answered: &Answered) -> Markup {
                             td data-label=(frame.say("document-kind")) { (chosen(item, "kind")) }
                             td data-label=(frame.say("document-class")) { (chosen(item, "class")) }
                             td data-label=(frame.say("document-period")) { (cell(item, "period")) }
-                            td data-label=(frame.say("document-size")) { (size(item)) }
+                            td data-label=(frame.say("document-size")) { (size(item)) (content(frame, item)) }
                             td data-label=(frame.say("recorded-by")) { (text(item, "filed_by")) " " small { (wall(door, text(item, "filed_at"))) } }
                             td data-label=(frame.say("entry")) { (layout::entry(item.get("source_event"))) }
                             td data-label=(frame.say("document-open")) {
@@ -194,6 +194,17 @@ fn list(frame: &Frame, door: &Door, answered: &Answered) -> Markup {
                     } }
                 } }
             }
+        }
+    }
+}
+
+/// Says that the file of a paper is amiss, where it is.
+fn content(frame: &Frame, item: &Value) -> Markup {
+    html! {
+        @match text(item, "content") {
+            "" => {},
+            MISSING => { " " strong { (frame.say("content-missing")) } },
+            other => { " " strong { (other) } },
         }
     }
 }

@@ -333,6 +333,7 @@ document-open = Open
 document-file-input = File
 document-file-hint = PDF, PNG, JPEG or TIFF, at most { $most } MB.
 document-send = File it
+content-missing = content missing
 signoffs = Sign-offs
 signoffs-mine = Waiting for me
 signoffs-all = All I am in

@@ -333,6 +333,7 @@ document-open = 打开
 document-file-input = 文件
 document-file-hint = PDF、PNG、JPEG或TIFF，不超过{ $most }兆字节。
 document-send = 归档
+content-missing = 内容缺失
 signoffs = 签核
 signoffs-mine = 待我签核
 signoffs-all = 与我有关

@@ -23,7 +23,7 @@ impl Shared {
         subject: &Subject,
     ) -> Result<Built, ViewError> {
         let archive = self.archive(state, id, then)?;
-        let rows = archive.papers.iter().rev().map(Paper::row).collect();
+        let rows = archive.papers.iter().rev().map(|paper| paper.row_with(self.amiss(paper), None)).collect();
         let node = Node::Row(vec![("items", Node::List(rows))]);
         Ok(Built { node, next: None, targets: subject.targets.clone() })
     }
@@ -48,8 +48,13 @@ impl Shared {
         let by = amendments.voided(&entry.id).map(|voiding| voiding.index);
         let mut node = Node::absent();
         self.read_at(index, &mut |read| {
-            node = Paper::of(read).map_or_else(Node::absent, |paper| paper.row_voided(by));
+            node = Paper::of(read).map_or_else(Node::absent, |paper| paper.row_with(self.amiss(&paper), by));
         })?;
         Ok(Built { node, next: None, targets: subject.targets.clone() })
+    }
+
+    /// What stands for the content of a paper whose file is amiss now, whatever moment is asked about.
+    fn amiss(&self, paper: &Paper) -> Option<&'static str> {
+        paper.filed().and_then(|filed| self.file_amiss(&filed))
     }
 }
