@@ -4,11 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use dossier::access::principal::Language;
+use dossier::cli::error::Failure;
 use dossier::clock::Clock as _;
 use dossier::files::Files;
 use dossier::ledger::backup::{BackupError, Done, Reach, back_up, forget, places};
 use dossier::ledger::restore::{RestoreError, Restored, Standing, restore};
-use dossier::ledger::{Broken, Found, Home, Ledger, OpenError, Options, SubmitError, ViewError, verify_data};
+use dossier::ledger::{Behind, Broken, Found, Home, Ledger, OpenError, Options, SubmitError, ViewError, verify_data};
 use dossier::seal::Ring;
 use serde_json::{Value, json};
 
@@ -288,7 +290,7 @@ fn a_key_ring_that_does_not_belong_to_the_ledger_is_refused_by_what_is_wrong_wit
     backed.plant("keyring/ring", &strange("elsewhere.example.com/ledger", &home));
     assert!(matches!(check(&home), RestoreError::OtherRing));
     backed.plant("keyring/ring", &strange("test.example.com/ledger", &home));
-    assert!(matches!(check(&home), RestoreError::RingLacks { .. }));
+    assert!(matches!(check(&home), RestoreError::RingBehind(Behind::Lacks { .. })));
     // None at all, and the right one again: the restore goes on.
     backed.plant("keyring/ring", &ring);
     fs::rename(backed.file("keyring/ring"), backed.place().join("ring")).unwrap();
@@ -298,7 +300,11 @@ fn a_key_ring_that_does_not_belong_to_the_ledger_is_refused_by_what_is_wrong_wit
     backed.check_same(&home);
     let other = backed.fresh("other master");
     fs::write(other.keys.join("master.key"), "dossier-master-1.x").unwrap();
-    assert!(matches!(check(&other), RestoreError::Ring(_)));
+    let said = |home: &Home| Failure::Restore(check(home)).text(Language::Chinese);
+    assert!(said(&other).contains("master.key”已损坏"), "{}", said(&other));
+    backed.plant("keyring/ring", &ring[..ring.len() - 1]);
+    let cut = backed.fresh("cut");
+    assert!(said(&cut).contains("备份中的密钥环自第") && said(&cut).contains("其他备份"), "{}", said(&cut));
 }
 
 #[test]

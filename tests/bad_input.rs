@@ -1,13 +1,20 @@
 //! What cannot be: dates, amounts, cycles, corrections of what is void, keys of somebody else; and where the rest of it is shown.
 
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
+use dossier::access::principal::Language;
+use dossier::cli::error::{Exit, Failure};
 use dossier::ids::SeededSource;
-use dossier::ledger::{Ledger, OpenError, Options};
+use dossier::ledger::{Behind, Home, Ledger, OpenError, Options, RingOpenError};
+use dossier::seal::Ring;
+use dossier::seal::ring::{self, Purpose};
 use serde_json::{Value, json};
 
 use crate::support::http::Served;
-use crate::support::{TestLedger, is_test};
+use crate::support::{Directory, TestLedger, is_test, proposal};
 
 /// What else nobody should do or send, and the test that shows it refused.
 const SHOWN: &[(&str, &str)] = &[
@@ -174,29 +181,212 @@ fn what_corrects_a_correction_of_something_void_is_refused_until_it_is_void_no_m
     assert_eq!(sold(), 90);
 }
 
-#[test]
-fn a_ledger_does_not_start_without_its_key_ring_or_with_that_of_another() {
+/// A ledger at rest, with some keys given out.
+fn at_rest() -> TestLedger {
     let mut test = TestLedger::new();
     test.customer("C-01", "Heyuan Alloy Works");
     test.ledger.settle();
     test.let_go();
-    let open = |test: &TestLedger| {
-        let options = Options::new(Arc::new(test.clock.clone()), Arc::new(SeededSource::new("start")));
-        Ledger::open(&test.home, options).map(drop)
+    test
+}
+
+fn open(test: &TestLedger, home: &Home) -> Result<(), OpenError> {
+    let options = Options::new(Arc::new(test.clock.clone()), Arc::new(SeededSource::new("start")));
+    Ledger::open(home, options).map(drop)
+}
+
+/// Makes the ring and the master key of a ledger of that origin, where there are none.
+fn made(origin: &str, data: &Path, keys: &Path, seed: u8) -> Ring {
+    let mut next = seed;
+    let mut entropy = |bytes: &mut [u8]| {
+        next = next.wrapping_add(1);
+        bytes.fill(next);
     };
-    let ring = test.home.data.join("keyring/ring");
-    let kept = std::fs::read(&ring).unwrap();
-    std::fs::remove_file(&ring).unwrap();
-    let found = open(&test);
-    assert!(matches!(&found, Err(OpenError::RingMissing(path)) if *path == ring), "{found:?}");
+    Ring::open(ring::Home { data_dir: data, keys_dir: keys, origin }, &mut entropy).unwrap()
+}
+
+/// A ring does not open: its error, once it is seen that the command line says these things of it in both languages.
+fn told(error: OpenError, exit: Exit, en: &[&str], zh: &[&str]) -> OpenError {
+    let failure = Failure::Open(error);
+    assert_eq!(failure.told().exit, exit, "{failure:?}");
+    for (language, parts) in [(Language::English, en), (Language::Chinese, zh)] {
+        let text = failure.text(language);
+        for part in parts {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        // Outside quotation marks nothing is left in English but the name of an option.
+        let unquoted: String = text.split(['“', '”', '`']).step_by(2).collect();
+        let foreign = unquoted.replace("--keys", "").contains(|c: char| c.is_ascii_alphabetic());
+        assert!(language == Language::English || !foreign, "{text}");
+    }
+    match failure {
+        Failure::Open(error) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_ledger_does_not_start_without_its_key_ring_or_with_that_of_another() {
+    let test = at_rest();
+    let (home, origin) = (&test.home, "test.example.com/ledger");
+    let ring = home.data.join("keyring/ring");
+    let named = ring.display().to_string();
+    let kept = fs::read(&ring).unwrap();
+    let backup = "from a backup of this ledger";
+
+    fs::remove_file(&ring).unwrap();
+    let error = open(&test, home).unwrap_err();
+    let error =
+        told(error, Exit::Integrity, &[&named, "is missing", backup], &[&named, "缺少密钥环", "从该账本的备份中恢复"]);
+    assert!(matches!(error, OpenError::RingMissing(path) if path == ring));
     assert!(!ring.exists(), "no empty ring stands in for the one that is missing");
-    let other = TestLedger::new();
-    other.ledger.settle();
-    // Of the same origin and master key, as all ledgers of tests are: it has given out fewer keys.
-    std::fs::copy(other.home.data.join("keyring/ring"), &ring).unwrap();
-    let found = open(&test);
-    assert!(matches!(found, Err(OpenError::RingBehind(_))), "{found:?}");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dossier"));
+    let output = command.args(["rebuild", "--lang", "zh", "--data"]).arg(&home.data).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), said.contains("缺少密钥环")), (Some(4), true), "{said}");
+    assert!(!ring.exists());
+
+    // A folder that cannot be looked into is not one without a ring.
+    let folder = home.data.join("keyring");
+    let aside = home.data.join("keyring.aside");
+    fs::rename(&folder, &aside).unwrap();
+    fs::write(&folder, "no folder").unwrap();
+    let error = open(&test, home).unwrap_err();
+    let error = told(error, Exit::Other, &[&named, "cannot be read"], &[&named, "无法读写"]);
+    assert!(matches!(error, OpenError::Io { .. }), "{error:?}");
+    fs::remove_file(&folder).unwrap();
+    fs::rename(&aside, &folder).unwrap();
+
+    let elsewhere = Directory::new();
+    drop(made("elsewhere.example.com/ledger", &elsewhere.path(), &home.keys, 1));
+    fs::copy(elsewhere.path().join("keyring/ring"), &ring).unwrap();
+    let error = open(&test, home).unwrap_err();
+    let error = told(error, Exit::Integrity, &[&named, "another ledger", backup], &[&named, "属于另一账本"]);
+    assert!(matches!(error, OpenError::Ring(RingOpenError::OtherLedger { .. })), "{error:?}");
+
+    fs::write(&ring, &kept).unwrap();
+    let held = made(origin, &home.data, &home.keys, 1);
+    let error = told(open(&test, home).unwrap_err(), Exit::Other, &[&named, "in use"], &[&named, "正被使用"]);
+    assert!(matches!(error, OpenError::Ring(RingOpenError::InUse { .. })), "{error:?}");
+    drop(held);
     // None of it has spoiled anything.
-    std::fs::write(&ring, kept).unwrap();
-    assert!(open(&test).is_ok());
+    assert_eq!(fs::read(&ring).unwrap(), kept);
+    open(&test, home).unwrap();
+}
+
+#[test]
+fn a_key_ring_that_is_cut_short_or_altered_is_damaged_and_not_old() {
+    let test = at_rest();
+    let ring = test.home.data.join("keyring/ring");
+    let whole = fs::read(&ring).unwrap();
+    let check = |bytes: &[u8]| {
+        fs::write(&ring, bytes).unwrap();
+        let error = open(&test, &test.home).unwrap_err();
+        let named = ring.display().to_string();
+        let error = told(error, Exit::Integrity, &[&named, "is damaged at byte", "backup"], &["字节起已损坏", "备份"]);
+        let OpenError::Ring(RingOpenError::Damaged { offset, .. }) = error else { panic!("{error:?}") };
+        assert!(usize::try_from(offset).unwrap() <= bytes.len());
+        assert_eq!(fs::read(&ring).unwrap(), bytes, "left as it was found");
+    };
+    // In its head, between its marks, within a record and between two, and by its last byte.
+    for length in [0, 1, 87, 88, 104, 119, 120, 121, 185, 5000, 20_000, whole.len() - 14, whole.len() - 1] {
+        check(&whole[..length]);
+    }
+    for at in [0, 50, 120, 5000, whole.len() - 1] {
+        let mut altered = whole.clone();
+        altered[at] ^= 1;
+        check(&altered);
+    }
+    fs::write(&ring, &whole).unwrap();
+    open(&test, &test.home).unwrap();
+}
+
+#[test]
+fn a_key_ring_that_its_master_key_does_not_open_says_what_is_the_matter_with_that() {
+    let test = at_rest();
+    let home = &test.home;
+    let master = home.keys.join("master.key");
+    let (ring_named, named) = (home.data.join("keyring/ring").display().to_string(), master.display().to_string());
+    let kept = fs::read(&master).unwrap();
+
+    fs::remove_file(&master).unwrap();
+    let error = open(&test, home).unwrap_err();
+    let error = told(error, Exit::Other, &[&named, "no master key", "--keys"], &[&named, "缺少主密钥", "--keys"]);
+    assert!(matches!(error, OpenError::Ring(RingOpenError::MasterMissing { .. })), "{error:?}");
+    assert!(!master.exists(), "it does not help itself to a new one");
+
+    let stranger = Directory::new();
+    let (data, keys) = (stranger.path().join("data"), stranger.path().join("keys"));
+    drop(made("test.example.com/ledger", &data, &keys, 9));
+    fs::copy(keys.join("master.key"), &master).unwrap();
+    let error = open(&test, home).unwrap_err();
+    let (en, zh) = ("wrapped by another master key", "由另一主密钥保护");
+    let error =
+        told(error, Exit::Integrity, &[&ring_named, en, "belong together"], &[&ring_named, zh, "彼此对应的密钥环"]);
+    assert!(matches!(error, OpenError::Ring(RingOpenError::WrongMaster { .. })), "{error:?}");
+
+    fs::write(&master, "dossier-master-1.AAAA").unwrap();
+    let error = open(&test, home).unwrap_err();
+    let error =
+        told(error, Exit::Integrity, &[&named, "is damaged", "where you keep it"], &[&named, "已损坏", "另行保存"]);
+    assert!(matches!(error, OpenError::Ring(RingOpenError::MasterDamaged { .. })), "{error:?}");
+
+    fs::write(&master, &kept).unwrap();
+    let inside = Home { keys: home.data.join("keys"), ..home.clone() };
+    fs::rename(&home.keys, &inside.keys).unwrap();
+    let error = open(&test, &inside).unwrap_err();
+    let error = told(error, Exit::Other, &["inside the data directory", "--keys"], &["位于数据目录之内", "--keys"]);
+    assert!(matches!(error, OpenError::Ring(RingOpenError::MasterInside { .. })), "{error:?}");
+    fs::rename(&inside.keys, &home.keys).unwrap();
+    open(&test, home).unwrap();
+}
+
+#[test]
+fn a_key_ring_from_before_says_what_it_lacks() {
+    let mut test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    test.ledger.settle();
+    let ring = test.home.data.join("keyring/ring");
+    let before = fs::read(&ring).unwrap();
+    let person =
+        json!({ "person_id": "P-1", "customer_id": "C-01", "name": "Invented Buyer", "function": "principal" });
+    let entry = test.admit("E-101", proposal("person.recorded", None, person))[0].index;
+    test.ledger.settle();
+    test.let_go();
+    let home = &test.home;
+    let kept = fs::read(&ring).unwrap();
+    let check = |bytes: &[u8], parts: [&str; 2]| {
+        fs::write(&ring, bytes).unwrap();
+        let error = open(&test, home).unwrap_err();
+        let hints = ["Bring back the key ring that belongs to this ledger", "请恢复与该账本对应的密钥环"];
+        let en = ["older than the ledger", parts[0], hints[0]];
+        match told(error, Exit::Integrity, &en, &["密钥环比账本旧", parts[1], hints[1]]) {
+            OpenError::RingBehind(behind) => behind,
+            other => panic!("{other:?}"),
+        }
+    };
+    let Behind::Fewer { given, known } = check(&before, ["keys", "个密钥"]) else {
+        panic!("the checkpoint counts keys")
+    };
+    assert_eq!(given + 1, known);
+    // A ring of its own making, under the right master key: of those nobody counted, the first key needed tells.
+    let elsewhere = Directory::new();
+    drop(made("test.example.com/ledger", &elsewhere.path(), &home.keys, 7));
+    let foreign = fs::read(elsewhere.path().join("keyring/ring")).unwrap();
+    assert!(matches!(check(&foreign, ["it gave out 0 keys", "只给出过0个密钥"]), Behind::Fewer { given: 0, .. }));
+    for name in ["checkpoint.0", "checkpoint.1"] {
+        fs::remove_file(home.data.join(name)).unwrap();
+    }
+    fs::remove_dir_all(home.data.join("snapshots")).unwrap();
+    assert!(matches!(check(&foreign, ["it lacks a key of entry", "缺少条目"]), Behind::Lacks { .. }));
+    // One from before that somebody went on with: the person's key is another's.
+    fs::write(&ring, &before).unwrap();
+    let gone_on = made("test.example.com/ledger", &home.data, &home.keys, 7);
+    gone_on.replayed();
+    gone_on.key_for("person/P-9", Purpose::Identity, &mut |bytes| bytes.fill(7)).unwrap();
+    drop(gone_on);
+    let strayed = check(&fs::read(&ring).unwrap(), ["to somebody else", "另给他人"]);
+    assert_eq!(strayed, Behind::Strayed { index: entry });
+    fs::write(&ring, &kept).unwrap();
+    open(&test, home).unwrap();
 }

@@ -14,7 +14,7 @@ use crate::import::plan::PlanError;
 use crate::import::table;
 use crate::ledger::backup::BackupError;
 use crate::ledger::restore::RestoreError;
-use crate::ledger::{Broken, Found, OpenError, RingOpenError, SubmitError, ViewError};
+use crate::ledger::{Behind, Broken, Found, OpenError, RingOpenError, SubmitError, ViewError};
 
 /// What the caller's shell learns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -305,7 +305,8 @@ impl Failure {
             Some(words) if language == Language::Chinese => words.to_owned(),
             Some(_) | None => cause.to_string(),
         };
-        self.causes().map(told).collect()
+        // What is wrong with a ring is the message already.
+        self.causes().filter(|cause| !cause.is::<RingOpenError>()).map(told).collect()
     }
 
     /// What stands behind it, from the nearest cause to the last.
@@ -349,6 +350,7 @@ fn in_chinese(error: &io::Error) -> Option<&'static str> {
         io::ErrorKind::AddrNotAvailable => Some("本机没有该地址"),
         io::ErrorKind::InvalidData => Some("内容不是合法的UTF-8文本"),
         io::ErrorKind::IsADirectory => Some("这是目录，不是文件"),
+        io::ErrorKind::NotADirectory => Some("路径中有一处不是目录"),
         _ => None,
     }
 }
@@ -382,16 +384,20 @@ fn ring(error: &RingOpenError) -> Told {
     let shown = |path: &PathBuf| path.display().to_string();
     let backup = |told: Told| told.hint("Bring it back from a backup of this ledger.", "请从该账本的备份中恢复。");
     match error {
-        RingOpenError::OtherLedger { .. } => {
-            backup(told(Exit::Integrity, "the key ring belongs to another ledger", "密钥环属于另一账本"))
+        RingOpenError::OtherLedger { path } => {
+            let path = shown(path);
+            let en = format!("the key ring \"{path}\" belongs to another ledger");
+            backup(told(Exit::Integrity, en, format!("密钥环“{path}”属于另一账本")))
         }
-        RingOpenError::Damaged { offset, .. } => backup(told(
-            Exit::Integrity,
-            format!("the key ring is damaged at byte {offset}"),
-            format!("密钥环自第{offset}字节起已损坏"),
-        )),
-        RingOpenError::WrongMaster { .. } => {
-            told(Exit::Integrity, "the key ring is wrapped by another master key", "密钥环由另一主密钥保护").hint(
+        RingOpenError::Damaged { path, offset } => {
+            let path = shown(path);
+            let en = format!("the key ring \"{path}\" is damaged at byte {offset}");
+            backup(told(Exit::Integrity, en, format!("密钥环“{path}”自第{offset}字节起已损坏")))
+        }
+        RingOpenError::WrongMaster { path } => {
+            let path = shown(path);
+            let en = format!("the key ring \"{path}\" is wrapped by another master key");
+            told(Exit::Integrity, en, format!("密钥环“{path}”由另一主密钥保护")).hint(
                 "Every erasure makes a new master key: bring back the ring and the `master.key` that belong together.",
                 "每次删除个人信息都会更换主密钥：请恢复彼此对应的密钥环与 `master.key`。",
             )
@@ -414,11 +420,29 @@ fn ring(error: &RingOpenError) -> Told {
             told(Exit::Other, en, format!("密钥目录“{path}”位于数据目录之内，会与所保护的内容一同备份"))
                 .hint("Name another place with --keys.", "请用 --keys 指定其他位置。")
         }
-        RingOpenError::InUse { .. } => told(Exit::Other, "the key ring is in use", "密钥环正被使用"),
-        RingOpenError::Write(_) | RingOpenError::Io { .. } => {
-            told(Exit::Other, "the key ring cannot be read or written", "密钥环无法读写")
+        RingOpenError::InUse { path } => {
+            let path = shown(path);
+            told(Exit::Other, format!("the key ring \"{path}\" is in use"), format!("密钥环“{path}”正被使用"))
+                .hint("Stop the process that has it open.", "请先停止正在使用它的进程。")
         }
+        RingOpenError::Io { path, .. } => {
+            let path = shown(path);
+            let en = format!("\"{path}\" of the key ring cannot be read or written");
+            told(Exit::Other, en, format!("密钥环所需的“{path}”无法读写"))
+        }
+        RingOpenError::Write(_) => told(Exit::Other, "the key ring cannot be written", "密钥环无法写入"),
     }
+}
+
+/// What shows that a key ring is older than its ledger.
+fn behind(behind: &Behind) -> (String, String) {
+    let zh = match behind {
+        Behind::Fewer { given, known } => format!("只给出过{given}个密钥，而已知有{known}个"),
+        Behind::Lacks { index } => format!("缺少条目{index}所需的密钥"),
+        Behind::Strayed { index } => format!("已将条目{index}所需的密钥另给他人"),
+        Behind::Holds { person } => format!("仍含已删除人员“{person}”的密钥"),
+    };
+    (behind.to_string(), zh)
 }
 
 fn open(error: &OpenError) -> Told {
@@ -518,12 +542,12 @@ fn open(error: &OpenError) -> Told {
             )
         }
         OpenError::Ring(error) => ring(error),
-        OpenError::RingBehind(what) => told(
-            Exit::Integrity,
-            format!("the key ring is older than the ledger: {what}"),
-            format!("密钥环比账本旧：{what}"),
-        )
-        .hint("Bring back the key ring that belongs to this ledger.", "请恢复与该账本对应的密钥环。"),
+        OpenError::RingBehind(what) => {
+            let (en, zh) = behind(what);
+            let en = format!("the key ring is older than the ledger: {en}");
+            told(Exit::Integrity, en, format!("密钥环比账本旧：{zh}"))
+                .hint("Bring back the key ring that belongs to this ledger.", "请恢复与该账本对应的密钥环。")
+        }
         OpenError::Policies(_) => told(Exit::Other, "the access policies do not parse", "访问策略无法解析"),
         OpenError::Io { path, .. } => {
             let path = shown(path);
@@ -766,8 +790,7 @@ fn backup(error: &BackupError) -> Told {
             "密钥环在复制期间被改写，或所给的主密钥不符",
         )
         .hint("Try again, or say where the keys are with --keys.", "请重试，或用 --keys 指明密钥目录。"),
-        BackupError::Ring(_) => told(Exit::Other, "the key ring cannot be copied", "密钥环无法复制")
-            .hint("Say where the keys are with --keys.", "请用 --keys 指明密钥目录。"),
+        BackupError::Ring(error) => ring(error),
         BackupError::Unfaithful(path) => {
             let path = shown(path);
             told(
@@ -830,19 +853,20 @@ fn restore(error: &RestoreError) -> Told {
             "密钥目录位于数据目录之内",
         )
         .hint("Name another directory with --keys.", "请用 --keys 指定其他目录。"),
-        RestoreError::Ring(_) => {
-            told(Exit::Integrity, "the key ring in the backup is damaged", "备份中的密钥环已损坏")
-        }
-        RestoreError::RingLacks { index } => told(
+        RestoreError::Ring(RingOpenError::Damaged { offset, .. }) => told(
             Exit::Integrity,
-            format!("the key ring in the backup is older than the ledger: it lacks a key of entry {index}"),
-            format!("备份中的密钥环比账本旧：缺少条目{index}所需的密钥"),
-        ),
-        RestoreError::RingHolds { person } => told(
-            Exit::Refused,
-            format!("the key ring in the backup is older than the ledger: it holds keys of \"{person}\", who is erased"),
-            format!("备份中的密钥环比账本旧：仍含已删除人员“{person}”的密钥"),
-        ),
+            format!("the key ring in the backup is damaged at byte {offset}"),
+            format!("备份中的密钥环自第{offset}字节起已损坏"),
+        )
+        .hint("Use another backup.", "请改用其他备份。"),
+        RestoreError::Ring(error) => ring(error),
+        RestoreError::RingBehind(what) => {
+            let (en, zh) = behind(what);
+            // What was erased is not to come back; what is lacking is lost.
+            let exit = if matches!(what, Behind::Holds { .. }) { Exit::Refused } else { Exit::Integrity };
+            let en = format!("the key ring in the backup is older than the ledger: {en}");
+            told(exit, en, format!("备份中的密钥环比账本旧：{zh}"))
+        }
         RestoreError::Damaged { path } => told(
             Exit::Integrity,
             format!("\"{path}\" of the backup is missing or not as it was written"),

@@ -67,7 +67,7 @@ pub use crate::files::Found;
 pub use crate::seal::ring::OpenError as RingOpenError;
 
 pub use self::documents::{Came, Opened, Upload};
-pub use self::open::{OpenError, Options};
+pub use self::open::{Behind, OpenError, Options};
 pub use self::proposal::{BATCH_MAX, Expected, Proposal, Receipt, SubmitError};
 pub use self::reading::{Answered, AsOf, Asked, Moment, ViewError};
 pub use self::state::{FoldError, Head, Heads, State};

@@ -146,7 +146,7 @@ pub enum OpenError {
     RingMissing(PathBuf),
     /// The key ring is older than the ledger.
     #[error("the key ring is older than the ledger: {0}")]
-    RingBehind(String),
+    RingBehind(Behind),
     /// The access policies do not parse.
     #[error("the access policies do not parse")]
     Policies(#[from] crate::access::decide::ParsePoliciesError),
@@ -161,7 +161,47 @@ pub enum OpenError {
     },
 }
 
+/// What shows that a key ring is older than its ledger: it was brought back from before, or went on elsewhere since.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Behind {
+    /// It gave out fewer keys than were counted when the last checkpoint was signed.
+    #[error("it gave out {given} keys, {known} are known")]
+    Fewer {
+        /// How many it gave out.
+        given: u64,
+        /// How many were counted.
+        known: u64,
+    },
+    /// It never had a key that an entry needs.
+    #[error("it lacks a key of entry {index}")]
+    Lacks {
+        /// The first such entry.
+        index: u64,
+    },
+    /// It gave a key that an entry needs to somebody else.
+    #[error("it gave a key of entry {index} to somebody else")]
+    Strayed {
+        /// The first such entry.
+        index: u64,
+    },
+    /// It still has keys that were destroyed.
+    #[error("it holds keys of \"{person}\", who is erased")]
+    Holds {
+        /// Whose.
+        person: String,
+    },
+}
+
 impl OpenError {
+    /// Says why the ring did not take over what an entry is sealed with.
+    fn adopting(index: u64, error: seal::ring::AdoptError) -> Self {
+        match error {
+            seal::ring::AdoptError::Unknown { .. } => Self::RingBehind(Behind::Lacks { index }),
+            seal::ring::AdoptError::OtherHolder { .. } => Self::RingBehind(Behind::Strayed { index }),
+            seal::ring::AdoptError::Write(error) => Self::Ring(error.into()),
+        }
+    }
+
     /// Tells whether acknowledged data are missing or damaged.
     pub fn integrity(&self) -> bool {
         matches!(
@@ -249,13 +289,14 @@ impl Ledger {
         let mut entropy = |bytes: &mut [u8]| options.source.fill(bytes);
         let ring_home = seal::ring::Home { data_dir: &home.data, keys_dir: &home.keys, origin: &identity.origin };
         // A new ring would hold none of the keys that the entries were sealed with.
-        if head.next_index > 0 && !ring_home.ring().exists() {
-            return Err(OpenError::RingMissing(ring_home.ring()));
+        let ring_path = ring_home.ring();
+        if head.next_index > 0 && !ring_path.try_exists().map_err(failed(ring_path.clone()))? {
+            return Err(OpenError::RingMissing(ring_path));
         }
         let ring = Ring::open(ring_home, &mut entropy)?;
-        let assigned = last.as_ref().map_or(0, |last| last.assigned);
-        if ring.assigned() < assigned {
-            return Err(OpenError::RingBehind(format!("it gave out {} keys, {assigned} are known", ring.assigned())));
+        let (given, known) = (ring.assigned(), last.as_ref().map_or(0, |last| last.assigned));
+        if given < known {
+            return Err(OpenError::RingBehind(Behind::Fewer { given, known }));
         }
 
         let files = Files::open(&home.data).map_err(failed(home.data.join("documents")))?;
@@ -426,7 +467,7 @@ impl Shared {
         let done = privacy.erased.iter().filter(|(person, _)| !privacy.erasing.contains_key(*person));
         for (person, scope) in done {
             if erasure::purposes(*scope).iter().any(|purpose| self.ring.holds(&person_holder(person), *purpose)) {
-                return Err(OpenError::RingBehind(format!("it holds keys of \"{person}\", who is erased")));
+                return Err(OpenError::RingBehind(Behind::Holds { person: person.to_string() }));
             }
         }
         Ok(())
@@ -464,7 +505,7 @@ impl Shared {
                 if index == state.size {
                     let entry = state.fold(bytes, &self.origin, &past)?;
                     if index >= covered.size {
-                        self.adopt(&entry).map_err(|error| OpenError::RingBehind(error.to_string()))?;
+                        self.adopt(&entry).map_err(|error| OpenError::adopting(index, error))?;
                     }
                 }
             }

@@ -20,7 +20,7 @@ use crate::ledger::erasure::purposes;
 use crate::ledger::follower::for_each_key;
 use crate::ledger::open::{lock, read_signing_key};
 use crate::ledger::verification::{amiss, verify_entries};
-use crate::ledger::{Broken, Home, OpenError};
+use crate::ledger::{Behind, Broken, Home, OpenError};
 use crate::proof::checkpoint::{self, Checkpoint, Vkey};
 use crate::proof::merkle;
 use crate::proof::tile::Growth;
@@ -105,18 +105,9 @@ pub enum RestoreError {
     /// The key ring or the master key is damaged.
     #[error("the key ring does not open")]
     Ring(#[source] ring::OpenError),
-    /// The key ring is older than the ledger: it never had a key that an entry needs.
-    #[error("the key ring is older than the ledger: it lacks a key of entry {index}")]
-    RingLacks {
-        /// The first entry.
-        index: u64,
-    },
-    /// The key ring is older than the ledger: it still has keys that were destroyed.
-    #[error("the key ring is older than the ledger: it holds keys of \"{person}\", who is erased")]
-    RingHolds {
-        /// Who.
-        person: String,
-    },
+    /// The key ring is older than the ledger.
+    #[error("the key ring is older than the ledger: {0}")]
+    RingBehind(Behind),
     /// A file of the backup is not as it was written.
     #[error("\"{path}\" of the backup is missing or not as it was written")]
     Damaged {
@@ -223,7 +214,7 @@ fn check_keys(home: &Home, place: &Place, manifest: &Manifest) -> Result<ring::C
     read_signing_key(&home.keys, &manifest.origin, &manifest.vkey)?;
     let kept = manifest.files.iter().find(|kept| kept.path == RING).ok_or(RestoreError::RingMissing)?;
     let path = place.file(kept);
-    if !path.exists() {
+    if !path.try_exists().map_err(io_at(&path))? {
         return Err(RestoreError::RingMissing);
     }
     Ok(ring::Copy::read(&path, &home.keys, &manifest.origin)?)
@@ -325,7 +316,7 @@ fn check_entry(ring: &ring::Copy, index: u64, bytes: &[u8]) -> Result<(), Restor
     // A key that is destroyed is none that is lacking.
     for_each_key(&entry, &mut |_, _, key| lacking |= matches!(ring.has(key), Err(KeyError::Unknown { .. })));
     if lacking {
-        return Err(RestoreError::RingLacks { index });
+        return Err(RestoreError::RingBehind(Behind::Lacks { index }));
     }
     let (Some(person), Some(Ok(Event::Privacy(Privacy::Completed(completed))))) =
         (entry.subject.id().filter(|_| ends), Event::decode(&entry.kind, &entry.data))
@@ -334,7 +325,7 @@ fn check_entry(ring: &ring::Copy, index: u64, bytes: &[u8]) -> Result<(), Restor
     };
     let holder = person_holder(person);
     if purposes(completed.scope).iter().any(|purpose| ring.holds(&holder, *purpose)) {
-        return Err(RestoreError::RingHolds { person: person.to_owned() });
+        return Err(RestoreError::RingBehind(Behind::Holds { person: person.to_owned() }));
     }
     Ok(())
 }
