@@ -186,12 +186,26 @@ pub(crate) fn check(row: &Value, expected: &Value) {
 fn a_view_of_one_thing_asks_which_where_nobody_says() {
     let served = Served::of(TestLedger::new());
     served.test.customer("C-01", "Heyuan Alloy Works");
-    for (view, example) in [("payments", "C-00042"), ("promises", "C-00042"), ("timeline", "customer/C-00042")] {
+    for (view, en, zh, example) in [
+        ("payments", "a customer,", "客户，", "C-00042"),
+        ("timeline", "a stream,", "流，", "customer/C-00042"),
+        ("access_log", "a customer or an employee,", "客户或员工，", "customer/C-00042 or employee/E-101"),
+        ("obligations", "an employee,", "员工，", "E-101"),
+        ("document", "a document,", "资料，", "D-00042"),
+        ("entry", "an entry by its index,", "账本条目的序号，", "1234"),
+    ] {
         let path = format!("/v1/views/{view}");
-        let asked = served.get("E-901", &path);
-        assert_eq!((asked.status, asked.json()["errors"][0]["pointer"].as_str()), (400, Some("/subject")), "{view}");
-        assert!(asked.text().contains(example), "{}", asked.text());
-        assert_eq!(served.get("E-901", &format!("{path}?subject=C-404")).status, 404, "{view}");
+        let asked = served.get("E-902", &path);
+        let told = asked.json();
+        assert_eq!((asked.status, told["errors"][0]["pointer"].as_str()), (400, Some("/subject")), "{view}: {told}");
+        let detail = told["detail"].as_str().unwrap();
+        assert!(detail.contains(&format!("{en} such as {example}")), "{detail}");
+        let chinese = served.request("E-902", "GET", &path, &[("Accept-Language", "zh")], b"").json();
+        let detail = chinese["detail"].as_str().unwrap();
+        assert!(detail.contains(&format!("须指明{zh}如{}", example.replace(" or ", "或"))), "{detail}");
+    }
+    for view in ["payments", "promises", "timeline"] {
+        assert_eq!(served.get("E-902", &format!("/v1/views/{view}?subject=C-404")).status, 404, "{view}");
     }
 }
 

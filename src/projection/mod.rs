@@ -109,16 +109,17 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Returns a subject as it is written.
-    pub fn example(self) -> &'static str {
+    /// Returns what kind of thing a subject is, in English and Chinese, and how such things are written.
+    pub fn subject(self) -> ((&'static str, &'static str), &'static [&'static str]) {
         match self {
-            Self::Company => "",
-            Self::Customer | Self::Customers => "C-00042",
-            Self::Person | Self::Stream => "customer/C-00042",
-            Self::Employee => "E-101",
-            Self::Document => "D-00042",
-            Self::Entry => "42",
-            Self::Tile => "0/0",
+            Self::Company => (("the company", "公司"), &[]),
+            Self::Customer | Self::Customers => (("a customer", "客户"), &["C-00042"]),
+            Self::Person => (("a customer or an employee", "客户或员工"), &["customer/C-00042", "employee/E-101"]),
+            Self::Employee => (("an employee", "员工"), &["E-101"]),
+            Self::Document => (("a document", "资料"), &["D-00042"]),
+            Self::Stream => (("a stream", "流"), &["customer/C-00042"]),
+            Self::Entry => (("an entry by its index", "账本条目的序号"), &["1234"]),
+            Self::Tile => (("a tile of the tree", "哈希树的分片"), &["x001/234", "000.p/17"]),
         }
     }
 }

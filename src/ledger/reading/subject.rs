@@ -32,9 +32,10 @@ impl Shared {
             (Scope::Company, _) | (Scope::Customers, None) => {}
             (Scope::Customer | Scope::Customers, Some(id)) => subject.customer = Some(known(world, id)?),
             (_, None) => {
-                let example = asked.view.scope.example();
-                let en = format!("must say what this view is about, such as {example}");
-                return Err(ViewError::Refused(Refusal::field("/subject", &en, &format!("须指明对象，如{example}"))));
+                let (named, written) = asked.view.scope.subject();
+                let en = format!("must name what this view is about: {}, such as {}", named.0, written.join(" or "));
+                let zh = format!("须指明{}，如{}", named.1, written.join("或"));
+                return Err(ViewError::Refused(Refusal::field("/subject", &en, &zh)));
             }
             (Scope::Person, Some(name)) => match name.split_once('/') {
                 Some(("customer", id)) => subject.customer = Some(known(world, id)?),
