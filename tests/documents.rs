@@ -8,6 +8,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use dossier::access::principal::Purpose;
 use dossier::clock::Clock as _;
 use dossier::domain::audit::Mode;
+use dossier::domain::document::FILE_BYTES_MAX;
 use dossier::entry::Hash;
 use dossier::files::Files;
 use dossier::ids::SeededSource;
@@ -286,6 +287,66 @@ fn an_upload_that_is_not_what_it_says_is_refused() {
         let mut event = event.clone();
         event["data"]["document_id"] = json!(format!("D-{place}"));
         filed(&served.file_as("E-101", &event, called, bytes));
+    }
+}
+
+#[test]
+fn what_is_too_large_is_told_with_the_limit_it_met() {
+    let served = one_customer();
+    let most = FILE_BYTES_MAX >> 20;
+    let of = |answer: &Answer, status: u16, words: &str| {
+        assert_eq!(answer.status, status, "{}", answer.text());
+        assert!(answer.text().contains(words), "{words}: {}", answer.text());
+        assert_eq!(kept(&served), [] as [PathBuf; 0]);
+    };
+    let upload = [
+        format!("at most {most} MiB of file and 1 MiB of text"),
+        format!("文件不得超过{most}兆字节，文字不得超过1兆字节"),
+    ];
+    let form = ["a form has at most 1 MiB of text", "表单文字不得超过1兆字节"];
+    let body = ["more than 1 MiB: propose fewer events", "请求内容超过1兆字节，请分批提出"];
+    let file = [format!("a file has at most {most} MiB"), format!("文件不得超过{most}兆字节")];
+    let event = paper("other", "C1").to_string();
+    let large = pdf(usize::try_from(FILE_BYTES_MAX).unwrap() + 1);
+    let larger = pdf(large.len() + (2 << 20));
+    for (place, language) in ["en", "zh"].into_iter().enumerate() {
+        let send = |path: &str, kind: &str, bytes: &[u8]| {
+            let headers = [("Content-Type", kind), ("Accept-Language", language)];
+            served.request("E-101", "POST", path, &headers, bytes)
+        };
+        of(&send("/v1/events", "application/json", &vec![b' '; (1 << 20) + 1]), 413, body[place]);
+        let filed = |event: &[u8], bytes: &[u8]| {
+            let (kind, whole) = parts(&[("event", None, event), ("file", Some(("x.pdf", None)), bytes)]);
+            send("/v1/documents", &kind, &whole)
+        };
+        of(&filed(event.as_bytes(), &large), 400, &file[place]);
+        of(&filed(event.as_bytes(), &larger), 413, &upload[place]);
+        of(&filed(&vec![b' '; (1 << 20) + 1], &pdf(100)), 413, &upload[place]);
+
+        let mut browser = Browser::signed_in(&served, "E-101", language);
+        let page = browser.get("/customers/C-01/documents").text();
+        let (token, id) = (hidden(&page, "token"), hidden(&page, "id"));
+        let typed = ("x".repeat(1 << 20), "Profile".to_owned());
+        let mut filed = |title: &str, bytes: &[u8]| {
+            let texts = [
+                ("token", token.as_str()),
+                ("id", &id),
+                ("kind", "other"),
+                ("title", title),
+                ("class", "C1"),
+                ("last", "1"),
+            ];
+            let mut all: Vec<(&str, Option<Called<'_>>, &[u8])> =
+                texts.iter().map(|(name, value)| (*name, None, value.as_bytes())).collect();
+            all.push(("file", Some(("x.pdf", None)), bytes));
+            let (kind, whole) = parts(&all);
+            browser.send_bytes("POST", "/customers/C-01/documents", &[("Content-Type", &kind)], &whole)
+        };
+        of(&filed(&typed.1, &large), 400, &file[place]);
+        of(&filed(&typed.1, &larger), 413, &upload[place]);
+        of(&filed(&typed.0, &pdf(100)), 413, &upload[place]);
+        let typed = [("token", token.as_str()), ("summary", &typed.0)];
+        of(&browser.post("/propose/contact.recorded?customer_id=C-01", &typed), 413, form[place]);
     }
 }
 

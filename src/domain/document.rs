@@ -283,8 +283,8 @@ refusals! {
     /// There is nothing in the file.
     EmptyFile => E_SCHEMA "R-016" at "/file", "the file is empty", "文件为空";
     /// The file is larger than allowed.
-    FileTooLarge { megabytes: u64 } => E_SCHEMA "R-016" at "/file",
-        "a file has at most {megabytes} megabytes", "文件不得超过{megabytes}兆字节";
+    FileTooLarge { mebibytes: u64 } => E_SCHEMA "R-016" at "/file",
+        "a file has at most {mebibytes} MiB", "文件不得超过{mebibytes}兆字节";
     /// Minutes are of a meeting.
     NoMeeting => E_RULE "R-016" at "/related", "minutes name the meeting they are of: a recorded contact", "会议纪要须关联相应会议的联系记录";
     /// What is about a person is as confidential as the person.

@@ -12,7 +12,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::access::principal::Language;
+use crate::domain::document::FILE_BYTES_MAX;
 use crate::domain::{Code, Refusal, catalog};
+use crate::http::api::events::BODY_BYTES_MAX;
 use crate::ledger::proof::ProofError;
 use crate::ledger::{BATCH_MAX, Found, SubmitError, ViewError};
 
@@ -41,6 +43,8 @@ pub enum Problem {
     BodyTooLarge,
     /// More came with a file than is taken in.
     UploadTooLarge,
+    /// A form of a page has more text than a request may have.
+    FormTooLarge,
     /// The body did not arrive in time.
     BodyTooSlow,
     /// The body did not arrive whole.
@@ -196,18 +200,21 @@ impl Problem {
                 "账本条目不得修改或删除，请以 POST /v1/events 提出新事件",
             )
             .citing("R-001"),
-            Self::BodyTooLarge => Told::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "E_TOO_LARGE",
-                "the body has more than 1,048,576 bytes: propose fewer events at once",
-                "请求内容超过1048576字节，请分批提出",
-            ),
-            Self::UploadTooLarge => Told::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "E_TOO_LARGE",
-                "an upload has at most 32 MiB of file and 1 MiB of text",
-                "上传的文件不得超过32 MiB，文字不得超过1 MiB",
-            ),
+            Self::BodyTooLarge => {
+                let most = BODY_BYTES_MAX >> 20;
+                let en = format!("the body has more than {most} MiB: propose fewer events at once");
+                Told::too_large(en, format!("请求内容超过{most}兆字节，请分批提出"))
+            }
+            Self::UploadTooLarge => {
+                let (file, text) = (FILE_BYTES_MAX >> 20, BODY_BYTES_MAX >> 20);
+                let en = format!("an upload has at most {file} MiB of file and {text} MiB of text");
+                Told::too_large(en, format!("上传的文件不得超过{file}兆字节，文字不得超过{text}兆字节"))
+            }
+            Self::FormTooLarge => {
+                let most = BODY_BYTES_MAX >> 20;
+                let en = format!("a form has at most {most} MiB of text; nothing was entered");
+                Told::too_large(en, format!("表单文字不得超过{most}兆字节；未作任何记录"))
+            }
             Self::BodyTooSlow => Told::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "E_TIMEOUT",
@@ -459,6 +466,10 @@ impl Told {
         Self::owned(StatusCode::BAD_REQUEST, Code::E_SCHEMA.as_str(), (en.into(), zh.into()))
     }
 
+    fn too_large(en: String, zh: String) -> Self {
+        Self::owned(StatusCode::PAYLOAD_TOO_LARGE, "E_TOO_LARGE", (en, zh))
+    }
+
     fn unavailable(code: &'static str, en: &'static str, zh: &'static str) -> Self {
         let told = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, en, zh);
         told.with(RETRY_AFTER, HeaderValue::from_static("1"))
@@ -612,6 +623,7 @@ mod tests {
             Problem::NoChange,
             Problem::BodyTooLarge,
             Problem::UploadTooLarge,
+            Problem::FormTooLarge,
             Problem::BodyTooSlow,
             Problem::BodyCut,
             Problem::MediaType,

@@ -111,7 +111,7 @@ impl Upload {
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), SubmitError> {
         self.size = self.size.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         if self.size > FILE_BYTES_MAX {
-            return Err(refused(document::Refusal::FileTooLarge { megabytes: FILE_BYTES_MAX >> 20 }));
+            return Err(refused(document::Refusal::FileTooLarge { mebibytes: FILE_BYTES_MAX >> 20 }));
         }
         if self.first.len() < MAGIC_BYTES {
             self.first.extend(bytes.iter().take(MAGIC_BYTES - self.first.len()));
@@ -481,7 +481,7 @@ impl Announced {
     }
 }
 
-/// How many files may be on their way at once, each of 32 MB at most.
+/// How many files may be on their way at once, each of [`FILE_BYTES_MAX`] at most.
 const UPLOADS_MAX: usize = 16;
 
 fn refused(refusal: impl Into<Refusal>) -> SubmitError {

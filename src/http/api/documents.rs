@@ -26,7 +26,7 @@ use crate::ledger::{Answered, Asked, Came, Opened, Proposal, Receipt, Upload, Vi
 use crate::projection;
 
 /// The most bytes a request with a file may have.
-#[expect(clippy::cast_possible_truncation, reason = "32 megabytes fit into every pointer")]
+#[expect(clippy::cast_possible_truncation, reason = "a file that is taken fits into every memory")]
 pub(crate) const UPLOAD_BYTES_MAX: usize = (FILE_BYTES_MAX as usize) + events::BODY_BYTES_MAX;
 
 /// How long a file may take to come.

@@ -8,7 +8,7 @@ use axum::Form;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 
 use crate::access::principal::{Language, Purpose, PurposeKind};
@@ -220,7 +220,10 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let read = Form::<BTreeMap<String, String>>::from_request(request, state).await;
-        read.map(|Form(fields)| Self(fields)).map_err(|_| Problem::value("/", "is no form", "不是表单"))
+        read.map(|Form(fields)| Self(fields)).map_err(|rejection| match rejection.into_response().status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::FormTooLarge,
+            _ => Problem::value("/", "is no form", "不是表单"),
+        })
     }
 }
 
