@@ -4,7 +4,6 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use dossier::ids::SeededSource;
 use serde_json::{Value, json};
 
 use crate::support::TestLedger;
