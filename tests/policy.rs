@@ -461,11 +461,16 @@ fn the_table_of_who_may_what_is_as_committed() {
             writeln!(table, "    {right}: {}", roles.join(" ")).expect("a string takes it");
         }
     }
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots/policy-matrix.txt");
+    as_committed("policy-matrix.txt", &table);
+}
+
+/// Compares a table of rights with what is committed; `UPDATE=1` writes it.
+pub(crate) fn as_committed(name: &str, table: &str) {
+    let path = format!("{}/tests/snapshots/{name}", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(path, &table).expect("the snapshot can be written");
+        std::fs::write(&path, table).expect("the snapshot can be written");
     }
-    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
     let changed = table.lines().zip(committed.lines()).find(|(now, then)| now != then);
     assert!(table == committed, "rights have changed (UPDATE=1 accepts them), first at {changed:?}");
 }

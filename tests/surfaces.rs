@@ -10,7 +10,7 @@ use dossier::ledger::{Proposal, SubmitError};
 use dossier::projection::{Scope, VIEWS};
 use serde_json::{Value, json};
 
-use crate::policy::{appendable, readable};
+use crate::policy::{appendable, as_committed, readable};
 use crate::support::http::Served;
 use crate::support::{TestLedger, contact, proposal, registration};
 
@@ -235,6 +235,80 @@ fn every_role_finds_on_every_surface_what_it_may_see_and_nothing_else() {
     }
     let missed: Vec<_> = expected.iter().zip(&found).filter(|(expected, found)| expected != found).collect();
     assert!(missed.is_empty(), "may see it and finds it nowhere: {missed:?}");
+}
+
+/// What somebody is shown of a class, by the matters it may stand in.
+fn permitted(role: Role, class: &str) -> bool {
+    let whatever = [
+        Facts::REGION,
+        Facts::PURPOSE,
+        Facts::SELF,
+        Facts::SUBMITTED,
+        Facts::ABOUT_SALES,
+        Facts::ABOUT_SERVICE,
+        Facts::ABOUT_ROLES,
+        Facts::ABOUT_LOANS,
+        Facts::ABOUT_CORRECTIONS,
+        Facts::ABOUT_GROWTH,
+        Facts::ABOUT_DATES,
+        Facts::REQUESTER,
+    ];
+    let facts = whatever.into_iter().fold(Facts::NONE, Facts::with);
+    let within: &[Matter] = match class {
+        // Said of the customer, of contacts, of staff and of readings alike.
+        "C1" => &[Matter::Basic, Matter::ContactLog, Matter::Staff, Matter::AccessLog, Matter::Commercial],
+        "C2" => &[Matter::Commercial, Matter::ContactLog],
+        "C3" => &[Matter::Credit],
+        "C4" => &[Matter::PersonIdentity],
+        "C5" => &[Matter::PersonPrivate],
+        "C6" => &[Matter::Strategy],
+        "C7" => &[Matter::Staff],
+        _ => &[Matter::AccessLog, Matter::Proofs],
+    };
+    within.iter().any(|matter| readable(role, *matter, facts).0)
+}
+
+/// Prints role × view × class: what each role is shown of each view of a customer of its region; it agrees with the matrix of roles.
+#[test]
+fn what_each_role_is_shown_of_each_view_is_as_committed() {
+    let served = Served::of(company());
+    let mut table = String::from(
+        "What each role is shown. Each line: role, view, and the classes its answer held, asked in the office with a purpose and with\n\
+         personal values opened, of a customer or colleague of the role's own region; or the rule that denied it.\n\n",
+    );
+    for role in Role::ALL {
+        let who = id(role);
+        for view in VIEWS {
+            let subject = match view.scope {
+                _ if view.key == "search" => "q=Open&",
+                Scope::Company => "",
+                Scope::Customer | Scope::Customers => "subject=C-01&",
+                Scope::Person | Scope::Stream => "subject=customer/C-01&",
+                Scope::Employee => "subject=E-101&",
+                Scope::Document => "subject=D-1&",
+                Scope::Entry => "subject=40&",
+                Scope::Tile => "subject=000&",
+            };
+            let asked = served.get(&who, &format!("/v1/views/{}?{subject}reveal=true", view.key));
+            let shown = match asked.header("Dossier-Reading").first().and_then(|indexes| indexes.split(',').next()) {
+                Some(index) if asked.status == 200 => {
+                    let entry = served.get("E-901", &format!("/v1/entries/{}", index.trim())).json();
+                    let data = &entry["entry"]["data"];
+                    let classes: Vec<String> = serde_json::from_value(data["classes"].clone()).unwrap();
+                    for class in &classes {
+                        assert!(permitted(role, class), "{role} is shown {class} of {}", view.key);
+                    }
+                    classes.join(" ")
+                }
+                _ if asked.status == 200 => "C0".to_owned(),
+                _ if asked.status == 404 => "unknown".to_owned(),
+                _ => format!("denied by {}", asked.problem().2),
+            };
+            table.push_str(&format!("{role} {}: {shown}\n", view.key));
+        }
+        table.push('\n');
+    }
+    as_committed("views-matrix.txt", &table);
 }
 
 #[test]

@@ -90,7 +90,7 @@ pub(super) fn read_checkpoint(data: &Path, vkey: &Vkey) -> io::Result<Option<(Si
                 }
             }
             Slot::Altered => {
-                tracing::warn!(file = name, "a signed checkpoint is not as it was written and is passed over")
+                tracing::warn!(file = name, "a signed checkpoint is not as it was written and is passed over");
             }
             Slot::Absent | Slot::Torn => {}
         }

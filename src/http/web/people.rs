@@ -93,6 +93,11 @@ fn written(visitor: &Visitor, door: &Door, id: &str, view: &'static View, answer
         @if rows.is_empty() { p { (frame.say("none-recorded")) } }
         @else if view.key == "people" { @for person in rows { (card(frame, door, view, person)) } }
         @else { (layout::table(frame, view, &["unit_name"], rows, |row, name| value(frame, door, row, name))) }
+        @if let Some(sum) = answered.body.get("power_sum") { dl.facts {
+            @for (name, value) in [("power_sum", Some(sum)), ("sum_above_100", answered.body.get("sum_above_100"))] {
+                div { dt { (words::label(frame.language, name)) } dd { (shown(frame, door, name, value.unwrap_or(&Value::Null))) } }
+            }
+        } }
         (layout::standing(frame, answered))
     };
     layout::page(frame, StatusCode::OK, &format!("{id} · {}", words::view(frame.language, view.key)), &body)

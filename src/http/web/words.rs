@@ -220,6 +220,11 @@ const OWN: &[(&str, &str, &str)] = &[
     ("office", "Office", "办公场所"),
     ("offsite", "Off site", "外部"),
     ("relationship", "Relationship assessed", "关系评估"),
+    ("checked", "Checked", "已核定"),
+    ("coverage_bp", "Coverage", "核定率"),
+    ("power_sum", "Power to decide in all (%)", "决策能力合计(%)"),
+    ("finding", "Finding", "完善建议"),
+    ("done", "Put right by", "落实"),
 ];
 
 /// What the types that people propose record, in Chinese; in English the catalog says it.

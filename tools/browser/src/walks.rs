@@ -300,13 +300,19 @@ const WALKERS: [(&str, &str); 5] = [
 ];
 
 /// The pages there are; the walk says which it did not come to.
-const PAGES: [&str; 26] = [
+const PAGES: [&str; 33] = [
     "/",
     "/access",
+    "/analysis/checks",
+    "/analysis/classification",
     "/analysis/composition",
     "/analysis/credit_reviews",
     "/analysis/grades",
     "/analysis/grading",
+    "/analysis/key_customers",
+    "/analysis/ownership",
+    "/analysis/registration_status",
+    "/analysis/special",
     "/analysis/stats",
     "/analysis/terms",
     "/compare",
@@ -321,6 +327,7 @@ const PAGES: [&str; 26] = [
     "/customers/*/reads",
     "/customers/*/timeline",
     "/customers/*/trade",
+    "/customers/*/work",
     "/entries/*",
     "/entries/*/correct",
     "/overdue",

@@ -53,6 +53,13 @@ impl Sighted {
         sighted
     }
 
+    /// Notes the classes of what was added up, if anything was.
+    pub(super) fn note(&self, sight: &mut Sight<'_>, classes: &[Class]) {
+        if !self.seen.is_empty() {
+            sight.seen.classes.extend(classes);
+        }
+    }
+
     /// Denies a view that nothing is seen of, where a purpose would open it, or where it is to be taken out.
     pub(super) fn check(&self) -> Result<(), ViewError> {
         match self.wanting.as_ref().filter(|_| self.seen.is_empty()) {
@@ -108,10 +115,7 @@ impl Shared {
         sighted.check()?;
         rows.extend(hidden("class", sighted.hidden));
         // What is summed was judged customer by customer; the sums are then of the list's class.
-        sight.seen.classes.insert(Class::C2);
-        if by.graded() {
-            sight.seen.classes.insert(Class::C3);
-        }
+        sighted.note(sight, if by.graded() { &[Class::C2, Class::C3] } else { &[Class::C2] });
         sight.seen.customers = Vec::new();
         let node = vec![
             ("by", Node::plain(by.key())),

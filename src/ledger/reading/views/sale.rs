@@ -31,7 +31,7 @@ impl Shared {
         sighted.check()?;
         // Sums were judged customer by customer and are then of the list's class; whom they name is judged, and noted, by itself.
         let (rows, total) = (rows.into_iter().map(summed).collect(), summed(total));
-        sight.seen.classes.insert(Class::C2);
+        sighted.note(sight, &[Class::C2]);
         Ok(Built {
             node: Node::Row(vec![("items", Node::List(rows)), ("total", total)]),
             next: None,

@@ -93,7 +93,7 @@ impl Shared {
         sighted.check()?;
         rows.extend(hidden("region", sighted.hidden));
         // What is counted was judged customer by customer; the counts are then of the list's class.
-        sight.seen.classes.insert(Class::C1);
+        sighted.note(sight, &[Class::C1]);
         sight.seen.customers = Vec::new();
         let node = Node::Row(vec![("year", Node::plain(year)), ("items", Node::List(rows)), ("total", total)]);
         Ok(Built { node, next: None, targets: Vec::new() })
