@@ -60,6 +60,8 @@ pub enum Failure {
     Plan(PlanError),
     /// Rows of an import were refused; each has been told.
     RowsRefused(u64),
+    /// Rows would be refused by the import that was tried out; each has been told.
+    RowsWouldBeRefused(u64),
     /// The accounts cannot be read or written.
     Accounts(accounts::ChangeError),
     /// The demo cannot be built.
@@ -191,6 +193,11 @@ impl Failure {
                 Exit::Refused,
                 format!("{rows} row(s) were refused; the others stand"),
                 format!("{rows}行被拒绝，其余均已记录"),
+            ),
+            Self::RowsWouldBeRefused(rows) => told(
+                Exit::Refused,
+                format!("{rows} row(s) would be refused; nothing was entered"),
+                format!("{rows}行将被拒绝；试运行未作任何记录"),
             ),
             Self::Accounts(_) => told(Exit::Other, "the accounts cannot be read or written", "账号文件无法读写"),
             Self::Demo(error) => building(error),
@@ -1052,6 +1059,17 @@ mod tests {
         let failure = Failure::file(Path::new("a.csv"))(io::ErrorKind::NotFound.into());
         assert_eq!(failure.told().exit, Exit::NotAllowed);
         assert_eq!(failure.text(Language::Chinese), "错误：文件“a.csv”无法读写\n  文件或目录不存在\n");
+    }
+
+    #[test]
+    fn a_dry_run_never_says_that_anything_stands() {
+        let text = |failure: &Failure, language| failure.text(language);
+        let (run, dry) = (Failure::RowsRefused(2), Failure::RowsWouldBeRefused(2));
+        assert!(text(&run, Language::English).contains("the others stand"));
+        assert!(text(&run, Language::Chinese).contains("其余均已记录"));
+        assert!(text(&dry, Language::English).contains("2 row(s) would be refused; nothing was entered"));
+        assert!(text(&dry, Language::Chinese).contains("2行将被拒绝；试运行未作任何记录"));
+        assert_eq!((run.told().exit, dry.told().exit), (Exit::Refused, Exit::Refused));
     }
 
     #[test]

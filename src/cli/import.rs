@@ -66,6 +66,7 @@ pub(super) async fn run(arguments: Arguments, language: Language) -> Result<(), 
     }
     match counts.total(Outcome::REFUSED) {
         0 => Ok(()),
+        rows if arguments.dry_run => Err(Failure::RowsWouldBeRefused(rows)),
         rows => Err(Failure::RowsRefused(rows)),
     }
 }
