@@ -92,8 +92,8 @@ pub enum Failure {
         line: usize,
         /// The column.
         column: usize,
-        /// What is wrong there.
-        reason: String,
+        /// What is wrong there, in English and Chinese.
+        words: (String, String),
     },
     /// Neither `--token` nor `DOSSIER_TOKEN` is given.
     NoToken,
@@ -224,10 +224,10 @@ impl Failure {
                     )
                 }
             }
-            Self::Json { file, line, column, reason } => told(
+            Self::Json { file, line, column, words: (en, zh) } => told(
                 Exit::Usage,
-                format!("\"{file}\" line {line} column {column} is not a proposal: {reason}"),
-                format!("“{file}”第{line}行第{column}列不是合法的提案：{reason}"),
+                format!("\"{file}\" line {line} column {column} is not a proposal: {en}"),
+                format!("“{file}”第{line}行第{column}列不是合法的提案：{zh}"),
             )
             .hint(
                 "Give an object with \"type\" and \"data\", or an array of such objects.",

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::access::principal::Language;
 use crate::cli::error::Failure;
 use crate::cli::{Caller, Place, output};
-use crate::ledger::Proposal;
+use crate::ledger::{Proposal, misread};
 
 /// Propose one event, or a batch that is entered whole or not at all, and print the receipts.
 ///
@@ -59,11 +59,11 @@ fn parse(file: &str, text: &[u8]) -> Result<Vec<Proposal>, Failure> {
         true => serde_json::from_slice(text),
         false => serde_json::from_slice(text).map(|proposal| vec![proposal]),
     };
-    parsed.map_err(|error| Failure::Json {
-        file: file.to_owned(),
-        line: error.line(),
-        column: error.column(),
-        reason: error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
+    parsed.map_err(|error| {
+        let wrong = misread(text, &error, &[]);
+        let said = |words: String| format!("{} {words}", wrong.pointer).trim_start().to_owned();
+        let (line, column) = (error.line(), error.column());
+        Failure::Json { file: file.to_owned(), line, column, words: (said(wrong.en), said(wrong.zh)) }
     })
 }
 

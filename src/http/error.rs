@@ -62,8 +62,8 @@ pub enum Problem {
         line: usize,
         /// Where in the line.
         column: usize,
-        /// What was expected.
-        reason: String,
+        /// What is wrong there, in English and Chinese.
+        words: (String, String),
     },
     /// A value of the request is wrong: an attribute of the body by its pointer, a parameter or header by its name.
     Value(catalog::Problem),
@@ -240,10 +240,9 @@ impl Problem {
                 };
                 Told::schema(format!("the request is not UTF-8{en}"), format!("请求不是UTF-8编码{zh}"))
             }
-            Self::NotJson { line, column, reason } => Told::schema(
-                format!("line {line}, column {column}: {reason}"),
-                format!("第{line}行第{column}列：{reason}"),
-            ),
+            Self::NotJson { line, column, words: (en, zh) } => {
+                Told::schema(format!("line {line}, column {column}: {en}"), format!("第{line}行第{column}列：{zh}"))
+            }
             Self::Value(problem) => Told::schema(
                 format!("{} {}", problem.pointer, problem.en),
                 format!("{} {}", problem.pointer, problem.zh),

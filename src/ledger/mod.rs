@@ -50,6 +50,7 @@ mod erasure;
 mod follower;
 mod founding;
 mod hashing;
+mod misread;
 pub mod open;
 mod pipeline;
 pub mod proof;
@@ -67,6 +68,7 @@ pub use crate::files::Found;
 pub use crate::seal::ring::OpenError as RingOpenError;
 
 pub use self::documents::{Came, Opened, Upload};
+pub use self::misread::misread;
 pub use self::open::{Behind, OpenError, Options};
 pub use self::proposal::{BATCH_MAX, Expected, Proposal, Receipt, SubmitError};
 pub use self::reading::{Answered, AsOf, Asked, Moment, ViewError};

@@ -18,7 +18,7 @@ use crate::http::api::broken;
 use crate::http::error::Problem;
 use crate::http::session::Asker;
 use crate::http::{Door, api};
-use crate::ledger::{Expected, Proposal, Receipt};
+use crate::ledger::{Expected, Proposal, Receipt, misread};
 
 /// The most bytes a request may have.
 pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
@@ -192,11 +192,11 @@ fn not_json(text: &str, error: &serde_json::Error) -> Problem {
     if let (Category::Syntax | Category::Eof, Some(broken)) = (error.classify(), broken) {
         return broken;
     }
-    let reason = error.to_string();
-    let place = format!(" at line {line} column {column}");
-    // Words of the parser may quote the body: they are cut where an answer would grow with it.
-    let reason = reason.strip_suffix(&place).unwrap_or(&reason).chars().take(300).collect();
-    Problem::NotJson { line, column, reason }
+    let wrong = misread(text.as_bytes(), error, &["specversion", "source", "datacontenttype"]);
+    match wrong.pointer.is_empty() {
+        true => Problem::NotJson { line, column, words: (wrong.en, wrong.zh) },
+        false => Problem::Value(wrong),
+    }
 }
 
 /// Reads `If-Match: "7"`: the version of the subject's stream that the proposal was based on.
@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(pointer(with(r#""specversion":"0.3""#)), "/specversion");
         assert_eq!(pointer(with(r#""source":"elsewhere.example/ledger""#)), "/source");
         assert_eq!(pointer(with(r#""time":"2026-01-01T00:00:00Z""#)), "/time");
-        assert!(matches!(with(r#""actor":"E-1""#), Err(Problem::NotJson { .. })), "an attribute the ledger sets");
+        assert_eq!(pointer(with(r#""actor":"E-1""#)), "/actor", "an attribute the ledger sets");
     }
 
     #[test]
