@@ -371,7 +371,8 @@ pub mod common {
         BatchTooLarge => E_SCHEMA "R-003",
             "these events are too many bytes to be entered at once; propose them in smaller batches", "一次提交的事件过大，请分批提交";
         /// The type of event is not in the catalog.
-        UnknownType { name: String } => E_SCHEMA "", "there is no event type \"{name}\"", "不存在事件类型“{name}”";
+        UnknownType { name: String } => E_SCHEMA "" at "type",
+            "there is no event type \"{name}\"", "不存在事件类型“{name}”";
         /// The id is outside the grammar.
         BadId => E_SCHEMA "" at "id", "an id has 8 to 64 of A-Z a-z 0-9 . _ -", "编号须为8至64个字母、数字、点、下划线或连字符";
     }

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::access::principal::Language;
 use crate::domain::document::FILE_BYTES_MAX;
-use crate::domain::{Code, Refusal, catalog};
+use crate::domain::{Code, Refusal, catalog, common};
 use crate::http::api::events::BODY_BYTES_MAX;
 use crate::ledger::proof::ProofError;
 use crate::ledger::{BATCH_MAX, Found, SubmitError, ViewError};
@@ -135,6 +135,7 @@ impl Problem {
             code: told.code,
             rule: &told.rule,
             detail: &language.choose(told.words),
+            entry: told.entry,
             errors: errors.collect(),
         };
         serde_json::to_vec(&body).expect("texts and numbers are JSON")
@@ -373,6 +374,9 @@ fn refused(refusal: &Refusal, place: Option<Place>) -> Told {
         (false, _) if pointer.is_empty() => format!("{base}/data"),
         (false, _) => format!("{base}/{pointer}"),
     };
+    if let Refusal::Common(common::Refusal::Stale { newest, .. }) = refusal {
+        told.entry = newest.parse().ok();
+    }
     let (en, zh) = refusal.words();
     // Where one thing alone is wrong, it is said at once.
     if let Refusal::Schema(problems) = refusal
@@ -448,13 +452,16 @@ struct Told {
     code: &'static str,
     rule: Cow<'static, str>,
     words: (Cow<'static, str>, Cow<'static, str>),
+    /// The entry that came first, where that is why.
+    entry: Option<u64>,
     errors: Vec<catalog::Problem>,
     header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Told {
     fn new(status: StatusCode, code: &'static str, en: &'static str, zh: &'static str) -> Self {
-        Self { status, code, rule: Cow::Borrowed(""), words: (en.into(), zh.into()), errors: Vec::new(), header: None }
+        let (rule, words) = (Cow::Borrowed(""), (en.into(), zh.into()));
+        Self { status, code, rule, words, entry: None, errors: Vec::new(), header: None }
     }
 
     fn owned(status: StatusCode, code: &'static str, (en, zh): (String, String)) -> Self {
@@ -528,6 +535,8 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     rule: &'a str,
     detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Detail>,
 }
@@ -563,7 +572,6 @@ pub(crate) fn written(mut response: Response, language: Language) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::common;
     use serde_json::{Value, json};
 
     fn body(problem: &Problem, language: Language) -> Value {
@@ -600,6 +608,7 @@ mod tests {
             (&body["status"], &body["code"], &body["rule"]),
             (&json!(409), &json!("E_CONFLICT"), &json!("R-009"))
         );
+        assert_eq!(body["entry"], 7, "what came first can be looked up");
         assert_eq!(body["type"], "urn:dossier:problem:E_CONFLICT");
     }
 

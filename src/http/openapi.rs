@@ -410,6 +410,7 @@ fn schemas() -> Map<String, Value> {
                 "code": { "type": "string", "enum": codes },
                 "rule": { "type": "string", "description": "The business rule that decided." },
                 "detail": { "type": "string" },
+                "entry": { "type": "integer", "minimum": 0, "description": "The index of the entry that moved the stream on, where another version was expected." },
                 "errors": { "type": "array", "items": {
                     "type": "object",
                     "required": ["pointer", "detail"],
