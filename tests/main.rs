@@ -3,6 +3,7 @@
 
 mod backup; // copies elsewhere: restored to the byte, refused when they do not fit, never a fork
 mod bad_input; // what cannot be: dates, amounts, cycles, corrections, keys; and where the rest of it is shown
+mod clock; // set back, accepted, and what a tick enters of itself
 mod corrections; // mistakes put right: refused, shown both ways, and as if never made
 mod coverage; // every event succeeds and each of its bad inputs is refused
 mod crash; // kills, cuts, flips and thieves of the disk

@@ -187,6 +187,8 @@ impl TestLedger {
     /// Closes the ledger and opens it again, as a restart does.
     pub(crate) fn reopen(&mut self) {
         self.let_go();
+        // No start makes the ids of another.
+        let seed = format!("again from {}", self.ledger.state().size);
         self.ledger = open(&self.home, &self.clock, "again");
     }
 
