@@ -21,8 +21,9 @@ use dossier::seal::ring::{Copy, KeyError};
 use serde_json::{Value, json};
 
 use crate::crash::on_memory;
-use crate::erasure::{completed, everything};
+use crate::erasure::completed;
 use crate::pages::{Browser, hidden};
+use crate::support::disk::everything;
 use crate::support::http::{Answer, Called, Served, parts};
 use crate::support::{Directory, TestLedger, founding, principal, proposal, registration};
 

@@ -2,9 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
-use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use dossier::clock::Clock as _;
@@ -18,6 +16,7 @@ use dossier::proof::evidence::Evidence;
 use dossier::seal::ring::{Copy, KeyError};
 use serde_json::{Value, json};
 
+use crate::support::disk::{everything, logged};
 use crate::support::{Directory, TestLedger, open, principal, proposal};
 
 const MARK: &str = "Zhurong";
@@ -177,29 +176,6 @@ fn what_is_held_is_kept_and_not_used() {
     assert_eq!(shown(&test, "E-101")["name"], format!("{MARK} Buyer"));
 }
 
-/// Everything this process logs, from the first time somebody asks.
-fn logged() -> &'static Mutex<Vec<u8>> {
-    struct Log;
-    impl Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            logged().lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    static LOGGED: OnceLock<Mutex<Vec<u8>>> = OnceLock::new();
-    static LISTENING: OnceLock<()> = OnceLock::new();
-    let logged = LOGGED.get_or_init(Mutex::default);
-    LISTENING.get_or_init(|| {
-        let listener = tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG);
-        // Should somebody else listen already, the files are searched all the same.
-        drop(listener.with_writer(|| Log).with_ansi(false).try_init());
-    });
-    logged
-}
-
 /// A value nobody else would write: a rare character and a number.
 fn planted(number: usize) -> String {
     format!("\u{9fc3}{number:06}")
@@ -210,42 +186,6 @@ fn holds_planted(bytes: &[u8], values: &HashSet<Vec<u8>>) -> bool {
     let length = planted(0).len();
     let mut places = bytes.iter().enumerate().filter(|(_, byte)| **byte == 0xe9);
     places.any(|(place, _)| bytes.get(place..place + length).is_some_and(|found| values.contains(found)))
-}
-
-/// Every file below a directory, and what is compressed in it: snapshots, and the entries of journal and store.
-pub(crate) fn everything(home: &Home) -> Vec<Vec<u8>> {
-    let mut files = Vec::new();
-    let mut folders = vec![home.data.clone(), home.keys.clone()];
-    while let Some(folder) = folders.pop() {
-        for file in fs::read_dir(&folder).unwrap() {
-            let path = file.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let bytes = fs::read(&path).unwrap();
-            if path.extension().is_some_and(|extension| extension == "snapshot") {
-                let note = usize::try_from(u32::from_be_bytes(bytes[..4].try_into().unwrap())).unwrap();
-                files.push(zstd::stream::decode_all(&bytes[4 + note..]).unwrap());
-            }
-            if path.extension().is_some_and(|extension| extension == "moment") {
-                files.push(zstd::stream::decode_all(&bytes["dossier moment 3\n".len() + 32..]).unwrap());
-            }
-            files.push(bytes);
-        }
-    }
-    let journal = home.data.join("journal");
-    dossier::journal::verify(&journal, 0, |frame| files.push(frame.body().to_vec())).unwrap();
-    let store = home.data.join("store");
-    if store.exists() {
-        let store = dossier::store::Store::open(&store, dossier::store::Options::default()).unwrap();
-        files.extend(store.scan(0..store.len()).map(|item| item.unwrap().1.to_vec()));
-        let kept = (0..12_000).map(|version| format!("past/C-01/{version}"));
-        for document in ["register.3", "archive.2/C-01"].into_iter().map(str::to_owned).chain(kept) {
-            files.extend(store.document(&document).unwrap().map(|(_, bytes)| bytes.to_vec()));
-        }
-    }
-    files
 }
 
 #[test]

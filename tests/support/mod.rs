@@ -1,5 +1,6 @@
 //! A company of the scenarios in a ledger of its own, with a clock that moves when it is told to.
 
+pub(crate) mod disk;
 pub(crate) mod http;
 
 use std::path::{Path, PathBuf};
@@ -186,10 +187,10 @@ impl TestLedger {
 
     /// Closes the ledger and opens it again, as a restart does.
     pub(crate) fn reopen(&mut self) {
-        self.let_go();
         // No start makes the ids of another.
         let seed = format!("again from {}", self.ledger.state().size);
-        self.ledger = open(&self.home, &self.clock, "again");
+        self.let_go();
+        self.ledger = open(&self.home, &self.clock, &seed);
     }
 
     /// Closes the ledger and lets go of its directory.
