@@ -1,13 +1,16 @@
 //! What may happen only once: ids, issued or given, and what an approval or a lapse will be entered under.
 
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 
-use dossier::domain::Code;
+use dossier::domain::{Code, Refusal, common};
 use dossier::ids::{self, EntryId};
-use dossier::ledger::{Expected, Ledger, Options, Proposal};
+use dossier::ledger::{Expected, Ledger, Options, Proposal, Receipt, SubmitError};
 use serde_json::json;
 
-use crate::support::{TestLedger, contact, principal, proposal};
+use crate::support::{TestLedger, contact, principal, proposal, registration};
+
+/// How often each race is run.
+const ROUNDS: usize = 30;
 
 fn called(id: &str, proposal: Proposal) -> Proposal {
     Proposal { id: Some(id.into()), ..proposal }
@@ -64,6 +67,90 @@ fn the_same_proposal_at_the_same_time_gets_the_same_answer() {
         let answers = test.block_on(async { tokio::join!(submit(), submit(), submit()) });
         let first = answers.0.unwrap();
         assert_eq!((answers.1.unwrap(), answers.2.unwrap()), (first.clone(), first));
+    }
+}
+
+/// Proposes from two threads at the same moment, and returns the receipt of who won and the refusal of who lost.
+fn race(test: &TestLedger, sides: [(&str, Proposal); 2]) -> (Receipt, Refusal) {
+    let start = Barrier::new(2);
+    let answers = std::thread::scope(|scope| {
+        let racers = sides.map(|(who, proposal)| {
+            let (start, ledger) = (&start, test.ledger.clone());
+            scope.spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                start.wait();
+                runtime.block_on(ledger.submit(&principal(who), vec![proposal]))
+            })
+        });
+        racers.map(|racer| racer.join().unwrap())
+    });
+    match answers {
+        [Ok(won), Err(SubmitError::Refused { at: 0, refusal })]
+        | [Err(SubmitError::Refused { at: 0, refusal }), Ok(won)] => (won.into_iter().next().unwrap(), refusal),
+        other => panic!("not exactly one of two won: {other:?}"),
+    }
+}
+
+#[test]
+fn of_two_at_once_who_expect_one_version_one_wins_and_the_other_is_told_by_which_entry() {
+    let test = one_customer();
+    for round in 0..ROUNDS {
+        let version = test.version("customer/C-01");
+        let side = |who: &'static str, value: &str| {
+            let data = json!({ "dimension": "time", "value": value, "basis": format!("round {round}") });
+            let classified = proposal("customer.classified", Some("customer/C-01"), data);
+            (who, Proposal { expected: vec![Expected { stream: "customer/C-01".into(), version }], ..classified })
+        };
+        let (won, lost) = race(&test, [side("E-101", "new"), side("E-201", "old")]);
+        let Refusal::Common(common::Refusal::Stale { stream, expected, version: now, newest }) = lost else {
+            panic!("{lost:?}")
+        };
+        assert_eq!(
+            (stream.as_str(), expected, now, newest),
+            ("customer/C-01", version, version + 1, won.index.to_string())
+        );
+        assert_eq!(test.version("customer/C-01"), version + 1);
+    }
+}
+
+#[test]
+fn of_two_at_once_who_register_one_name_one_wins_and_the_other_is_told_whose_it_is() {
+    let test = TestLedger::new();
+    for round in 0..ROUNDS {
+        // One name in two spellings, which are compared as one.
+        let sides = [("E-101", "a", format!("Works No {round}")), ("E-102", "b", format!("ＷORKS  no {round}"))];
+        let sides = sides.map(|(who, side, name)| {
+            let mut registered = registration(&format!("C-{round}{side}"), &name, "north", who);
+            registered.data["owner"] = json!(who);
+            (who, registered)
+        });
+        let (won, lost) = race(&test, sides);
+        assert_eq!(lost.grounds(), (Code::E_CONFLICT, "R-031"));
+        let id = won.subject.strip_prefix("customer/").unwrap();
+        assert!(lost.words().0.contains(id) && lost.words().1.contains(id), "{:?}", lost.words());
+        assert_eq!(test.ledger.state().world.customer.customers.len(), round + 1);
+    }
+}
+
+#[test]
+fn of_two_at_once_with_one_id_for_two_things_one_wins_and_the_other_is_told_that_it_is_taken() {
+    let test = one_customer();
+    for round in 0..ROUNDS {
+        let id = format!("raced-{round:04}");
+        let side = |who: &'static str| {
+            let mut said = contact("C-01", who, "2026-03-02T09:30:00+08:00".parse().unwrap());
+            said.data["summary"] = json!(format!("as {who} tells it"));
+            (who, called(&id, said))
+        };
+        // Of one person's two contents and of two persons alike.
+        let other = match round % 2 {
+            0 => side("E-201"),
+            _ => ("E-101", called(&id, call())),
+        };
+        let before = test.version("customer/C-01");
+        let (won, lost) = race(&test, [side("E-101"), other]);
+        assert!(matches!(lost, Refusal::Common(common::Refusal::IdTaken)), "{lost:?}");
+        assert_eq!((won.id.as_str(), test.version("customer/C-01")), (id.as_str(), before + 1));
     }
 }
 
