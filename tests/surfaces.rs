@@ -298,7 +298,7 @@ fn what_each_role_is_shown_of_each_view_is_as_committed() {
                     for class in &classes {
                         assert!(permitted(role, class), "{role} is shown {class} of {}", view.key);
                     }
-                    classes.join(" ")
+                    if classes.is_empty() { "nothing".to_owned() } else { classes.join(" ") }
                 }
                 _ if asked.status == 200 => "C0".to_owned(),
                 _ if asked.status == 404 => "unknown".to_owned(),

@@ -168,6 +168,9 @@ fn what_says_which_ledger_it_is_is_of_this_version_and_as_it_was_written() {
     assert!(matches!(verify_data(&missing.data, |_| ()), Err(Broken::Identity(OpenError::Missing(_)))));
 }
 
+/// What is done to a file, and how it is called.
+type Damage<'a> = (&'static str, &'a dyn Fn(&Path));
+
 /// Every file of the directory, each flipped in three places, cut and taken away: the ledger is as it was, or it does not start and says why;
 /// never does it start with fewer entries than were acknowledged.
 #[test]
@@ -180,9 +183,9 @@ fn no_file_of_the_directory_can_be_damaged_so_that_entries_are_lost_unseen() {
             let path = entry.unwrap().path();
             let length = std::fs::metadata(&path).unwrap().len();
             if path.is_dir() {
-                folders.push(path)
+                folders.push(path);
             } else if length > 0 {
-                files.push(path)
+                files.push(path);
             }
         }
     }
@@ -191,8 +194,9 @@ fn no_file_of_the_directory_can_be_damaged_so_that_entries_are_lost_unseen() {
     assert!(snapshots(&original.test.home.data).len() == 1 && names.iter().any(|name| name.ends_with("checkpoint.0")));
     let mut started = 0;
     for (number, name) in names.iter().enumerate() {
-        let length = std::fs::metadata(original.test.home.data.join(name)).unwrap().len() as usize;
-        let damages: [(&str, &dyn Fn(&Path)); 5] = [
+        let length = std::fs::metadata(original.test.home.data.join(name)).unwrap().len();
+        let length = usize::try_from(length).unwrap();
+        let damages: [Damage<'_>; 5] = [
             ("first", &|path| flip(path, 1)),
             ("middle", &|path| flip(path, length / 2)),
             ("last", &|path| flip(path, length - 1)),
