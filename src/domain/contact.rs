@@ -443,6 +443,21 @@ mod tests {
     }
 
     #[test]
+    fn a_contact_is_for_one_of_the_purposes_of_the_rules() {
+        let given = one_customer();
+        // Market and competitor study, care for three ends, new customers and projects, influence, and the first visit.
+        for purpose in [
+            "market_study", "competitor_study", "care_bond", "care_volume", "care_collect", "develop", "new_project",
+            "influence", "first_visit",
+        ] {
+            given.when("E-101", contact("C-01", &["E-101"]).with("purpose", purpose)).then(["contact.recorded"]);
+        }
+        for none in ["", "chat", "市场调研"] {
+            given.when("E-101", contact("C-01", &["E-101"]).with("purpose", none)).then_malformed(["/purpose"]);
+        }
+    }
+
+    #[test]
     fn a_question_is_not_answered_by_a_contact_with_somebody_else() {
         let question = contact("C-01", &["E-101"]).with("direction", "inbound").with("reply_needed", true);
         let given = one_customer().and("E-101", customer("C-02", "Linhai Pumps")).and("E-101", question.id("question-1"));
