@@ -33,6 +33,11 @@ const SHOWN: &[(&str, &str)] = &[
     ("a form is posted twice", "a_contact_with_a_promise_is_recorded_by_a_form_and_a_form_sent_twice_once"),
     ("a post is forged or of another site", "a_form_of_another_site_enters_nothing"),
     ("a body is too long, no JSON, or of no known type", "bad_input_gets_a_clear_problem_and_changes_nothing"),
+    ("a body is JSON and no proposal", "what_is_no_proposal_is_told_whole_in_both_languages"),
+    ("a body does not come", "a_body_that_does_not_arrive_is_given_up_and_enters_nothing"),
+    ("the clock goes back", "a_clock_set_back_a_lot_stops_everything_until_an_operator_accepts_it"),
+    ("the clock went back in between", "a_clock_that_was_set_back_while_nobody_looked_is_found_at_the_start"),
+    ("two want the same at once", "of_two_at_once_who_register_one_name_one_wins_and_the_other_is_told_whose_it_is"),
     ("a character is no character", "a_character_nobody_sees_is_told_with_its_field_in_both_languages"),
     (
         "a key ring restored is missing or another's",
