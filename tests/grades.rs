@@ -474,6 +474,66 @@ fn whoever_answers_for_a_region_sees_its_grades_terms_reviews_and_their_trace() 
 }
 
 #[test]
+fn the_trace_of_grades_is_narrowed_by_who_when_whither_and_under_which_policy() {
+    let served = Served::of(TestLedger::new());
+    let mut opened = Vec::new();
+    for (id, region, owner) in [("C-01", "north", "E-101"), ("C-03", "south", "E-103")] {
+        opened.push(served.admit(owner, &registration(id, region, owner))["id"].as_str().unwrap().to_owned());
+    }
+    // On 2 March a first grade each, on the 4th one goes up, and on the 6th, under the second policy, it is refused to go down.
+    grade(&served, "credit", "C-01", "E-101", None, "B", &opened[0]);
+    grade(&served, "credit", "C-03", "E-103", None, "C", &opened[1]);
+    served.test.pass(2);
+    grade(&served, "credit", "C-01", "E-101", Some("B"), "A", &opened[0]);
+    let draft = json!({ "type": "policy.adopted", "data": { "unit": "hq", "presets": {}, "parameters": { "p.backdate.hours": 48 },
+        "effective_at": "2026-03-05T00:00:00+08:00", "reason": "visits end late" } });
+    let request = served.admit("E-601", &draft)["subject"].as_str().unwrap().replace("approval/", "");
+    served.admit("E-801", &json!({ "type": "approval.given", "data": { "request_id": request } }));
+    served.test.pass(2);
+    served.admit("E-101", &proposed("credit", "C-01", "P-9", Some("A"), "C", &opened[0]));
+    assert_eq!(served.refuse("E-101", &step("credit", "approved", "P-9", json!({ "to": "C" }))).1, "E_SOD");
+    served.admit("E-301", &step("credit", "rejected", "P-9", json!({ "reason": "nothing has changed" })));
+
+    let narrowed = |who: &str, filter: &str| -> Vec<(String, String)> {
+        let rows = items(&served, who, &format!("/v1/views/grade_audit?{filter}"));
+        rows.iter()
+            .map(|row| (row["step"].as_str().unwrap().to_owned(), row["to"].as_str().unwrap_or("-").to_owned()))
+            .collect()
+    };
+    let of = |rows: &[(&str, &str)]| -> Vec<(String, String)> {
+        rows.iter().map(|(step, to)| ((*step).to_owned(), (*to).to_owned())).collect()
+    };
+    let last = [("proposed", "C"), ("refused", "-"), ("rejected", "C")];
+    assert_eq!(narrowed("E-901", "").len(), 9);
+    assert_eq!(narrowed("E-901", "change=up"), of(&[("proposed", "A"), ("approved", "A")]));
+    // What is refused names no grade, so it leads nowhere, and neither does a first grade.
+    assert_eq!(narrowed("E-901", "change=down"), of(&[last[0], last[2]]));
+    assert_eq!(narrowed("E-901", "employee=E-302"), of(&[("approved", "C")]));
+    assert_eq!(narrowed("E-901", "employee=E-301&change=up"), of(&[("approved", "A")]));
+    assert_eq!(narrowed("E-901", "from=2026-03-04&until=2026-03-04"), of(&[("proposed", "A"), ("approved", "A")]));
+    assert_eq!(narrowed("E-901", "from=2026-03-06"), of(&last));
+    assert_eq!(narrowed("E-901", "policy_version=2"), of(&last));
+    assert_eq!(narrowed("E-901", "policy_version=3"), []);
+    assert_eq!(narrowed("E-901", "subject=C-03&dimension=credit").len(), 2);
+    assert_eq!(narrowed("E-901", "subject=C-03&change=up"), []);
+    // As of the 4th there was neither a second policy nor a way down.
+    assert_eq!(narrowed("E-901", "change=down&as_of=2026-03-05T00:00:00%2B08:00"), []);
+    // Who answers for the south finds nothing of the north, whatever is asked for.
+    for filter in ["change=up", "change=down", "employee=E-301", "policy_version=2", "from=2026-03-04"] {
+        assert_eq!(narrowed("E-302", filter), [], "{filter}");
+    }
+    for (filter, pointer) in [
+        ("change=sideways", "/change"),
+        ("policy_version=second", "/policy_version"),
+        ("from=yesterday", "/from"),
+        ("dimension=legal", "/dimension"),
+    ] {
+        let answer = served.get("E-901", &format!("/v1/views/grade_audit?{filter}"));
+        assert_eq!((answer.status, answer.json()["errors"][0]["pointer"].as_str()), (400, Some(pointer)), "{filter}");
+    }
+}
+
+#[test]
 fn the_grading_table_names_what_a_customer_buys_or_does() {
     let served = three_customers();
     let rows = items(&served, "E-901", "/v1/views/grading");

@@ -667,6 +667,8 @@ fn grades_of_both_kinds_trade_and_analysis_have_their_pages() {
         ("/analysis/grades", "Business grade since"),
         ("/analysis/terms", "Trade terms"),
         ("/analysis/credit_reviews?quarter=2026Q1", "2026Q1"),
+        ("/analysis/grade_audit?change=up", "Nothing recorded"),
+        ("/analysis/grade_audit?customer=C-01&employee=E-301", "To a worse grade"),
         ("/customers/C-01/trade", "Sales not settled"),
         ("/customers/C-01/trade?view=terms", "/propose/trade_terms.set?subject=customer%2FC-01"),
         ("/customers/C-01/trade?view=credit_reviews", "/propose/credit_review.recorded?subject=grade%2FC-01%2Fcredit"),

@@ -1,5 +1,6 @@
 //! The trace of grades (V-33), the check of four eyes (V-87), grades in force (V-32) and the grading table (V-05).
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use crate::domain::class::Class;
 use crate::domain::grade::Dimension;
 use crate::domain::role::Role;
 use crate::domain::{Event, approval, audit, credit, grade};
-use crate::ids::CustomerId;
+use crate::ids::{CustomerId, UnitId};
 use crate::projection::{Node, Read};
 
 /// A grade from an instant on, and the entry that approved it.
@@ -67,10 +68,49 @@ pub struct Line {
     pub customer: Option<CustomerId>,
     /// What is graded.
     pub dimension: Dimension,
+    /// Who took the step.
+    pub actor: String,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The version of the policy it was judged under.
+    pub policy_version: u64,
+    /// The change it is a step of; none where an attempt was refused.
+    pub change: Option<Change>,
     cells: Vec<(&'static str, Value)>,
     /// Of a credit grade approved: the terms set on it later, and the quarters it was reviewed for.
     terms: Vec<Value>,
     reviews: Vec<Value>,
+}
+
+/// What a proposal is to change.
+#[derive(Clone, Debug)]
+pub struct Change {
+    customer: CustomerId,
+    from: Option<String>,
+    to: String,
+    /// The proposer's unit and when it was proposed: by its policy of then the grades are ordered.
+    pub proposed: (Option<UnitId>, Timestamp),
+}
+
+impl Change {
+    /// Tells where it leads on a scale, the best grade first; a first grade and one that the scale does not have lead nowhere.
+    pub fn direction(&self, scale: &[&str]) -> Option<Direction> {
+        let place = |grade: &str| scale.iter().position(|other| *other == grade);
+        match place(&self.to)?.cmp(&place(self.from.as_deref()?)?) {
+            Ordering::Less => Some(Direction::Up),
+            Ordering::Greater => Some(Direction::Down),
+            Ordering::Equal => None,
+        }
+    }
+}
+
+/// Whether a change is to a better grade or to a worse one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// To a better one.
+    Up,
+    /// To a worse one.
+    Down,
 }
 
 /// A process as the check of four eyes sees it.
@@ -91,7 +131,7 @@ pub struct Trace {
     pub lines: Vec<Line>,
     /// The processes.
     pub processes: BTreeMap<String, Process>,
-    proposals: BTreeMap<String, (CustomerId, Option<String>, String)>,
+    proposals: BTreeMap<String, Change>,
     /// The line of each customer that approved its last credit grade.
     approved: BTreeMap<CustomerId, usize>,
 }
@@ -113,7 +153,7 @@ impl Trace {
                     ("refusal", json!(refusal.trim())),
                     ("command", json!(refused.command)),
                 ];
-                self.line(read, dimension, customer, cells);
+                self.line(read, dimension, customer, None, cells);
             }
             Event::Credit(event) => self.fold_credit(read, event),
             Event::Audit(audit::Event::Accessed(_) | audit::Event::Denied(_))
@@ -156,8 +196,13 @@ impl Trace {
         let (dimension, proposal, step, more) = match event {
             grade::Event::Proposed(dimension, proposed) => {
                 let id = proposed.proposal_id.as_ref().map(ToString::to_string).unwrap_or_default();
-                let from = proposed.from.as_ref().map(|from| from.0.clone());
-                self.proposals.insert(id.clone(), (proposed.customer_id.clone(), from, proposed.to.0.clone()));
+                let change = Change {
+                    customer: proposed.customer_id.clone(),
+                    from: proposed.from.as_ref().map(|from| from.0.clone()),
+                    to: proposed.to.0.clone(),
+                    proposed: (read.entry.actorunit.parse().ok(), read.entry.time),
+                };
+                self.proposals.insert(id.clone(), change);
                 let process = self.processes.entry(id.clone()).or_default();
                 process.process = format!("{} {id}", grade::stream(*dimension, &proposed.customer_id));
                 read.entry.actor.clone_into(&mut process.proposer);
@@ -200,8 +245,9 @@ impl Trace {
                 (*dimension, withdrawn.proposal_id.to_string(), "withdrawn", more)
             }
         };
-        let (customer, from, to) = match self.proposals.get(&proposal) {
-            Some((customer, from, to)) => (Some(customer.clone()), json!(from), json!(to)),
+        let change = self.proposals.get(&proposal).cloned();
+        let (customer, from, to) = match &change {
+            Some(change) => (Some(change.customer.clone()), json!(change.from), json!(change.to)),
             None => (read.customer(), Value::Null, Value::Null),
         };
         let mut cells = vec![("proposal", json!(proposal)), ("step", json!(step)), ("from", from), ("to", to)];
@@ -209,7 +255,7 @@ impl Trace {
         if let (Dimension::Credit, grade::Event::Approved(..), Some(customer)) = (dimension, event, &customer) {
             self.approved.insert(customer.clone(), self.lines.len());
         }
-        self.line(read, dimension, customer, cells);
+        self.line(read, dimension, customer, change, cells);
     }
 
     fn fold_approval(&mut self, read: &Read<'_>, event: &approval::Event) {
@@ -239,6 +285,7 @@ impl Trace {
         read: &Read<'_>,
         dimension: Dimension,
         customer: Option<CustomerId>,
+        change: Option<Change>,
         more: Vec<(&'static str, Value)>,
     ) {
         let mut cells = vec![
@@ -255,8 +302,18 @@ impl Trace {
             ("hash", json!(read.hash())),
         ];
         cells.extend(more);
-        let (terms, reviews) = (Vec::new(), Vec::new());
-        self.lines.push(Line { index: read.index, customer, dimension, cells, terms, reviews });
+        self.lines.push(Line {
+            index: read.index,
+            customer,
+            dimension,
+            actor: read.entry.actor.clone(),
+            at: read.entry.time,
+            policy_version: read.entry.policyversion,
+            change,
+            cells,
+            terms: Vec::new(),
+            reviews: Vec::new(),
+        });
     }
 }
 

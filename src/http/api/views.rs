@@ -147,7 +147,7 @@ pub(crate) fn filters(key: &str) -> &'static [&'static str] {
         "search" => &["q"],
         "stats" => &["year"],
         "composition" => &["by", "year"],
-        "grade_audit" => &["dimension"],
+        "grade_audit" => &["dimension", "employee", "from", "until", "change", "policy_version"],
         "credit_reviews" | "checks" => &["quarter"],
         "key_customers" | "registration_status" => &["year"],
         "classification" => &["dimension", "value", "lifecycle"],

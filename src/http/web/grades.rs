@@ -146,7 +146,7 @@ fn written(
         }
         @if let Some(answered) = answered { section {
             h2 { (frame.say("grade-trace")) }
-            @if lines.is_empty() { p { (frame.say("none-recorded")) } } @else { (table(door, frame, lines, answered)) }
+            @if lines.is_empty() { p { (frame.say("none-recorded")) } } @else { (table(door, frame, Some(id), lines, answered)) }
         } }
         @match (&open, decided) {
             (Some(open), _) => (deciding(frame, door, id, of, open, decided)),
@@ -244,16 +244,25 @@ fn open(lines: &[Value]) -> Option<Open> {
     open.map(|(open, _)| open)
 }
 
-fn table(door: &Door, frame: &Frame, lines: &[Value], answered: &Answered) -> Markup {
+/// The steps as a table; where they are not all `about` one customer, each names its own.
+pub(crate) fn table(door: &Door, frame: &Frame, about: Option<&str>, lines: &[Value], answered: &Answered) -> Markup {
     let indexes: BTreeMap<&str, u64> =
         lines.iter().filter_map(|line| Some((text(line, "id"), line.get("index")?.as_u64()?))).collect();
     let heads = ["step", "who", "when", "change", "reason", "evidence", "policy-version", "entry", "hash", "proof"];
     html! {
         div.wide tabindex="0" role="region" aria-label=(frame.say("grade-trace")) { table.stack.trace {
-            thead { tr { @for head in heads { th scope="col" { (words::say(frame.language, head)) } } } }
+            thead { tr {
+                @if about.is_none() { th scope="col" { (frame.say("customer-number")) } th scope="col" { (frame.say("grades")) } }
+                @for head in heads { th scope="col" { (words::say(frame.language, head)) } }
+            } }
             tbody { @for line in lines {
                 @let refused = text(line, "step") == "refused";
+                @let customer = text(line, "customer");
                 tr class=[refused.then_some("refused")] {
+                    @if about.is_none() {
+                        td data-label=(frame.say("customer-number")) { a href={ "/customers/" (encode(customer)) "/grades?of=" (text(line, "dimension")) } { (customer) } }
+                        td data-label=(frame.say("grades")) { (named(frame, dimension(text(line, "dimension")))) }
+                    }
                     th scope="row" {
                         (words::say(frame.language, &format!("step-{}", text(line, "step"))))
                         @if !text(line, "verdict").is_empty() { br; small { (shown(frame, door, "verdict", line.get("verdict").unwrap_or(&Value::Null))) } }

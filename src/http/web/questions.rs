@@ -60,8 +60,12 @@ pub(crate) async fn page(
             (text_field(frame, "did", "actor", "actor", ""))
             (period(frame, "did", |_| ""))
         }))
-        p.buttons { @for key in visitor.opening(&door, ["overdue", "corrections", "refusals"], None) {
-            a href=(if key == "refusals" { "/access?view=refusals".to_owned() } else { format!("/{key}") }) { (words::view(frame.language, key)) }
+        p.buttons { @for key in visitor.opening(&door, ["grade_audit", "overdue", "corrections", "refusals"], None) {
+            a href=(match key {
+                "grade_audit" => "/analysis/grade_audit".to_owned(),
+                "refusals" => "/access?view=refusals".to_owned(),
+                _ => format!("/{key}"),
+            }) { (words::view(frame.language, key)) }
         } }
     };
     layout::page(frame, StatusCode::OK, &frame.say("questions"), &body)
@@ -89,6 +93,23 @@ fn answer(asked: &Fields) -> Option<String> {
 pub(crate) fn text_field(frame: &Frame, form: &str, name: &str, label: &str, value: &str) -> Markup {
     let id = format!("{form}-{name}");
     html! { div { label for=(id) { (frame.say(label)) } input id=(id) name=(name) value=(value); } }
+}
+
+/// A choice of one of a few words, each with what it is called; of none at first.
+pub(crate) fn choice_field<'a>(
+    frame: &Frame,
+    form: &str,
+    (name, label): (&str, &str),
+    chosen: &str,
+    words: impl IntoIterator<Item = (&'a str, String)>,
+) -> Markup {
+    let id = format!("{form}-{name}");
+    html! { div { label for=(id) { (frame.say(label)) }
+        select id=(id) name=(name) {
+            option value="" { (frame.say("any")) }
+            @for (word, called) in words { option value=(word) selected[word == chosen] { (called) } }
+        }
+    } }
 }
 
 /// The first and the last day of a period.

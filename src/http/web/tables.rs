@@ -12,20 +12,22 @@ use serde_json::Value;
 use crate::access::redactor::MASK;
 use crate::domain::catalog::{self, Kind, Shape as _};
 use crate::domain::customer;
+use crate::domain::grade::Dimension;
 use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::api::views::filters;
 use crate::http::error::Problem;
 use crate::http::web::compare::{MOMENT, looking_back};
 use crate::http::web::layout::{self, TRADE, WORK, items, shown, text};
+use crate::http::web::questions::{choice_field, period, text_field};
 use crate::http::web::visitor::{Frame, Visitor, encode, moments, wall};
-use crate::http::web::words;
+use crate::http::web::{grades, words};
 use crate::ledger::{Answered, Asked, ViewError};
 use crate::projection::composition::{By, UNGRADED};
 use crate::projection::{self, View};
 
 /// The tables of the company there are pages of.
-const COMPANY: [&str; 12] = [
+const COMPANY: [&str; 13] = [
     "composition",
     "grading",
     "stats",
@@ -33,12 +35,16 @@ const COMPANY: [&str; 12] = [
     "grades",
     "terms",
     "credit_reviews",
+    TRACE,
     "special",
     "classification",
     "checks",
     "registration_status",
     "ownership",
 ];
+
+/// The one with a form of its own.
+const TRACE: &str = "grade_audit";
 
 /// What is added up below a table, in this order.
 const SUMS: [&str; 14] = [
@@ -75,20 +81,29 @@ pub(crate) async fn of_company(
 ) -> Result<Response, Problem> {
     let view = view(&COMPANY, &key)?;
     let (moment, _) = moments(&door, &parts)?;
-    let read = visitor.read(&door, view.key, None, |asked| {
+    // The trace of everybody's grades is narrowed to one customer by its own form.
+    let customer =
+        parts.get("customer").map(|id| id.trim().to_owned()).filter(|id| !id.is_empty() && view.key == TRACE);
+    let read = visitor.read(&door, view.key, customer.clone(), |asked| {
         narrow(asked, &parts);
         asked.look_at(moment, None);
     });
     let answered = read.await?;
     let frame = &visitor.frame;
     let base = format!("/analysis/{}", view.key);
-    let query = known(view, &parts);
+    let mut query = known(view, &parts);
+    query.extend(parts.get("customer").filter(|_| view.key == TRACE).map(|customer| ("customer", customer.as_str())));
     let body = html! {
         (layout::views(&visitor, &door, &frame.say("analysis"), (&COMPANY, None), view.key, |key| format!("/analysis/{key}")))
-        (narrowing(frame, view, &base, &answered, &parts))
-        (rows(frame, &door, view, &[], &answered))
+        @if view.key == TRACE {
+            (narrowing_trace(frame, &base, &parts))
+            (trace(frame, &door, customer.as_deref(), &answered))
+        } @else {
+            (narrowing(frame, view, &base, &answered, &parts))
+            (rows(frame, &door, view, &[], &answered))
+        }
         (layout::next(frame, &base, &query, answered.next.as_deref()))
-        (looking_back(frame, &base, &query, &parts, &format!("view={}", view.key)))
+        @if view.compares() { (looking_back(frame, &base, &query, &parts, &format!("view={}", view.key))) }
         (layout::standing(frame, &answered))
     };
     Ok(layout::page(frame, StatusCode::OK, &words::view(frame.language, view.key), &body))
@@ -214,6 +229,34 @@ fn filter(frame: &Frame, name: &str, typed: &str) -> Markup {
                 }
             } }
         }
+    }
+}
+
+/// The form that narrows the trace of grades.
+fn narrowing_trace(frame: &Frame, base: &str, parts: &Parts) -> Markup {
+    let typed = |name: &str| parts.get(name).map_or("", String::as_str);
+    let kinds = [Dimension::Credit, Dimension::Business];
+    let kinds = kinds.map(|of| (of.as_str(), words::say(frame.language, &format!("{}-grade", of.as_str()))));
+    let ways = ["up", "down"].map(|way| (way, words::say(frame.language, &format!("change-{way}"))));
+    html! {
+        form.filters action=(base) method="get" {
+            (text_field(frame, "trace", "customer", "customer-number", typed("customer")))
+            (choice_field(frame, "trace", ("dimension", "grades"), typed("dimension"), kinds))
+            (choice_field(frame, "trace", ("change", "change"), typed("change"), ways))
+            (text_field(frame, "trace", "employee", "employee", typed("employee")))
+            (text_field(frame, "trace", "policy_version", "policy-version", typed("policy_version")))
+            (period(frame, "trace", typed))
+            button { (frame.say("show")) }
+        }
+    }
+}
+
+/// The steps of everybody's grades, or of one customer's.
+fn trace(frame: &Frame, door: &Door, customer: Option<&str>, answered: &Answered) -> Markup {
+    let lines = items(&answered.body, "items");
+    html! {
+        @if lines.is_empty() { p { (frame.say("none-recorded")) } }
+        @else { (grades::table(door, frame, customer, lines, answered)) }
     }
 }
 

@@ -300,13 +300,14 @@ const WALKERS: [(&str, &str); 5] = [
 ];
 
 /// The pages there are; the walk says which it did not come to.
-const PAGES: [&str; 33] = [
+const PAGES: [&str; 34] = [
     "/",
     "/access",
     "/analysis/checks",
     "/analysis/classification",
     "/analysis/composition",
     "/analysis/credit_reviews",
+    "/analysis/grade_audit",
     "/analysis/grades",
     "/analysis/grading",
     "/analysis/key_customers",

@@ -9,18 +9,18 @@ use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
 use crate::domain::grade::{Dimension, scale, stream};
 use crate::domain::history::Part;
-use crate::domain::{Refusal, credit};
+use crate::domain::{Refusal, World, credit};
 use crate::ids::CustomerId;
 use crate::ledger::Shared;
 use crate::ledger::claims::term;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::composition::Sighted;
-use crate::ledger::reading::views::{Built, index_after, page_of, shows_credit};
+use crate::ledger::reading::views::{Built, Period, choice_of, index_after, page_of, shows_credit};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
-use crate::projection::grade::{self, Process, Standing, Step, Trace};
+use crate::projection::grade::{self, Line, Process, Standing, Step, Trace};
 use crate::projection::register::Listed;
 use crate::projection::{Node, composition};
 use crate::proof::merkle;
@@ -107,20 +107,14 @@ impl Shared {
     /// The steps that led to each grade, with their proofs.
     pub(super) fn trace(
         &self,
+        state: &State,
         then: &Then,
         asked: &Asked,
         subject: &Subject,
         sight: &mut Sight<'_>,
     ) -> Result<Built, ViewError> {
-        let wanted = match asked.filters.get("dimension").map(String::as_str) {
-            None => None,
-            Some("credit") => Some(Dimension::Credit),
-            Some("business") => Some(Dimension::Business),
-            Some(_) => {
-                let refusal = Refusal::field("/dimension", "must be credit or business", "须为 credit 或 business");
-                return Err(ViewError::Refused(refusal));
-            }
-        };
+        let world = self.world(state, then)?;
+        let wanted = Wanted::of(asked, &world)?;
         let trace = match &subject.customer {
             None => self.folded_trace(then, &["grade", "trade_terms", "credit_review"])?,
             Some(customer) => {
@@ -148,7 +142,7 @@ impl Shared {
             .lines
             .iter()
             .filter(|line| after.is_none_or(|after| line.index > after))
-            .filter(|line| wanted.is_none_or(|wanted| line.dimension == wanted))
+            .filter(|line| wanted.takes(line))
             .filter(|line| subject.customer.is_some() || shows_credit(subject, sight, line.customer.as_ref()))
             .take(asked.limit + 1)
             .collect();
@@ -202,5 +196,50 @@ impl Shared {
     pub(super) fn places<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<Vec<Option<u64>>, ViewError> {
         let place = |id| self.recent.look_up(self.shelf.store(), term("id", id));
         ids.map(|id| place(id).map(|(index, _)| index).map_err(|_| ViewError::Store)).collect()
+    }
+}
+
+/// What the trace is narrowed to.
+struct Wanted<'a> {
+    world: &'a World,
+    dimension: Option<Dimension>,
+    employee: Option<&'a str>,
+    period: Period,
+    change: Option<grade::Direction>,
+    policy_version: Option<u64>,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(asked: &'a Asked, world: &'a World) -> Result<Self, ViewError> {
+        let no_version =
+            |_| ViewError::Refused(Refusal::field("/policy_version", "must be the number of a version", "须为版本号"));
+        let version = asked.filters.get("policy_version").map(|text| text.parse().map_err(no_version));
+        Ok(Self {
+            world,
+            dimension: choice_of(
+                asked,
+                "dimension",
+                &[("credit", Dimension::Credit), ("business", Dimension::Business)],
+            )?,
+            employee: asked.filters.get("employee").map(String::as_str),
+            period: Period::of(asked, world.ledger.zone)?,
+            change: choice_of(asked, "change", &[("up", grade::Direction::Up), ("down", grade::Direction::Down)])?,
+            policy_version: version.transpose()?,
+        })
+    }
+
+    fn takes(&self, line: &Line) -> bool {
+        self.dimension.is_none_or(|dimension| line.dimension == dimension)
+            && self.employee.is_none_or(|employee| line.actor == employee)
+            && self.period.holds(line.at)
+            && self.policy_version.is_none_or(|version| line.policy_version == version)
+            && self.change.is_none_or(|wanted| self.direction(line) == Some(wanted))
+    }
+
+    /// Tells where what was proposed leads, on the scale it was judged by.
+    fn direction(&self, line: &Line) -> Option<grade::Direction> {
+        let change = line.change.as_ref()?;
+        let (unit, at) = &change.proposed;
+        change.direction(&scale(self.world, line.dimension, unit.as_ref(), *at))
     }
 }

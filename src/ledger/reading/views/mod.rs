@@ -3,7 +3,7 @@
 use crate::access::decide::Decision;
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
-use crate::clock::Date;
+use crate::clock::{Date, Timestamp, Zone};
 use crate::domain::{Refusal, common};
 use crate::ids::CustomerId;
 use crate::ledger::reading::moment::Then;
@@ -96,7 +96,7 @@ impl Ledger {
             ("credit_reviews", _) => shared.credit_reviews(state, then, asked, subject, sight),
             ("terms", _) => shared.terms(state, then, asked, subject, sight),
             ("payments", Some(id)) => shared.payments(state, then, id, subject),
-            ("grade_audit", _) => shared.trace(then, asked, subject, sight),
+            ("grade_audit", _) => shared.trace(state, then, asked, subject, sight),
             ("sod", _) => shared.separation(then, asked),
             ("grants", _) => shared.grants_and_loans(state, then, asked, sight),
             ("anomalies", _) => shared.anomalies(then, asked, sight),
@@ -136,6 +136,50 @@ fn days_of(asked: &Asked) -> Result<Days, ViewError> {
         asked.filters.get(name).map(|text| text.parse().map_err(no_day)).transpose()
     };
     Ok(Days { from: day("from")?, until: day("until")? })
+}
+
+/// The time a view is narrowed to.
+#[derive(Clone, Copy, Debug)]
+struct Period {
+    /// The instant it begins with.
+    from: Option<Timestamp>,
+    /// The instant it ends before.
+    until: Option<Timestamp>,
+}
+
+impl Period {
+    /// Reads `from` and `until`: days of the ledger's zone, both of them included.
+    fn of(asked: &Asked, zone: Zone) -> Result<Self, ViewError> {
+        let days = days_of(asked)?;
+        Ok(Self {
+            from: days.from.map(|day| zone.start_of(day)),
+            until: days.until.map(|day| zone.start_of(day.next())),
+        })
+    }
+
+    /// Tells whether it had not begun by then.
+    fn is_before(&self, at: Timestamp) -> bool {
+        self.from.is_some_and(|from| at < from)
+    }
+
+    fn holds(&self, at: Timestamp) -> bool {
+        !self.is_before(at) && self.until.is_none_or(|until| at < until)
+    }
+}
+
+/// Reads one of the words a view can be narrowed to.
+fn choice_of<T>(asked: &Asked, name: &str, choices: &[(&str, T)]) -> Result<Option<T>, ViewError>
+where
+    T: Copy,
+{
+    let Some(said) = asked.filters.get(name) else { return Ok(None) };
+    let known = choices.iter().find(|(word, _)| word == said);
+    let refusal = || {
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        let (en, zh) = (format!("must be {}", words.join(" or ")), format!("须为 {}", words.join(" 或 ")));
+        ViewError::Refused(Refusal::field(&format!("/{name}"), &en, &zh))
+    };
+    known.map(|(_, choice)| Some(*choice)).ok_or_else(refusal)
 }
 
 /// A page of what is shown customer by customer.

@@ -2,7 +2,7 @@
 
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
-use crate::clock::{Timestamp, Zone};
+use crate::clock::Zone;
 use crate::domain::Event;
 use crate::domain::history::Part;
 use crate::entry::Entry;
@@ -11,7 +11,7 @@ use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::record::Corrected;
-use crate::ledger::reading::views::{Built, Looked, days_of, index_after};
+use crate::ledger::reading::views::{Built, Looked, Period, index_after};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::tail::{family_term, stream_term};
 use crate::projection::{Node, Read, audit, policy};
@@ -109,7 +109,7 @@ impl Shared {
             let mut shown = Ok(None);
             let mut over = false;
             self.read_of(then, index, &mut |read| {
-                over = wanted.from.is_some_and(|from| read.entry.time < from);
+                over = wanted.period.is_before(read.entry.time);
                 if !over && read.entry.link(stream.as_str()).is_some() && wanted.takes(read.entry) {
                     shown = row(read);
                 }
@@ -133,28 +133,18 @@ impl Shared {
 struct Wanted<'a> {
     kind: Option<&'a str>,
     actor: Option<&'a str>,
-    /// The instant it begins with.
-    from: Option<Timestamp>,
-    /// The instant it ends before.
-    until: Option<Timestamp>,
+    period: Period,
 }
 
 impl<'a> Wanted<'a> {
-    /// Reads the filters: `from` and `until` are days of the ledger's zone, both of them included.
     fn of(asked: &'a Asked, zone: Zone) -> Result<Self, ViewError> {
         let filter = |name: &str| asked.filters.get(name).map(String::as_str);
-        let days = days_of(asked)?;
-        Ok(Self {
-            kind: filter("type"),
-            actor: filter("actor"),
-            from: days.from.map(|day| zone.start_of(day)),
-            until: days.until.map(|day| zone.start_of(day.next())),
-        })
+        Ok(Self { kind: filter("type"), actor: filter("actor"), period: Period::of(asked, zone)? })
     }
 
     fn takes(&self, entry: &Entry) -> bool {
         self.kind.is_none_or(|kind| entry.kind == kind)
             && self.actor.is_none_or(|actor| entry.actor == actor)
-            && self.until.is_none_or(|until| entry.time < until)
+            && self.period.holds(entry.time)
     }
 }
