@@ -189,6 +189,7 @@ const RULES: &[(&str, &str)] = &[
     ("R-126", "the_annexes_name_the_unit_and_the_basics_name_whom_to_talk_to"),
     ("R-127", "how_people_stand_to_us_is_shown_and_a_sum_above_a_hundred_is_marked"),
     ("R-133", "every_duty_is_opened_and_met_in_time_without_a_trace_of_lateness"),
+    ("R-136", "the_customers_that_lead_are_ranked_three_ways"),
     ("R-141", "a_class_belongs_to_its_dimension"),
     ("R-156", "what_an_insider_told_is_strategy"),
     ("R-157", "cited"),
