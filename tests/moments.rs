@@ -86,7 +86,7 @@ fn without_proofs(shown: &mut Value) {
 
 /// Every view of a state or of entries, as shown of a moment; `None` where nothing is to be seen of it.
 fn everything(test: &TestLedger, moment: Moment) -> Answers {
-    let scopes = [Scope::Company, Scope::Customers, Scope::Customer, Scope::Employee, Scope::Stream];
+    let scopes = [Scope::Company, Scope::Customers, Scope::Customer, Scope::Employee, Scope::Employees, Scope::Stream];
     let views = VIEWS.iter().filter(|view| scopes.contains(&view.scope) && !matches!(view.key, "search" | "evidence"));
     let of = |view: &View, subject: Option<&str>| {
         let mut seen = READERS.iter().map(|who| test.ask(who, &asked(view.key, subject, moment, None)));
@@ -363,7 +363,7 @@ fn whatever_is_a_state_can_be_compared_and_nothing_else() {
     for view in VIEWS {
         let subject = match view.scope {
             Scope::Customer => Some("C-01"),
-            Scope::Company | Scope::Customers => None,
+            Scope::Company | Scope::Customers | Scope::Employees => None,
             Scope::Person | Scope::Stream => Some("customer/C-01"),
             Scope::Employee => Some("E-101"),
             Scope::Document => Some("D-1"),

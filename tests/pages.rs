@@ -685,6 +685,40 @@ fn grades_of_both_kinds_trade_and_analysis_have_their_pages() {
 }
 
 #[test]
+fn who_read_what_and_who_worked_where_are_asked_in_forms_of_either_language() {
+    let served = Served::new();
+    customer(&served);
+    assert_eq!(served.get("E-101", "/v1/customers/C-01").status, 200);
+    let mut auditor = Browser::signed_in(&served, "E-901", "en");
+    auditor.purpose = Some("audit");
+    for (path, said) in [
+        ("/questions", "href=\"/reads\""),
+        ("/questions", "href=\"/staff\""),
+        ("/reads?class=C1&authority=own", "/customers/C-01"),
+        ("/reads?place=offsite", "Nothing recorded"),
+        ("/customers/C-01/reads?off_hours=true", "Outside working time"),
+        ("/employees/E-101/reads?customer=C-01", "C1"),
+        ("/staff?employee=E-101", "approved by E-801"),
+    ] {
+        let page = auditor.get(path);
+        assert!(page.status == 200 && page.text().contains(said), "{path}: {}", page.text());
+    }
+    assert!(!auditor.get("/staff?employee=E-101").text().contains("E-102"));
+    assert_eq!(auditor.get("/reads?class=C9").status, 400);
+    let mut manager = Browser::signed_in(&served, "E-801", "zh");
+    for (path, said) in [
+        ("/reads", "离职或待离职人员查阅"),
+        ("/staff", "业务员"),
+        ("/staff", "在职"),
+        ("/analysis/grade_audit", "上调"),
+    ] {
+        let page = manager.get(path);
+        assert!(page.status == 200 && page.text().contains(said), "{path}: {}", page.text());
+    }
+    assert_eq!(Browser::signed_in(&served, "E-101", "en").get("/reads").status, 403);
+}
+
+#[test]
 fn an_entry_is_put_right_in_a_form_that_shows_what_it_says_now() {
     let served = Served::new();
     customer(&served);

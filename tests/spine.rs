@@ -1,7 +1,7 @@
 //! The spine: what is proposed is decided, entered, proved, read under supervision and found again after a restart.
 
 use dossier::domain::Code;
-use dossier::ledger::{Answered, AsOf, verify_data};
+use dossier::ledger::{Answered, AsOf, ViewError, verify_data};
 use dossier::proof::checkpoint::Vkey;
 use dossier::proof::merkle;
 use serde_json::{Value, json};
@@ -122,19 +122,91 @@ fn the_staff_is_shown_as_it_was_to_whoever_may_see_it_now() {
         let rows = answered.body["items"].as_array().unwrap();
         rows.iter().find(|row| row["employee_id"] == who).cloned()
     };
-    let seen = |row: Option<Value>| row.map(|row| (row["unit"].clone(), row["status"].clone(), row["roles"].clone()));
-    let role = |role: &str| json!({ "role": role, "unit": "hq" });
+    let founded = "2026-03-02T02:00:00.000000Z";
     // Who was given the role later sees what was: the right is that of now.
     let was = test.view_as_of("E-703", "staff", None, AsOf::Index(then)).unwrap();
-    let before = (json!("hq"), json!("active"), json!([role("service_department")]));
-    assert_eq!(seen(row(&was, "E-701")), Some(before));
-    assert_eq!(row(&was, "E-703").unwrap()["roles"], json!([role("technician")]));
+    let role = |row: Option<Value>, at: usize| {
+        let role = row.unwrap()["roles"][at].clone();
+        (
+            role["role"].clone(),
+            role["unit"].clone(),
+            role["approved_by"].clone(),
+            role["until"].clone(),
+            role["ended_at"].clone(),
+        )
+    };
+    let none = Value::Null;
+    let held = (json!("service_department"), json!("hq"), json!("E-801"), none.clone(), none.clone());
+    assert_eq!(role(row(&was, "E-701"), 0), held);
+    let before = row(&was, "E-701").unwrap();
+    assert_eq!(
+        (&before["unit"], &before["status"], &before["approved_by"]),
+        (&json!("hq"), &json!("active"), &json!(["E-801"]))
+    );
+    assert!(row(&was, "E-701").unwrap()["roles"][0]["since"].as_str().unwrap() >= founded);
+    assert_eq!(row(&was, "E-703").unwrap()["roles"].as_array().unwrap().len(), 1);
     assert_eq!(row(&was, "E-999"), None);
     let is = test.view("E-703", "staff", None).unwrap();
-    let after = (json!("accounting"), json!("transferred"), json!([role("service_department")]));
-    assert_eq!(seen(row(&is, "E-701")), Some(after));
-    assert_eq!(row(&is, "E-703").unwrap()["roles"].as_array().unwrap().len(), 2);
+    assert_eq!(role(row(&is, "E-701"), 0), held);
+    let moved = row(&is, "E-701").unwrap();
+    assert_eq!((&moved["unit"], &moved["status"]), (&json!("accounting"), &json!("transferred")));
+    let units: Vec<&str> =
+        moved["units"].as_array().unwrap().iter().map(|unit| unit["unit"].as_str().unwrap()).collect();
+    assert_eq!(units, ["hq", "accounting"]);
+    assert_eq!(moved["statuses"][1], json!({ "status": "transferred", "since": "2026-03-02" }));
+    let given = (json!("hr"), json!("hq"), json!("E-801"), none.clone(), none);
+    assert_eq!(role(row(&is, "E-703"), 1), given);
+    assert_eq!(row(&is, "E-703").unwrap()["approved_by"], json!(["E-801"]));
     assert!(row(&is, "E-999").is_some());
+}
+
+#[test]
+fn one_employees_roles_have_their_begin_and_end_and_the_status_its_last_day() {
+    let test = TestLedger::new();
+    let asked = |id: &str, added: Value, removed: Value| {
+        let data = json!({ "added": added, "removed": removed, "reason": "the plan of the year" });
+        let roles = proposal("employee.roles_changed", Some("employee/E-102"), data);
+        test.admit("E-002", dossier::ledger::Proposal { id: Some(id.into()), ..roles });
+        test.admit("E-201", proposal("approval.given", None, json!({ "request_id": id })));
+    };
+    asked("more-roles", json!([{ "role": "customer_manager", "unit": "north", "until": "2026-06-30" }]), json!([]));
+    test.pass(1);
+    asked("less-roles", json!([]), json!([{ "role": "salesperson", "unit": "north" }]));
+    let one = |who: &str, id: &str| {
+        let answered = test.view(who, "staff", Some(id)).unwrap();
+        let items = answered.body["items"].as_array().unwrap().clone();
+        assert_eq!(items.len(), 1, "{items:?}");
+        items[0].clone()
+    };
+    // One's own, and whoever watches over the staff; a colleague sees neither.
+    let row = one("E-102", "E-102");
+    assert_eq!(one("E-001", "E-102"), row);
+    assert!(matches!(test.view("E-101", "staff", Some("E-102")), Err(ViewError::Denied(_))));
+    assert!(matches!(test.view("E-102", "staff", None), Err(ViewError::Denied(_))));
+    assert!(matches!(test.view("E-001", "staff", Some("E-404")), Err(ViewError::NotFound)));
+    let held = |at: usize, name: &str| row["roles"][at][name].clone();
+    assert_eq!((held(0, "role"), held(0, "end_approved_by")), (json!("salesperson"), json!("E-201")));
+    assert!(held(0, "ended_at").as_str().unwrap().starts_with("2026-03-03T02:00:"), "{row}");
+    assert_eq!((held(1, "role"), held(1, "until")), (json!("customer_manager"), json!("2026-06-30")));
+    assert_eq!((held(1, "approved_by"), held(1, "ended_at")), (json!("E-201"), Value::Null));
+    assert!(held(1, "since").as_str().unwrap().starts_with("2026-03-02T02:00:"), "{row}");
+    let notice = json!({ "status": "on_notice", "effective_on": "2026-03-03", "last_day": "2026-03-31" });
+    test.admit("E-001", proposal("employee.status_changed", Some("employee/E-102"), notice));
+    let row = one("E-001", "E-102");
+    assert_eq!((&row["status"], &row["last_day"]), (&json!("on_notice"), &json!("2026-03-31")));
+    test.admit(
+        "E-001",
+        proposal(
+            "employee.status_changed",
+            Some("employee/E-102"),
+            json!({ "status": "left", "effective_on": "2026-03-31" }),
+        ),
+    );
+    let left = one("E-001", "E-102");
+    assert_eq!((&left["status"], &left["last_day"]), (&json!("left"), &json!("2026-03-31")), "as the notice said");
+    let statuses: Vec<&str> =
+        left["statuses"].as_array().unwrap().iter().map(|one| one["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["active", "on_notice", "left"]);
 }
 
 #[test]

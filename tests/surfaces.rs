@@ -128,7 +128,8 @@ fn surfaces(test: &TestLedger) -> Vec<String> {
             Scope::Customer => &["subject=C-01&"],
             Scope::Customers => &["subject=C-01&", ""],
             Scope::Employee => &["subject=E-101&", "subject=W-marked&", ""],
-            Scope::Person => &["subject=customer/C-01&", "subject=employee/W-marked&", "subject=employee/E-101&"],
+            Scope::Person => &["subject=customer/C-01&", "subject=employee/W-marked&", "subject=employee/E-101&", ""],
+            Scope::Employees => &["subject=W-marked&", ""],
             Scope::Stream => &[
                 "subject=customer/C-01&",
                 "subject=contact/C-01&",
@@ -284,7 +285,7 @@ fn what_each_role_is_shown_of_each_view_is_as_committed() {
                 Scope::Company => "",
                 Scope::Customer | Scope::Customers => "subject=C-01&",
                 Scope::Person | Scope::Stream => "subject=customer/C-01&",
-                Scope::Employee => "subject=E-101&",
+                Scope::Employee | Scope::Employees => "subject=E-101&",
                 Scope::Document => "subject=D-1&",
                 Scope::Entry => "subject=40&",
                 Scope::Tile => "subject=000&",
@@ -330,6 +331,17 @@ fn nobody_infers_by_a_filter_what_they_may_not_see() {
         // A search looks at names and numbers, whatever else is known.
         for (mark, ..) in MARKS {
             assert_eq!(rows(&format!("/v1/customers?q={mark}")), 0, "{role} {mark}");
+        }
+        // Nor do the trace of grades and the log of readings say by a filter what they do not show.
+        let (credit, _) = readable(role, Matter::Credit, Facts::REGION | Facts::PURPOSE);
+        for filter in ["employee=E-101", "policy_version=1", "dimension=credit", "from=2026-03-02"] {
+            let found = rows(&format!("/v1/views/grade_audit?{filter}"));
+            assert!(found == 0 || credit, "{role} {filter}: {found}");
+        }
+        let (log, _) = readable(role, Matter::AccessLog, Facts::PURPOSE);
+        for filter in ["person=P-1", "customer=C-01", "authority=own", "leaver=false"] {
+            let found = rows(&format!("/v1/views/access_log?{filter}"));
+            assert!(found == 0 || log, "{role} {filter}: {found}");
         }
         // Sums touch a customer only where the trade may be seen.
         let stats = served.get(&who, "/v1/views/stats");

@@ -17,7 +17,8 @@ use crate::projection::{self, Column, VIEWS, View, difference};
 /// Show a view, as the holder of the token may see it. Every reading of more than the list is entered first.
 ///
 /// A view about one thing needs its SUBJECT: a customer's id for `card`, `archive`, `grades`, `grade_audit` and `promises`; a
-/// stream such as customer/C-00042 for `timeline`; customer/ID or employee/ID for `access_log`; an index for `entry`.
+/// stream such as customer/C-00042 for `timeline`; an index for `entry`. `access_log` takes customer/ID or employee/ID, and `staff` an
+/// employee's id; without one they show everybody's.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = views_help())]
 pub(super) struct Arguments {

@@ -159,6 +159,13 @@ impl<'a, T: Fn(i32) -> Option<&'a Table>> Worktime<T> {
         }
     }
 
+    /// Tells whether there is work at an instant; of a year without a table its hours alone tell.
+    pub fn runs(&self, at: Timestamp) -> bool {
+        let day = self.zone.date(at);
+        let within = |(start, end): &(u32, u32)| self.zone.at(day, *start) <= at && at < self.zone.at(day, *end);
+        self.works(day).unwrap_or(true) && self.hours.iter().any(within)
+    }
+
     /// The stretches of work on a day.
     fn stretches(&self, day: Date) -> Result<Vec<Stretch>, NoTable> {
         if !self.works(day)? {

@@ -11,8 +11,8 @@ use crate::projection::{self, Node, Read, record};
 /// A reading, granted or denied, as a row of the view; `None` for entries of another kind.
 ///
 /// `of` is the customer asked about: a reading of several shows only that one, so that the log of one
-/// customer reveals no other.
-pub fn reading(read: &Read<'_>, of: Option<&str>) -> Option<Node> {
+/// customer reveals no other. `approvers` are who had approved the grant or loan it rests on.
+pub fn reading(read: &Read<'_>, of: Option<&str>, approvers: &[String]) -> Option<Node> {
     let Event::Audit(event) = read.event else { return None };
     let cells: Vec<(&'static str, Value)> = match event {
         audit::Event::Accessed(accessed) => {
@@ -30,6 +30,7 @@ pub fn reading(read: &Read<'_>, of: Option<&str>) -> Option<Node> {
                 ("mode", json!(accessed.mode)),
                 ("authority", json!(accessed.authority)),
                 ("authority_ref", json!(accessed.authority_ref)),
+                ("approved_by", if approvers.is_empty() { Value::Null } else { json!(approvers) }),
                 ("policies", json!(accessed.policies)),
                 ("policy_set", json!(accessed.policy_set)),
                 ("purpose", json!(accessed.purpose)),

@@ -130,6 +130,19 @@ impl Line {
         }
     }
 
+    /// Returns who approved it: who granted any of the classes, or who lent the archive.
+    pub fn approvers(&self) -> Vec<String> {
+        let mut approvers: Vec<String> = match &self.what {
+            What::Grant { decided, .. } => {
+                let granted = decided.iter().filter(|(decision, ..)| decision.decision == Verdict::Granted);
+                granted.map(|(_, by, _)| by.to_string()).collect()
+            }
+            What::Loan { by, .. } => vec![by.clone()],
+        };
+        approvers.dedup();
+        approvers
+    }
+
     /// The facts of what it is about.
     pub fn facts(&self) -> Facts {
         Facts::NONE.with_if(self.kind() == "loan", Facts::ABOUT_LOANS)

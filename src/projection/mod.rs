@@ -27,6 +27,7 @@ pub mod credit;
 pub mod customer;
 pub mod difference;
 pub mod document;
+pub mod employee;
 pub mod grade;
 pub mod grant;
 pub mod leading;
@@ -70,7 +71,7 @@ impl View {
     /// Tells whether it is a state that changes, so that two moments of it can be compared; others are lists of entries, to
     /// which only more are added.
     pub fn compares(&self) -> bool {
-        matches!(self.scope, Scope::Company | Scope::Customer | Scope::Customers)
+        matches!(self.scope, Scope::Company | Scope::Customer | Scope::Customers | Scope::Employees)
             && !matches!(
                 self.key,
                 "grade_audit"
@@ -94,10 +95,12 @@ pub enum Scope {
     Customer,
     /// One customer or all of them.
     Customers,
-    /// A customer or an employee, as `customer/C-00042`.
+    /// A customer or an employee, as `customer/C-00042`, or all of both.
     Person,
     /// One employee.
     Employee,
+    /// One employee or all of them.
+    Employees,
     /// One filed document, by its id.
     Document,
     /// Any stream.
@@ -115,7 +118,7 @@ impl Scope {
             Self::Company => (("the company", "公司"), &[]),
             Self::Customer | Self::Customers => (("a customer", "客户"), &["C-00042"]),
             Self::Person => (("a customer or an employee", "客户或员工"), &["customer/C-00042", "employee/E-101"]),
-            Self::Employee => (("an employee", "员工"), &["E-101"]),
+            Self::Employee | Self::Employees => (("an employee", "员工"), &["E-101"]),
             Self::Document => (("a document", "资料"), &["D-00042"]),
             Self::Stream => (("a stream", "流"), &["customer/C-00042"]),
             Self::Entry => (("an entry by its index", "账本条目的序号"), &["1234"]),
@@ -441,7 +444,7 @@ pub const VIEWS: &[View] = &[
         columns: columns! {
             "at" "时间" "At", "reader" "读者" "Reader", "reader_role" "角色" "Role", "view" "视图/资料" "View", "targets" "对象" "Targets",
             "classes" "密级" "Classes", "masked" "遮蔽字段" "Masked", "mode" "方式" "Mode", "authority" "依据" "Authority",
-            "policies" "决定性策略" "Policies", "purpose" "用途" "Purpose", "place" "地点" "Place", "as_of" "数据截至" "As of",
+            "authority_ref" "授权/借阅编号" "Grant or loan", "approved_by" "授权/借阅批准人" "Approved by", "policies" "决定性策略" "Policies", "purpose" "用途" "Purpose", "place" "地点" "Place", "as_of" "数据截至" "As of",
             "valid_at" "业务时间截至" "Valid at", "since" "对比起点" "Compared with", "since_valid_at" "对比起点业务时间" "Compared with, valid at",
             "content_hash" "内容哈希" "Content hash", "denied_rule" "被拒规则" "Denied by", "index" "账本序号" "Index",
         },
@@ -762,13 +765,15 @@ pub const VIEWS: &[View] = &[
     View {
         key: "staff",
         number: "V-80",
-        zh: "员工、角色与部门",
-        en: "Staff, roles and units",
-        scope: Scope::Company,
+        zh: "员工、角色与部门史",
+        en: "Staff, roles and units over time",
+        scope: Scope::Employees,
         base: Matter::Staff,
         page_rows: PAGE_ROWS,
         columns: columns! {
-            "employee_id" "工号" "Employee", "name" "姓名" "Name", "unit" "部门" "Unit", "roles" "角色" "Roles", "status" "状态" "Status",
+            "employee_id" "工号" "Employee", "name" "姓名" "Name", "unit" "部门" "Unit", "unit_name" "部门名称" "Unit name",
+            "units" "历任部门" "Units over time", "roles" "角色起止" "Roles", "approved_by" "批准人" "Approved by",
+            "status" "状态" "Status", "last_day" "最后工作日" "Last day", "statuses" "状态变更" "Status over time",
         },
     },
     View {

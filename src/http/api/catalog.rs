@@ -55,7 +55,7 @@ fn subject(scope: Scope) -> Option<String> {
     match scope {
         Scope::Company => None,
         // It may be left out.
-        Scope::Customers => Some(format!("[{written}]")),
+        Scope::Customers | Scope::Person | Scope::Employees => Some(format!("[{written}]")),
         _ => Some(written),
     }
 }

@@ -160,11 +160,15 @@ pub(crate) fn filters(key: &str) -> &'static [&'static str] {
         "sod" => &["all"],
         "overdue" => &["duty", "responsible", "open"],
         "timeline" => &["type", "actor", "from", "until"],
-        "access_log" => &["actor", "from", "until"],
+        "access_log" => READINGS,
         "signoffs" => &["mine"],
         _ => &[],
     }
 }
+
+/// What narrows the log of readings.
+pub(crate) const READINGS: &[&str] =
+    &["actor", "customer", "person", "class", "authority", "place", "leaver", "off_hours", "from", "until"];
 
 fn parameter_names(filters: &[&str]) -> String {
     [filters, COMMON].concat().join(", ")

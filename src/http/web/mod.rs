@@ -45,6 +45,7 @@ mod reads;
 mod search;
 mod sign_in;
 mod signoffs;
+mod staff;
 mod tables;
 mod visitor;
 pub(crate) mod words;
@@ -68,6 +69,8 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/customers/{id}/reads", get(reads::of_customer))
         .route("/customers/{id}/timeline", get(reads::timeline))
         .route("/employees/{id}/reads", get(reads::of_employee))
+        .route("/reads", get(reads::of_all))
+        .route("/staff", get(staff::page))
         .route("/questions", get(questions::page))
         .route("/access", get(access::page))
         .route("/important-dates", get(dates::page).post(dates::reveal))

@@ -60,9 +60,10 @@ pub(crate) async fn page(
             (text_field(frame, "did", "actor", "actor", ""))
             (period(frame, "did", |_| ""))
         }))
-        p.buttons { @for key in visitor.opening(&door, ["grade_audit", "overdue", "corrections", "refusals"], None) {
+        p.buttons { @for key in visitor.opening(&door, ["grade_audit", "access_log", "overdue", "corrections", "refusals", "staff"], None) {
             a href=(match key {
                 "grade_audit" => "/analysis/grade_audit".to_owned(),
+                "access_log" => "/reads".to_owned(),
                 "refusals" => "/access?view=refusals".to_owned(),
                 _ => format!("/{key}"),
             }) { (words::view(frame.language, key)) }

@@ -10,14 +10,24 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::domain::catalog::{self, EventType, Referent};
+use crate::domain::catalog::{self, Choice, EventType, Kind, Referent};
 use crate::http::Door;
 use crate::http::api::Named;
+use crate::http::api::views::READINGS;
 use crate::http::error::Problem;
 use crate::http::web::layout::{self, shown, text};
-use crate::http::web::questions::{period, text_field};
+use crate::http::web::questions::{choice_field, period, text_field};
 use crate::http::web::visitor::{Frame, Narrowed, Visitor, encode, wall};
 use crate::http::web::words;
+
+/// `GET /reads`: everything anybody read or was refused, newest first.
+pub(crate) async fn of_all(
+    door: State<Arc<Door>>,
+    visitor: Visitor,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Result<Response, Problem> {
+    page(&door, &visitor, None, query).await
+}
 
 /// `GET /customers/{id}/reads`: every reading and every denial, newest first.
 pub(crate) async fn of_customer(
@@ -26,7 +36,7 @@ pub(crate) async fn of_customer(
     Named(id): Named,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<Response, Problem> {
-    page(&door, &visitor, Referent::Customer, &id, query).await
+    page(&door, &visitor, Some((Referent::Customer, &id)), query).await
 }
 
 /// `GET /employees/{id}/reads`: everything somebody read or was refused, newest first.
@@ -36,29 +46,38 @@ pub(crate) async fn of_employee(
     Named(id): Named,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<Response, Problem> {
-    page(&door, &visitor, Referent::Employee, &id, query).await
+    page(&door, &visitor, Some((Referent::Employee, &id)), query).await
 }
 
 async fn page(
     door: &Arc<Door>,
     visitor: &Visitor,
-    of: Referent,
-    id: &str,
+    about: Option<(Referent, &str)>,
     query: BTreeMap<String, String>,
 ) -> Result<Response, Problem> {
     let frame = &visitor.frame;
-    let customer = matches!(of, Referent::Customer);
-    let query = Narrowed::new(query, &["actor", "from", "until"]);
-    let subject = format!("{}/{id}", if customer { "customer" } else { "employee" });
-    let address = format!("/{}s/{}/reads", if customer { "customer" } else { "employee" }, encode(id));
-    let answered = visitor.read_on(door, "access_log", Some(subject), &query).await?;
+    let customer = about.filter(|(of, _)| matches!(of, Referent::Customer)).map(|(_, id)| id);
+    let employee = about.filter(|(of, _)| matches!(of, Referent::Employee)).map(|(_, id)| id);
+    let query = Narrowed::new(query, READINGS);
+    let kind = if customer.is_some() { "customer" } else { "employee" };
+    let subject = about.map(|(_, id)| format!("{kind}/{id}"));
+    let address = about.map_or_else(|| "/reads".to_owned(), |(_, id)| format!("/{kind}s/{}/reads", encode(id)));
+    let answered = visitor.read_on(door, "access_log", subject, &query).await?;
     let items = layout::items(&answered.body, "items");
     let cell = |item: &Value, name: &str| shown(frame, door, name, item.get(name).unwrap_or(&Value::Null));
-    let columns = ["mode", "authority", "purpose", "masked", "place"];
+    let columns = ["mode", "classes", "authority", "purpose", "masked", "place"];
     let body = html! {
-        @if customer { (layout::tabs(visitor, door, id, "reads")) }
+        @if let Some(id) = customer { (layout::tabs(visitor, door, id, "reads")) }
         form.filters action=(address) method="get" {
-            @if customer { (text_field(frame, "reads", "actor", "reader", query.text("actor"))) }
+            @if employee.is_none() { (text_field(frame, "reads", "actor", "reader", query.text("actor"))) }
+            @if customer.is_none() { (text_field(frame, "reads", "customer", "customer-number", query.text("customer"))) }
+            (text_field(frame, "reads", "person", "person-number", query.text("person")))
+            @for name in ["class", "authority", "place"] {
+                (choice_field(frame, "reads", (name, said(name)), query.text(name), choices(frame, name)))
+            }
+            @for name in ["leaver", "off_hours"] {
+                (choice_field(frame, "reads", (name, said(name)), query.text(name), [("true", frame.say("only-these"))]))
+            }
             (period(frame, "reads", |name| query.text(name)))
             button { (frame.say("show")) }
         }
@@ -66,8 +85,8 @@ async fn page(
             div.wide tabindex="0" role="region" aria-label=(frame.say("reads")) { table.stack {
                 thead { tr {
                     th scope="col" { (frame.say("when")) } th scope="col" { (frame.say("reader")) } th scope="col" { (frame.say("view")) }
-                    @if !customer { th scope="col" { (words::label(frame.language, "targets")) } }
-                    @for name in ["mode", "authority", "purpose-stated", "masked-fields", "place"] { th scope="col" { (words::say(frame.language, name)) } }
+                    @if customer.is_none() { th scope="col" { (words::label(frame.language, "targets")) } }
+                    @for name in ["mode", "data-classes", "authority", "purpose-stated", "masked-fields", "place"] { th scope="col" { (words::say(frame.language, name)) } }
                     th scope="col" { (frame.say("entry")) }
                 } }
                 tbody { @for item in items {
@@ -80,13 +99,15 @@ async fn page(
                                 br; strong { (frame.say("denied")) } " " code { (text(item, "denied_rule")) }
                             }
                         }
-                        @if !customer { td data-label=(words::label(frame.language, "targets")) { (targets(layout::items(item, "targets"))) } }
+                        @if customer.is_none() { td data-label=(words::label(frame.language, "targets")) { (targets(layout::items(item, "targets"))) } }
                         @for name in columns {
                             td data-label=(words::label(frame.language, name)) {
                                 @match (name, item.get(name).and_then(Value::as_str)) {
                                     ("mode" | "place", _) => {
                                         (layout::chosen(frame, door, "archive.accessed", name, item.get(name).unwrap_or(&Value::Null)))
                                     },
+                                    ("classes", _) => { @for class in layout::items(item, "classes").iter().filter_map(Value::as_str) { (class) " " } },
+                                    ("authority", _) => (authority(frame, door, item)),
                                     ("masked", _) => (masked(frame, layout::items(item, "masked"))),
                                     ("purpose", Some(value)) => (purpose(frame.language, value)),
                                     _ => (cell(item, name)),
@@ -101,7 +122,47 @@ async fn page(
         (layout::next(frame, &address, &query.filters().collect::<Vec<_>>(), answered.next.as_deref()))
         (layout::standing(frame, &answered))
     };
-    Ok(layout::page(frame, StatusCode::OK, &format!("{id} · {}", frame.say("reads")), &body))
+    let title = about.map_or_else(|| frame.say("reads"), |(_, id)| format!("{id} · {}", frame.say("reads")));
+    Ok(layout::page(frame, StatusCode::OK, &title, &body))
+}
+
+/// The words a filter is called by.
+fn said(name: &str) -> &'static str {
+    match name {
+        "class" => "data-classes",
+        "authority" => "authority",
+        "place" => "place",
+        "leaver" => "by-leavers",
+        _ => "off-hours",
+    }
+}
+
+/// What the catalog lets a filter be.
+fn choices(frame: &Frame, name: &str) -> Vec<(&'static str, String)> {
+    let field = if name == "class" { "classes" } else { name };
+    let kind = catalog::find("archive.accessed").and_then(|kind| kind.field(field)).map(|field| &field.kind);
+    let kind = match kind {
+        Some(Kind::List(item)) => Some(item.as_ref()),
+        other => other,
+    };
+    let Some(Kind::Choice(choices)) = kind else { return Vec::new() };
+    let called = |choice: &Choice| match name {
+        "class" => format!("{} {}", choice.value, frame.language.choose((choice.en, choice.zh))),
+        _ => frame.language.choose((choice.en, choice.zh)).to_owned(),
+    };
+    choices.iter().map(|choice| (choice.value, called(choice))).collect()
+}
+
+/// By what right, and where that is a grant or a loan, which one and who approved it.
+fn authority(frame: &Frame, door: &Door, item: &Value) -> Markup {
+    let said = |name: &str| item.get(name).unwrap_or(&Value::Null);
+    let approvers = layout::items(item, "approved_by").iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ");
+    html! {
+        (layout::chosen(frame, door, "archive.accessed", "authority", said("authority")))
+        @if let Some(id) = said("authority_ref").as_str() { br; small {
+            (id) @if !approvers.is_empty() { " · " (frame.say_with("approved-by-whom", &[("who", &approvers)])) }
+        } }
+    }
 }
 
 /// Links to the archives that were read.

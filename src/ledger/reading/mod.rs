@@ -513,8 +513,11 @@ fn request_facts(world: &World, asked: &Asked) -> Facts {
             matches!(asked.view.key, "list" | "search") && world.customer.customers.contains_key(&id)
         })
     };
-    let many =
-        matches!(asked.view.scope, Scope::Company) || (asked.view.scope == Scope::Customers && asked.subject.is_none());
+    let many = match asked.view.scope {
+        Scope::Company => true,
+        Scope::Customers | Scope::Employees | Scope::Person => asked.subject.is_none(),
+        Scope::Customer | Scope::Employee | Scope::Document | Scope::Stream | Scope::Entry | Scope::Tile => false,
+    };
     Facts::NONE
         .with_if(asked.purpose.is_some(), Facts::PURPOSE)
         .with_if(many && !one(), Facts::BULK)

@@ -29,7 +29,7 @@ impl Shared {
         let world = &state.world;
         let mut subject = Subject::default();
         match (asked.view.scope, asked.subject.as_deref()) {
-            (Scope::Company, _) | (Scope::Customers, None) => {}
+            (Scope::Company, _) | (Scope::Customers | Scope::Employees | Scope::Person, None) => {}
             (Scope::Customer | Scope::Customers, Some(id)) => subject.customer = Some(known(world, id)?),
             (_, None) => {
                 let (named, written) = asked.view.scope.subject();
@@ -42,7 +42,7 @@ impl Shared {
                 Some(("employee", id)) => subject.staff = Some(id.parse().map_err(|_| ViewError::NotFound)?),
                 _ => return Err(ViewError::NotFound),
             },
-            (Scope::Employee, Some(id)) => {
+            (Scope::Employee | Scope::Employees, Some(id)) => {
                 let id: EmployeeId = id.parse().map_err(|_| ViewError::NotFound)?;
                 if !world.employee.members.contains_key(&id) {
                     return Err(ViewError::NotFound);

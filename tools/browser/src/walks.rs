@@ -300,7 +300,7 @@ const WALKERS: [(&str, &str); 5] = [
 ];
 
 /// The pages there are; the walk says which it did not come to.
-const PAGES: [&str; 34] = [
+const PAGES: [&str; 36] = [
     "/",
     "/access",
     "/analysis/checks",
@@ -334,7 +334,9 @@ const PAGES: [&str; 34] = [
     "/overdue",
     "/privacy",
     "/questions",
+    "/reads",
     "/signoffs",
+    "/staff",
 ];
 
 /// Goes as several people to every kind of page that the pages lead to, and returns how often it looked.

@@ -8,7 +8,7 @@ use crate::ids::{CustomerId, StreamName};
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
-use crate::ledger::reading::views::{Built, Looked, days_of};
+use crate::ledger::reading::views::{Among, Built, Looked, days_of};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::stream_term;
@@ -30,8 +30,11 @@ impl Shared {
         let days = days_of(asked)?;
         let amendments = self.amendments(&Part::Customer(id.clone()), 0..then.end)?;
         let hours = policy::parameter(world, None, then.at, "p.visit.log_hours").unsigned_abs();
-        let (rows, next) =
-            self.page_back(stream_term(StreamName::of("contact", id.as_str()).as_str()), then, asked, &mut |index| {
+        let (rows, next) = self.page_back(
+            Among::Term(stream_term(StreamName::of("contact", id.as_str()).as_str())),
+            then,
+            asked,
+            &mut |index| {
                 let mut shown = None;
                 self.read_live(then, index, &amendments, &mut |read| {
                     let day = world.date(read.entry.occurredat);
@@ -40,7 +43,8 @@ impl Shared {
                     }
                 })?;
                 Ok(shown.map_or(Looked::Passed, Looked::Row))
-            })?;
+            },
+        )?;
         let node = Node::Row(vec![("items", Node::List(rows))]);
         Ok(Built { node, next, targets: subject.targets.clone() })
     }

@@ -16,7 +16,7 @@ use crate::ledger::claims::term;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::composition::Sighted;
-use crate::ledger::reading::views::{Built, Period, choice_of, index_after, page_of, shows_credit};
+use crate::ledger::reading::views::{Built, Period, choice_of, index_after, page_of, shows_credit, value_of};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
@@ -216,11 +216,7 @@ impl<'a> Wanted<'a> {
         let version = asked.filters.get("policy_version").map(|text| text.parse().map_err(no_version));
         Ok(Self {
             world,
-            dimension: choice_of(
-                asked,
-                "dimension",
-                &[("credit", Dimension::Credit), ("business", Dimension::Business)],
-            )?,
+            dimension: value_of(asked, "dimension")?,
             employee: asked.filters.get("employee").map(String::as_str),
             period: Period::of(asked, world.ledger.zone)?,
             change: choice_of(asked, "change", &[("up", grade::Direction::Up), ("down", grade::Direction::Down)])?,

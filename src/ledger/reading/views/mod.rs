@@ -1,9 +1,12 @@
 //! What is shown for each view, before it is redacted.
 
+use serde::de::DeserializeOwned;
+
 use crate::access::decide::Decision;
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
 use crate::clock::{Date, Timestamp, Zone};
+use crate::domain::catalog::{Kind, Shape};
 use crate::domain::{Refusal, common};
 use crate::ids::CustomerId;
 use crate::ledger::reading::moment::Then;
@@ -32,6 +35,7 @@ mod ownership;
 mod payment;
 mod person;
 mod privacy;
+mod reading;
 mod record;
 mod sale;
 mod search;
@@ -101,12 +105,12 @@ impl Ledger {
             ("grants", _) => shared.grants_and_loans(state, then, asked, sight),
             ("anomalies", _) => shared.anomalies(then, asked, sight),
             ("refusals", _) => shared.refusals(then, asked),
-            ("access_log", _) => shared.access_log(then, asked, subject),
+            ("access_log", _) => shared.access_log(state, then, asked, subject, sight),
             ("corrections", _) => shared.corrections(then, asked, subject),
             ("feed", _) => shared.feed(then, asked, sight),
             ("timeline", _) => shared.timeline(then, asked, subject),
             ("policy", _) => shared.policy(then),
-            ("staff", _) => shared.staff(state, then, asked),
+            ("staff", _) => shared.staff(state, then, asked, subject),
             ("obligations", _) => shared.obligations(state, then, asked, subject),
             ("overdue", _) => shared.overdue(state, then, asked, sight),
             ("approvals", _) => shared.approvals(state, then, sight),
@@ -167,19 +171,27 @@ impl Period {
     }
 }
 
-/// Reads one of the words a view can be narrowed to.
-fn choice_of<T>(asked: &Asked, name: &str, choices: &[(&str, T)]) -> Result<Option<T>, ViewError>
-where
-    T: Copy,
-{
+/// Reads one of the words a view can be narrowed to, each with what it means.
+fn choice_of<T: Copy>(asked: &Asked, name: &str, choices: &[(&str, T)]) -> Result<Option<T>, ViewError> {
     let Some(said) = asked.filters.get(name) else { return Ok(None) };
     let known = choices.iter().find(|(word, _)| word == said);
-    let refusal = || {
-        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-        let (en, zh) = (format!("must be {}", words.join(" or ")), format!("须为 {}", words.join(" 或 ")));
-        ViewError::Refused(Refusal::field(&format!("/{name}"), &en, &zh))
-    };
-    known.map(|(_, choice)| Some(*choice)).ok_or_else(refusal)
+    known.map(|(_, choice)| Some(*choice)).ok_or_else(|| no_choice(name, choices.iter().map(|(word, _)| *word)))
+}
+
+/// Reads a value of a closed list of the catalog that a view can be narrowed to.
+fn value_of<T: Shape + DeserializeOwned>(asked: &Asked, name: &str) -> Result<Option<T>, ViewError> {
+    let Some(said) = asked.filters.get(name) else { return Ok(None) };
+    let known = serde_json::from_value(said.as_str().into());
+    known.map(Some).map_err(|_| match T::kind() {
+        Kind::Choice(choices) => no_choice(name, choices.iter().map(|choice| choice.value)),
+        _ => no_choice(name, std::iter::empty()),
+    })
+}
+
+fn no_choice<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> ViewError {
+    let words: Vec<&str> = words.collect();
+    let (en, zh) = (format!("must be {}", words.join(" or ")), format!("须为 {}", words.join(" 或 ")));
+    ViewError::Refused(Refusal::field(&format!("/{name}"), &en, &zh))
 }
 
 /// A page of what is shown customer by customer.
@@ -266,6 +278,15 @@ fn wants_purpose(decision: &Decision) -> Option<String> {
     decision.rule.as_deref().filter(|rule| matches!(*rule, "R-059" | "R-063")).map(str::to_owned)
 }
 
+/// Among which entries a page is looked for.
+#[derive(Clone, Copy)]
+enum Among {
+    /// Those under a term.
+    Term(Term),
+    /// All of them.
+    All,
+}
+
 /// What looking at an entry for a page came to.
 enum Looked {
     /// It is shown.
@@ -277,10 +298,10 @@ enum Looked {
 }
 
 impl Shared {
-    /// Goes back through the entries under a term until a page is full or enough was looked at; returns its rows and where the next begins.
+    /// Goes back through entries until a page is full or enough was looked at; returns its rows and where the next begins.
     fn page_back(
         &self,
-        term: Term,
+        among: Among,
         then: &Then,
         asked: &Asked,
         look: &mut dyn FnMut(u64) -> Result<Looked, ViewError>,
@@ -289,7 +310,10 @@ impl Shared {
         let mut rows = Vec::new();
         let mut looks = asked.looks;
         loop {
-            let found = self.shelf.postings(term, 0, before, Direction::Descending, 256)?;
+            let found = match among {
+                Among::Term(term) => self.shelf.postings(term, 0, before, Direction::Descending, 256)?,
+                Among::All => (before.saturating_sub(256)..before).rev().collect(),
+            };
             if found.is_empty() {
                 return Ok((rows, None));
             }

@@ -10,7 +10,7 @@ use crate::ids::{CustomerId, EntryId, StreamName, SubjectId};
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
-use crate::ledger::reading::views::{Built, Looked};
+use crate::ledger::reading::views::{Among, Built, Looked};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
@@ -57,7 +57,7 @@ impl Shared {
         let world = self.world(state, then)?;
         let filter = |name: &str| asked.filters.get(name).map(String::as_str);
         let mut looks = asked.looks;
-        let (rows, next) = self.page_back(family_term("obligation"), then, asked, &mut |index| {
+        let (rows, next) = self.page_back(Among::Term(family_term("obligation")), then, asked, &mut |index| {
             let mut first = None;
             self.read_of(then, index, &mut |read| first = first_level(read))?;
             let Some(stream) = first else { return Ok(Looked::Passed) };

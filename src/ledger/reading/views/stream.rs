@@ -1,4 +1,4 @@
-//! What is shown of streams, entry by entry: timelines, readings, the policy and its history.
+//! What is shown of streams, entry by entry: timelines, what was refused, the policy and its history.
 
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
@@ -6,12 +6,12 @@ use crate::clock::Zone;
 use crate::domain::Event;
 use crate::domain::history::Part;
 use crate::entry::Entry;
-use crate::ids::{CustomerId, StreamName};
+use crate::ids::StreamName;
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::record::Corrected;
-use crate::ledger::reading::views::{Built, Looked, Period, index_after};
+use crate::ledger::reading::views::{Among, Built, Looked, Period, index_after};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::tail::{family_term, stream_term};
 use crate::projection::{Node, Read, audit, policy};
@@ -59,21 +59,10 @@ impl Shared {
         Ok(Built { node, next: last.map(|last| last.to_string()), targets: Vec::new() })
     }
 
-    /// The readings of a customer's archive, or those an employee did.
-    pub(super) fn access_log(&self, then: &Then, asked: &Asked, subject: &Subject) -> Result<Built, ViewError> {
-        let stream = match (&subject.customer, &subject.staff) {
-            (Some(customer), _) => customer.reads(),
-            (None, Some(staff)) => staff.acts(),
-            (None, None) => return Err(ViewError::NotFound),
-        };
-        let of = subject.customer.as_ref().map(CustomerId::as_str);
-        self.page(&stream, then, asked, subject, &mut |read| Ok(audit::reading(read, of)))
-    }
-
     /// Commands and readings that were refused, newest first.
     pub(super) fn refusals(&self, then: &Then, asked: &Asked) -> Result<Built, ViewError> {
         let who = asked.filters.get("who");
-        let (rows, next) = self.page_back(family_term("refused"), then, asked, &mut |index| {
+        let (rows, next) = self.page_back(Among::Term(family_term("refused")), then, asked, &mut |index| {
             let mut shown = None;
             self.read_of(then, index, &mut |read| {
                 if who.is_none_or(|who| *who == read.entry.actor) {
@@ -105,7 +94,7 @@ impl Shared {
         row: &mut dyn FnMut(&Read<'_>) -> Result<Option<Node>, ViewError>,
     ) -> Result<Built, ViewError> {
         let wanted = Wanted::of(asked, self.state().world.ledger.zone)?;
-        let (rows, next) = self.page_back(stream_term(stream.as_str()), then, asked, &mut |index| {
+        let (rows, next) = self.page_back(Among::Term(stream_term(stream.as_str())), then, asked, &mut |index| {
             let mut shown = Ok(None);
             let mut over = false;
             self.read_of(then, index, &mut |read| {
