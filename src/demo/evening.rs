@@ -50,8 +50,11 @@ impl Years<'_> {
                 }
                 let more = u64::from(spare > 0);
                 spare -= more;
+                let mut due = self.due_first(*keeper);
                 for _ in 0..each + more {
-                    let Some(client) = self.client_of(*keeper) else { break };
+                    // Most go where it is time to go again, some where something came up.
+                    let next = if self.dice.percent(85) { due.pop_front() } else { None };
+                    let Some(client) = next.or_else(|| self.client_of(*keeper)) else { break };
                     let proposal = self.contact(person, client, day);
                     let follows = self.follow_up(person, client, day, &proposal);
                     let alone = proposal.data.get("promises").is_none() && follows.is_none();

@@ -20,7 +20,7 @@ impl Years<'_> {
     /// What leaders and the archive do in the morning, each on their day of the week.
     pub(super) async fn decide(&mut self, day: Date, at: usize, days: usize) -> Result<(), BuildError> {
         if at == 0 {
-            self.check_yearly().await?;
+            self.begin_with_few_hands().await?;
         }
         if at == days * 2 / 5 {
             self.revise_policy().await?;
@@ -63,10 +63,11 @@ impl Years<'_> {
         self.adopt("HQ", json!({}), parameters, reason).await
     }
 
-    /// So many archives are not checked every quarter by two people.
-    async fn check_yearly(&mut self) -> Result<(), BuildError> {
-        let reason = "建档阶段按年核定 Archives are checked yearly while they are being built up";
-        self.adopt("HQ", json!({ "verify": "verify.annual" }), json!({}), reason).await
+    /// So many archives are not checked every quarter by two people, nor so many customers visited every quarter by those who look after them.
+    async fn begin_with_few_hands(&mut self) -> Result<(), BuildError> {
+        let reason = "建档阶段按年核定，普通客户每半年回访 While archives are built up they are checked yearly, and ordinary customers visited twice a year";
+        let parameters = json!({ "p.revisit.days": "30,60,180" });
+        self.adopt("HQ", json!({ "verify": "verify.annual" }), parameters, reason).await
     }
 
     async fn check_quarterly_in_the_west(&mut self) -> Result<(), BuildError> {

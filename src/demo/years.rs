@@ -13,8 +13,8 @@ use crate::demo::company::{self, Person, REGIONS, STAFF, UNITS, region_of};
 use crate::demo::dice::Dice;
 use crate::demo::trade::Bills;
 use crate::demo::{BuildError, Plan};
-use crate::domain::calendar;
 use crate::domain::role::Role;
+use crate::domain::{calendar, contact};
 use crate::ids::{self, EmployeeId, EntryId, SubjectId};
 use crate::ledger::{Asked, Ledger, Proposal, SubmitError, ViewError};
 use crate::projection;
@@ -416,6 +416,21 @@ impl<'a> Years<'a> {
     pub(super) fn client_of(&mut self, keeper: usize) -> Option<usize> {
         let clients = &self.keepers.get(keeper)?.clients;
         clients.get(self.dice.place(clients.len())).copied()
+    }
+
+    /// The customers of a keeper whose archives go on, those first who were never visited, then those to be visited again first.
+    pub(super) fn due_first(&self, keeper: usize) -> VecDeque<usize> {
+        let state = self.ledger.state();
+        let open = &state.world.obligation;
+        let revisit = |client: &usize| {
+            let known = open.about(&contact::REVISIT, self.clients.get(*client).map_or("", |client| &client.id));
+            known.filter_map(|(_, open)| open.due()).max()
+        };
+        let theirs = self.keepers.get(keeper).into_iter().flat_map(|keeper| &keeper.clients);
+        let live = |client: &&usize| self.clients.get(**client).is_some_and(|client| !client.ended);
+        let mut clients: Vec<usize> = theirs.filter(live).copied().collect();
+        clients.sort_by_cached_key(revisit);
+        clients.into()
     }
 
     pub(super) fn client_id(&self, client: usize) -> String {

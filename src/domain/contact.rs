@@ -9,7 +9,7 @@ use crate::domain::duty::{Charge, Due, Duty, Sink};
 use crate::domain::person::PersonId;
 use crate::domain::role::Role;
 use crate::domain::history::{Live, Part};
-use crate::domain::{self, About, Actor, Admission, Context, Fact, World, customer, policy};
+use crate::domain::{self, About, Actor, Admission, Context, Fact, World, customer, grade, policy};
 use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
 
 choices! {
@@ -327,11 +327,15 @@ pub(super) const MINUTES: Duty = Duty {
     met_by: "document.filed",
 };
 
+/// Whoever owns a customer is in contact with it again before the days of its tier are over.
+pub const REVISIT: Duty =
+    Duty { number: 14, rule: "R-071", zh: "按客户等级回访", en: "Revisit the customer", met_by: "contact.recorded" };
+
 /// The duties of this module.
-pub(super) const DUTIES: &[&Duty] = &[&REPORT, &PROMISE, &ANSWER, &MINUTES];
+pub(super) const DUTIES: &[&Duty] = &[&REPORT, &PROMISE, &REVISIT, &ANSWER, &MINUTES];
 
 /// Contacts open duties by what was promised, asked and learned in them, visits by not saying to whom they were reported, meetings of owners by
-/// needing minutes; they close by being kept, answered, noted and filed.
+/// needing minutes; they close by being kept, answered, noted and filed. From each on it is counted when the next one is due.
 pub(super) fn oblige(world: &World, fact: &Fact<'_>, event: &Event, sink: &mut Sink) {
     match event {
         Event::Recorded(recorded) => {
@@ -343,14 +347,16 @@ pub(super) fn oblige(world: &World, fact: &Fact<'_>, event: &Event, sink: &mut S
             if let Some(answered) = recorded.replies_to.as_ref().filter(theirs) {
                 sink.close(&ANSWER, answered.as_str());
             }
+            let Some(customer) = fact.customer() else { return };
+            let day = world.date(recorded.at);
+            sink.close_until(&REVISIT, customer.as_str(), &day.to_string());
+            if let Some(due) = next_contact(world, &customer, day, fact.at) {
+                sink.open_since(day, &REVISIT, &customer, Charge::Owner(customer.clone()), Due::EndOf(due));
+            }
             let update = recorded.archive_changes == Some(true);
             let question = recorded.direction == Direction::Inbound && recorded.reply_needed == Some(true);
             let unreported = recorded.is_unreported_visit();
             let owners_meet = recorded.channel == Channel::OwnerMeeting;
-            if recorded.promises.is_none() && !update && !question && !unreported && !owners_meet {
-                return;
-            }
-            let Some(customer) = fact.customer() else { return };
             for promise in recorded.promises.iter().flatten() {
                 let charge = Charge::Person(promise.responsible.clone());
                 sink.open(&PROMISE, kept(&customer, &promise.promise_id), &customer, charge, Due::EndOf(promise.due));
@@ -383,6 +389,23 @@ pub(super) fn oblige(world: &World, fact: &Fact<'_>, event: &Event, sink: &mut S
             }
         }
     }
+}
+
+/// Returns the last day for the contact after one on `day`, unless the customer's archive has ended: so many days on as its tier asks for, or by
+/// a day of the next month where the policy in force for its owner wants it visited every month (R-071, OB-14).
+fn next_contact(world: &World, customer: &CustomerId, day: Date, at: Timestamp) -> Option<Date> {
+    let owner = world.customer.customers.get(customer).filter(|known| !known.ended()).map(|known| &known.owner)?;
+    let unit = world.employee.members.get(owner).map(|member| &member.unit);
+    if policy::preset(world, unit, at, "revisit") == "revisit.monthly_25" {
+        let by = policy::parameter(world, unit, at, "p.ka.day");
+        return Some(day.plus_months(1).on_day_of_month(u32::try_from(by).unwrap_or(1)));
+    }
+    let [strategic, key, ordinary] = policy::days(world, unit, at, "p.revisit.days");
+    Some(day.plus_days(match grade::tier(world, customer, at) {
+        grade::Tier::Strategic => strategic,
+        grade::Tier::Key => key,
+        grade::Tier::Ordinary => ordinary,
+    }))
 }
 
 /// What a promise is known by: promises of different customers may have one id.

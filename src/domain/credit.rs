@@ -301,6 +301,7 @@ pub(super) fn oblige_period(world: &World, turn: Turn, sink: &mut Sink) {
             customer: Some(customer.clone()),
             charges: vec![Charge::Holders(Role::Accounting)],
             due: Due::EndOf(last),
+            since: None,
         });
     }
 }

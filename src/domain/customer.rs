@@ -12,7 +12,7 @@ use crate::domain::catalog::{
 use crate::domain::history::{Live, Part};
 use crate::domain::duty::{Charge, Due, Duty, Opening, Sink, Turn};
 use crate::domain::role::Role;
-use crate::domain::{self, About, Admission, Context, Fact, World, document, policy, sale, signoff};
+use crate::domain::{self, About, Admission, Context, Fact, World, contact, document, policy, sale, signoff};
 use crate::entry::Hash;
 use crate::ids::{CustomerId, EmployeeId, StreamName, SubjectId, UnitId};
 
@@ -884,7 +884,7 @@ pub(super) fn oblige(world: &World, fact: &Fact<'_>, event: &Event, sink: &mut S
         }
         Event::StatusChanged(StatusChanged { status: StatedStatus::Terminated, .. }) | Event::MarkedDuplicate(_) => {
             let id = fact.subject.id().unwrap_or_default();
-            for duty in DUTIES.iter().chain(signoff::DUTIES) {
+            for duty in DUTIES.iter().chain(signoff::DUTIES).chain(&[&contact::REVISIT]) {
                 sink.release(duty, id);
             }
             document::release(world, fact, id, sink);
@@ -914,6 +914,7 @@ pub(super) fn oblige_period(world: &World, turn: Turn, sink: &mut Sink) {
             customer: Some(id.clone()),
             charges: vec![Charge::Holders(Role::Archivist), Charge::Owner(id.clone())],
             due: Due::EndOf(last),
+            since: None,
         });
     }
 }

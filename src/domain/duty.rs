@@ -71,6 +71,8 @@ pub struct Opening {
     pub charges: Vec<Charge>,
     /// By when.
     pub due: Due,
+    /// The day it is counted from, where a later one takes its place.
+    pub since: Option<Date>,
 }
 
 /// A duty that is done with.
@@ -80,7 +82,7 @@ pub struct Closing {
     pub duty: &'static Duty,
     /// What it is about, or the entry that asked for it.
     pub object: String,
-    /// The last period it is done for, where it recurs.
+    /// The last period or day it is done for, where it recurs.
     pub until: Option<String>,
     /// Whether it is fulfilled; else nobody owes it any more.
     pub met: bool,
@@ -120,9 +122,14 @@ impl Sink {
         charge: Charge,
         due: Due,
     ) {
-        let opening =
-            Opening { duty, object: object.into(), customer: Some(customer.clone()), charges: vec![charge], due };
-        self.openings.push(opening);
+        let (object, customer) = (object.into(), Some(customer.clone()));
+        self.openings.push(Opening { duty, object, customer, charges: vec![charge], due, since: None });
+    }
+
+    /// Opens a duty about a customer that is counted from `day`, unless one counted from a later day stands.
+    pub fn open_since(&mut self, day: Date, duty: &'static Duty, customer: &CustomerId, charge: Charge, due: Due) {
+        let (object, customer) = (customer.to_string(), Some(customer.clone()));
+        self.openings.push(Opening { duty, object, customer, charges: vec![charge], due, since: Some(day) });
     }
 }
 

@@ -24,6 +24,7 @@ pub const PRESETS: &[(&str, &[&str])] = &[
     ("code", &["code.after_contracts", "code.at_archive"]),
     ("credit", &["credit.accounting_key", "credit.regional_gm"]),
     ("verify", &["verify.quarterly", "verify.annual"]),
+    ("revisit", &["revisit.interval", "revisit.monthly_25"]),
 ];
 
 /// The parameters with their defaults and bounds (rules §2).
@@ -51,6 +52,7 @@ pub const PARAMETERS: &[Parameter] = &[
     Parameter::table("p.credit.limit_table", "A=5000000,B=2000000,C=800000,D=200000,E=0"),
     Parameter { name: "p.work.hours", default: Default::Hours("08:30-12:00,13:00-17:30"), min: 11, max: 80 },
     Parameter { name: "p.escalate.days", default: Default::Days("1,3"), min: 3, max: 5 },
+    Parameter { name: "p.revisit.days", default: Default::Days("30,60,90"), min: 5, max: 11 },
 ];
 
 /// The yearly review of the policy is due by the end of the year it is for.
@@ -84,7 +86,7 @@ pub enum Default {
     Table(&'static str),
     /// Hours of work, as `08:30-12:00,13:00-17:30`.
     Hours(&'static str),
-    /// Two rising numbers of days, as `1,3`.
+    /// Rising numbers of days, as many as here, such as `1,3`.
     Days(&'static str),
 }
 
@@ -113,16 +115,16 @@ impl Default {
         match self {
             Self::Hours(_) => worktime::hours(text).is_some(),
             Self::Table(_) => rows(text).is_some(),
-            Self::Days(_) => two_days(text).is_some_and(|(first, second)| first < second),
+            Self::Days(default) => rising(text).is_some_and(|days| Some(days.len()) == rising(default).map(|days| days.len())),
             Self::Number(_) | Self::Text(_) => true,
         }
     }
 }
 
-/// Reads two numbers of days such as `1,3`.
-pub(super) fn two_days(text: &str) -> Option<(u32, u32)> {
-    let (first, second) = text.split_once(',')?;
-    Some((first.trim().parse().ok()?, second.trim().parse().ok()?))
+/// Reads numbers of days such as `1,3`, each greater than the one before.
+fn rising(text: &str) -> Option<Vec<u32>> {
+    let days: Vec<u32> = text.split(',').map(|days| days.trim().parse().ok()).collect::<Option<_>>()?;
+    days.is_sorted_by(|one, next| one < next).then_some(days)
 }
 
 choices! {
@@ -256,6 +258,12 @@ pub fn value(world: &World, unit: Option<&UnitId>, at: Timestamp, name: &str) ->
     }
 }
 
+/// Returns the numbers of days in force for the parameter `name` at `unit`, which has `COUNT` of them.
+pub fn days<const COUNT: usize>(world: &World, unit: Option<&UnitId>, at: Timestamp, name: &str) -> [u32; COUNT] {
+    let days = rising(text_parameter(world, unit, at, name)).and_then(|days| days.try_into().ok());
+    days.unwrap_or([0; COUNT])
+}
+
 /// Returns the amounts in fen per grade in force for the parameter `name` at `unit`, the largest first.
 pub fn table<'a>(world: &'a World, unit: Option<&'a UnitId>, at: Timestamp, name: &str) -> Vec<(&'a str, i64)> {
     rows(text_parameter(world, unit, at, name)).unwrap_or_default()
@@ -387,6 +395,7 @@ pub(super) fn oblige_period(world: &World, turn: Turn, sink: &mut Sink) {
         customer: None,
         charges: vec![Charge::Holders(Role::MarketDirector)],
         due: Due::EndOf(last),
+        since: None,
     });
 }
 
@@ -500,7 +509,11 @@ mod tests {
                 Default::Table(_) => [parameter.min - 1, parameter.min, parameter.max, parameter.max + 1]
                     .map(|length| json!(format!("A={}", "0".repeat(usize::try_from(length - 2).unwrap())))),
                 Default::Hours(_) => ["08:30-12:0", "08:30-12:00", "08:30-12:00,13:00-17:30,18:00-20:00", "12:00-08:30"].map(|text| json!(text)),
-                Default::Days(_) => ["1", "1,3", "2,10", "3,1"].map(|text| json!(text)),
+                Default::Days(days) => {
+                    let fewer = days.rsplit_once(',').unwrap().0;
+                    let falling: Vec<&str> = days.rsplit(',').collect();
+                    [fewer, days, &days.replace('1', "2"), &falling.join(",")].map(|text| json!(text))
+                }
             };
             for (value, fits) in values.into_iter().zip([false, true, true, false]) {
                 let when = given.when("E-601", draft("hq", json!({}), json!({ parameter.name: value })));

@@ -469,6 +469,7 @@ pub(super) fn ask_second_holder(customer: &CustomerId, at: Timestamp, sink: &mut
         customer: Some(customer.clone()),
         charges: Seat::SecondHolder.roles().iter().map(|role| Charge::Holders(*role)).collect(),
         due: Due::WorkingDaysSince(at, ACKNOWLEDGE_DAYS),
+        since: None,
     });
 }
 

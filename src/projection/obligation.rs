@@ -41,6 +41,8 @@ pub struct Overdue {
     pub object: String,
     /// What opened it: an entry's id or a period.
     pub trigger: String,
+    /// The period it is owed for, or the day it is counted from.
+    pub period: Option<String>,
     /// The customer concerned.
     pub customer: Option<CustomerId>,
     /// Who answered for it when it was last reported.
@@ -89,8 +91,8 @@ impl Overdue {
                 self.id = breached.obligation.to_string();
                 self.object.clone_from(&breached.object.0);
                 let entry = breached.trigger_event.as_ref().map(ToString::to_string);
-                let period = breached.period.as_ref().map(|period| period.0.clone());
-                self.trigger = entry.or(period).unwrap_or_default();
+                self.period = breached.period.as_ref().map(|period| period.0.clone());
+                self.trigger = entry.or_else(|| self.period.clone()).unwrap_or_default();
                 self.customer = read.customer();
                 self.responsible.clone_from(&breached.responsible);
                 self.escalated.push(breached.escalated_to.clone());

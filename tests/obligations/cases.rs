@@ -86,6 +86,17 @@ pub(super) fn cases() -> Vec<Case> {
             above: "E-201",
         },
         Case {
+            duty: "OB-14",
+            before: Vec::new(),
+            opener: ("E-101", Some(contact("E-101", json!({})))),
+            responsible: "E-101",
+            due: "2026-05-31T16:00:00.000000Z",
+            thrice: "2026-06-04T08:00:00+08:00",
+            // The next contact asks for one after it, and the end of the archive for none.
+            met: vec![("E-101", contact("E-101", json!({}))), ("E-101", terminated())],
+            above: "E-201",
+        },
+        Case {
             duty: "OB-15",
             before: Vec::new(),
             opener: ("E-101", Some(question)),
@@ -169,6 +180,11 @@ pub(super) fn contact(who: &str, more: Value) -> Value {
     });
     data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     json!({ "type": "contact.recorded", "subject": "contact/C-01", "data": data })
+}
+
+pub(super) fn terminated() -> Value {
+    let data = json!({ "status": "terminated", "reason": "has closed" });
+    json!({ "type": "customer.status_changed", "subject": "customer/C-01", "data": data })
 }
 
 /// A visit that does not say to whom it was reported, and the head of the department who notes its report.

@@ -212,7 +212,9 @@ fn every_duty_is_reported_upward_thrice_and_met_late_its_breach_stays() {
         }
         // A loan ends at that very instant, and the entry that says so takes a microsecond.
         let late = usize::from(case.duty == "OB-52");
-        assert_eq!(overdue(&served, case.duty).len(), late, "{}: the last instant is in time", case.duty);
+        // A request would move the clock on.
+        let entered = breaches(&served.test).iter().filter(|(id, ..)| id.starts_with(case.duty)).count();
+        assert_eq!(entered, late, "{}: the last instant is in time", case.duty);
         until(&served, case.thrice);
         let rows = overdue(&served, case.duty);
         assert_eq!(rows.len(), 1, "{}", case.duty);

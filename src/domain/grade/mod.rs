@@ -314,22 +314,43 @@ pub fn suggested(
     Ok(reached.or_else(|| scale.last().copied()).map(str::to_owned))
 }
 
+/// How much a customer weighs in the company's sales.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// Any other customer.
+    Ordinary,
+    /// A key customer.
+    Key,
+    /// One of the few that the company's sales rest on.
+    Strategic,
+}
+
 /// Tells whether the customer is a key customer: by weight, or by its share of the last year's sales.
 pub fn key_customer(world: &World, customer: &CustomerId, at: Timestamp) -> bool {
-    if world.customer.customers.get(customer).is_some_and(|customer| customer.main) {
-        return true;
-    }
+    tier(world, customer, at) >= Tier::Key
+}
+
+/// Returns the customer's tier by its share of the last year's sales; one of weight is a key customer at least.
+///
+/// Where the policy in force judges tiers without figures, nobody but those of weight is more than ordinary.
+pub fn tier(world: &World, customer: &CustomerId, at: Timestamp) -> Tier {
     let year = world.date(at).year() - 1;
     let company = i128::from(world.sale.years.get(&year).copied().unwrap_or(0));
     let trading = world.sale.trading.get(customer);
     let sales = i128::from(trading.and_then(|trading| trading.years.get(&year)).copied().unwrap_or(0));
     // exact cross-multiplication; exactly 1 % counts only where the preset says "at least".
-    company > 0
-        && match policy::preset(world, None, at, "tier") {
-            "tier.share_5_1" => 100 * sales >= company,
-            "tier.share_5_2_1" => 100 * sales > 2 * company,
-            _ => false,
-        }
+    let (strategic, key) = match policy::preset(world, None, at, "tier") {
+        _ if company == 0 => (false, false),
+        "tier.share_5_1" => (100 * sales >= 5 * company, 100 * sales >= company),
+        "tier.share_5_2_1" => (100 * sales > 5 * company, 100 * sales > 2 * company),
+        _ => (false, false),
+    };
+    let main = world.customer.customers.get(customer).is_some_and(|customer| customer.main);
+    match (strategic, key || main) {
+        (true, _) => Tier::Strategic,
+        (false, true) => Tier::Key,
+        (false, false) => Tier::Ordinary,
+    }
 }
 
 /// Returns what time alone brings: proposals nobody decided lapse.
@@ -823,29 +844,33 @@ mod tests {
     }
 
     /// Sells so many fen to the customer and to another in the year before.
-    fn share(preset: &str, sales: i64, others: i64) -> bool {
+    fn share(preset: &str, sales: i64, others: i64) -> Tier {
         let given = ordinary()
             .and("E-101", customer("C-02", "Linhai Shipyard"))
             .and("system", adopted("hq", json!({ "tier": preset }), json!({})))
             .and("system", sold("S-1", "C-01", "2025-12-31", sales))
             .and("system", sold("S-2", "C-02", "2025-01-01", others));
-        key_customer(&given.world, &customer_id("C-01"), given.at)
+        tier(&given.world, &customer_id("C-01"), given.at)
     }
 
     #[test]
-    fn exactly_one_percent_is_key_where_the_preset_says_at_least_and_never_where_it_says_more() {
-        for (preset, sales, others, key) in [
-            ("tier.share_5_1", 1, 99, true),
-            ("tier.share_5_1", 10_000_000, 990_000_001, false),
-            ("tier.share_5_2_1", 1, 99, false),
-            ("tier.share_5_2_1", 2, 98, false),
-            ("tier.share_5_2_1", 20_000_001, 979_999_999, true),
-            ("tier.abcde_manual", 99, 1, false),
+    fn exactly_one_percent_is_key_and_five_strategic_where_the_preset_says_at_least_and_never_where_it_says_more() {
+        for (preset, sales, others, tier) in [
+            ("tier.share_5_1", 1, 99, Tier::Key),
+            ("tier.share_5_1", 10_000_000, 990_000_001, Tier::Ordinary),
+            ("tier.share_5_1", 50_000_000, 950_000_000, Tier::Strategic),
+            ("tier.share_5_1", 49_999_999, 950_000_001, Tier::Key),
+            ("tier.share_5_2_1", 1, 99, Tier::Ordinary),
+            ("tier.share_5_2_1", 2, 98, Tier::Ordinary),
+            ("tier.share_5_2_1", 20_000_001, 979_999_999, Tier::Key),
+            ("tier.share_5_2_1", 5, 95, Tier::Key),
+            ("tier.share_5_2_1", 50_000_001, 949_999_999, Tier::Strategic),
+            ("tier.abcde_manual", 99, 1, Tier::Ordinary),
             // Sums beyond what 64 bits could multiply by a hundred.
-            ("tier.share_5_1", 45_000_000_000_000, 8_900_000_000_000_000, false),
-            ("tier.share_5_1", 90_000_000_000_000, 8_900_000_000_000_000, true),
+            ("tier.share_5_1", 45_000_000_000_000, 8_900_000_000_000_000, Tier::Ordinary),
+            ("tier.share_5_1", 90_000_000_000_000, 8_900_000_000_000_000, Tier::Key),
         ] {
-            assert_eq!(share(preset, sales, others), key, "{preset}: {sales} beside {others}");
+            assert_eq!(share(preset, sales, others), tier, "{preset}: {sales} beside {others}");
         }
     }
 

@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::domain::World;
 use crate::domain::duty::{self, Opening, Sink, Trigger, Turn};
 use crate::domain::history::{Live, Refold};
-use crate::domain::obligation::{Open, State};
+use crate::domain::obligation::{Open, State, later};
 use crate::domain::obligation::opening::{oblige, oblige_period, open};
 use crate::ids::{EntryId, SubjectId};
 
@@ -54,15 +54,22 @@ impl Owed {
             let mut sink = Sink::default();
             oblige(world, &live.fact(), &live.event, &mut sink);
             for closing in sink.closings {
-                owed.open.retain(|(duty, object, opener), _| {
-                    *duty != closing.duty.number || ![object, opener.as_str()].contains(&closing.object.as_str())
+                owed.open.retain(|(duty, object, opener), (opening, _)| {
+                    *duty != closing.duty.number
+                        || ![object, opener.as_str()].contains(&closing.object.as_str())
+                        || opening.since.zip(closing.until.as_deref()).is_some_and(|(day, until)| later(day, until))
                 });
                 owed.closed.insert((closing.duty.number, closing.object, closing.until));
             }
             for opening in sink.openings {
                 let key = (opening.duty.number, opening.object.clone(), live.id.clone());
                 owed.asked.insert(key.clone());
-                owed.open.insert(key, (opening, live.occurred_at));
+                // A later day counts already.
+                let of_it = (key.0, key.1.clone());
+                let mut known = owed.open.iter().filter(|((duty, object, _), _)| (*duty, object) == (of_it.0, &of_it.1));
+                if !known.any(|(_, (other, _))| other.since > opening.since) {
+                    owed.open.insert(key, (opening, live.occurred_at));
+                }
             }
         }
         owed

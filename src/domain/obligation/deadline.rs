@@ -87,8 +87,7 @@ pub(super) fn reschedule(world: &mut World, id: &SubjectId) {
 fn next_level(world: &World, open: &Open) -> Option<Timestamp> {
     let due = open.due()?;
     let unit = unit_of(world, open, due);
-    let days = policy::text_parameter(world, unit.as_ref(), due, "p.escalate.days");
-    let (second, third) = policy::two_days(days).unwrap_or((1, 3));
+    let [second, third] = policy::days(world, unit.as_ref(), due, "p.escalate.days");
     let days = match open.level {
         0 => return Some(due),
         1 => second,

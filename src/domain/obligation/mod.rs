@@ -5,7 +5,7 @@
 use imbl::{OrdMap, OrdSet, Vector};
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Timestamp;
+use crate::clock::{Date, Timestamp};
 use crate::domain::catalog::{Count, Int, Str, Text, events, objects, refusals};
 use crate::domain::duty::{Charge, Duty, NEVER, Trigger};
 use crate::domain::escalation::stands_above;
@@ -57,7 +57,7 @@ events! {
         obligation: SubjectId, C1, "义务编号", "Obligation";
         /// What opened it, unless a period did.
         trigger_event: Option<EntryId>, C1, "触发事件", "Trigger";
-        /// The period that opened it.
+        /// The period that opened it, or the day it is counted from.
         period: Option<Str<1, 10>>, C1, "所属期间", "Period";
         /// What it is about.
         object: Str<1, 100>, C1, "对象", "Object";
@@ -100,6 +100,8 @@ pub struct Open {
     pub trigger: Trigger,
     /// The entry that asks for it, unless a period does; what opened it is another where a correction did.
     opener: Option<EntryId>,
+    /// The day it is counted from, where a later one takes its place.
+    since: Option<Date>,
     /// Who answers for it.
     pub charges: Vec<Charge>,
     /// When it was opened.
@@ -123,11 +125,13 @@ impl Open {
         }
     }
 
-    /// Tells whether a period opened it that comes after the last one something is done for.
+    /// Tells whether it is owed for a period, or counted from a day, after the last one something is done for.
     fn later_than(&self, until: Option<&str>) -> bool {
-        match (&self.trigger, until) {
-            (Trigger::Period(period), Some(until)) => period.as_str() > until,
-            (Trigger::Period(_) | Trigger::Entry(_), _) => false,
+        let Some(until) = until else { return false };
+        match (&self.trigger, self.since) {
+            (_, Some(day)) => later(day, until),
+            (Trigger::Period(period), None) => period.as_str() > until,
+            (Trigger::Entry(_), None) => false,
         }
     }
 
@@ -141,6 +145,11 @@ impl Open {
     pub fn duty(&self) -> Option<&'static Duty> {
         duty(self.duty)
     }
+}
+
+/// Tells whether a day comes after the last one something is done for.
+fn later(day: Date, until: &str) -> bool {
+    day.to_string().as_str() > until
 }
 
 /// The open obligations.

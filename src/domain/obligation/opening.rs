@@ -114,10 +114,11 @@ pub(super) fn take(world: &mut World, sink: Sink, trigger: &Trigger, at: Timesta
     }
 }
 
-/// Opens an obligation that `trigger` opens and `opener` asks for, counted from `from`.
+/// Opens an obligation that `trigger` opens and `opener` asks for, counted from `from`, unless one counted from a later day stands.
 pub(super) fn open(world: &mut World, opening: Opening, (trigger, opener): (&Trigger, Option<EntryId>), at: Timestamp, from: Timestamp) {
     let id = id_of(opening.duty, &opening.object, trigger);
-    if world.obligation.open.contains_key(&id) {
+    let stands = |(other, open): (&SubjectId, &Open)| *other == id || open.since > opening.since;
+    if world.obligation.about(opening.duty, &opening.object).any(stands) {
         return;
     }
     let mut open = Open {
@@ -126,6 +127,7 @@ pub(super) fn open(world: &mut World, opening: Opening, (trigger, opener): (&Tri
         customer: opening.customer,
         trigger: trigger.clone(),
         opener,
+        since: opening.since,
         charges: opening.charges,
         opened_at: at,
         deadline: Deadline::At { due: NEVER, counted: None },

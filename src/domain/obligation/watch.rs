@@ -54,7 +54,7 @@ fn next_due(world: &World, at: Timestamp, passed: &BTreeSet<SubjectId>) -> Optio
     let responsible = responsible(world, open, at);
     let level = open.level + 1;
     let (trigger_event, period) = match &open.trigger {
-        Trigger::Entry(entry) => (Some(entry.clone()), None),
+        Trigger::Entry(entry) => (Some(entry.clone()), open.since.map(|day| Str(day.to_string()))),
         Trigger::Period(period) => (None, Some(Str(period.clone()))),
     };
     let counting = match &open.deadline {

@@ -182,7 +182,7 @@ fn ends(world: &World, overdue: &Overdue, duty: u8, read: &Read<'_>) -> Option<E
     let closing = sink.closings.into_iter().find(|closing| {
         closing.duty.number == duty
             && [&overdue.object, &overdue.trigger].contains(&&closing.object)
-            && closing.until.as_ref().is_none_or(|until| overdue.trigger <= *until)
+            && closing.until.as_ref().zip(overdue.period.as_ref()).is_none_or(|(until, period)| period <= until)
     })?;
     Some(Ended { at: read.entry.time, index: read.index, met: closing.met })
 }
