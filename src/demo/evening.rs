@@ -69,7 +69,7 @@ impl Years<'_> {
             if let Some((_, Some(made), who, alone)) = cited.last().filter(|_| self.dice.percent(4))
                 && let Ok(made) = made.parse()
             {
-                self.pause_some(60, 240);
+                self.pause_some(60, 240).await?;
                 voided = self.put_right(who, &made, *alone).await?;
             }
             for (client, id, ..) in cited {
@@ -78,10 +78,10 @@ impl Years<'_> {
                 }
             }
             for (who, proposal) in tempted {
-                self.pause_some(60, 240);
+                self.pause_some(60, 240).await?;
                 self.approve_own(who, proposal).await?;
             }
-            self.pause_some(300, 900);
+            self.pause_some(300, 900).await?;
         }
         Ok(())
     }

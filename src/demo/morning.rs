@@ -47,6 +47,8 @@ impl Years<'_> {
             }
             2 => {
                 self.decide_last(Seat::AccountingHead, "E-402").await?;
+                // What was decided just now is in force before anything is rested on it.
+                self.pause(600).await?;
                 self.propose_as_accounting().await?;
                 self.review_credit(day).await?;
                 self.set_terms().await?;
@@ -90,9 +92,9 @@ impl Years<'_> {
         );
         let (deputy, compliance) = (self.consent(&draft), self.consent(&draft));
         self.enter("E-801", vec![draft]).await?;
-        self.pause(3600);
+        self.pause(3600).await?;
         self.enter("E-802", vec![deputy]).await?;
-        self.pause(900);
+        self.pause(900).await?;
         self.enter("E-902", vec![compliance]).await
     }
 

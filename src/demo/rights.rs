@@ -46,7 +46,7 @@ impl Years<'_> {
         if !decided {
             return Ok(());
         }
-        self.pause_some(600, 3000);
+        self.pause_some(600, 3000).await?;
         let subject = Some(format!("grant/{id}"));
         let head = leader(Role::DepartmentHead, region);
         let granted = json!({ "classes": ["C1"], "decision": "granted", "reason": "工作需要 Needed for the work" });
@@ -57,7 +57,7 @@ impl Years<'_> {
         let credit = json!({ "classes": ["C3"], "decision": verdict, "reason": reason });
         let credit = self.proposal("access.decided", subject.clone(), credit);
         self.enter("E-402", vec![credit]).await?;
-        self.pause(600);
+        self.pause(600).await?;
         self.look(asker, "archive", customer, "sales_work").await?;
         if self.dice.percent(20) {
             let over = json!({ "reason": "项目结束 The project is over" });
@@ -80,10 +80,10 @@ impl Years<'_> {
         });
         let lent = self.proposal("archive.borrowed", None, lent);
         self.enter("E-501", vec![lent]).await?;
-        self.pause(600);
+        self.pause(600).await?;
         self.look(borrower, "archive", customer, "sales_work").await?;
         if back {
-            self.pause_some(3000, 9000);
+            self.pause_some(3000, 9000).await?;
             let returned = json!({ "how": "returned", "condition": "完好 In good order" });
             let returned = self.proposal("archive.returned", Some(format!("loan/{id}")), returned);
             self.enter("E-501", vec![returned]).await?;
@@ -97,9 +97,9 @@ impl Years<'_> {
         let curious = leader(Role::Salesperson, region);
         for view in ["card", "archive", "promises"] {
             self.look(curious, view, customer.clone(), "sales_work").await?;
-            self.pause(60);
+            self.pause(60).await?;
         }
-        self.pause(1800);
+        self.pause(1800).await?;
         let open = self.ledger.state();
         let anomalies: Vec<String> = open.world.anomaly.open.keys().map(ToString::to_string).collect();
         for anomaly in anomalies {

@@ -111,7 +111,7 @@ impl Years<'_> {
         }
         let consents = proposals.iter().map(|request| self.consent(request)).collect();
         self.enter("E-401", proposals).await?;
-        self.pause(1800);
+        self.pause(1800).await?;
         self.enter("E-402", consents).await
     }
 
