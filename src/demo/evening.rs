@@ -7,6 +7,7 @@ use crate::clock::{Clock as _, Date};
 use crate::demo::BuildError;
 use crate::demo::company::{Person, REGIONS, STAFF, region_of};
 use crate::demo::dice::Dice;
+use crate::demo::papers::{MEETINGS_EVERY, meets};
 use crate::demo::words::{LEARNED, PRODUCTS, PROMISES, REASONS, REPORTS, about, one, sentence};
 use crate::demo::years::{Fate, Promise, Sold, Years, hours, leader, minutes, records, set};
 use crate::domain::grade::{self, Dimension};
@@ -309,6 +310,27 @@ impl Years<'_> {
             self.promises.push(Promise { id: promise, client, responsible: staff_id(person.id), due, tarries });
         }
         self.proposal("contact.recorded", Some(format!("contact/{id}")), data)
+    }
+
+    /// Now and then one of those who look after customers sits down with the owners of one.
+    pub(super) async fn meet_owners(&mut self, day: Date, at: usize) -> Result<(), BuildError> {
+        let keeper = at / MEETINGS_EVERY % self.keepers.len().max(1);
+        let Some(person) = self.keepers.get(keeper).map(|keeper| keeper.person).filter(|_| meets(at)) else {
+            return Ok(());
+        };
+        let Some(client) = self.client_of(keeper) else { return Ok(()) };
+        let mut met = self.contact(person, client, day);
+        for (name, value) in
+            [("channel", "owner_meeting".into()), ("direction", "outbound".into()), ("minutes", 60.into())]
+        {
+            set(&mut met.data, name, Some(value));
+        }
+        for name in ["reply_needed", "archive_changes", "reported_to"] {
+            if let Some(data) = met.data.as_object_mut() {
+                data.remove(name);
+            }
+        }
+        self.enter(person.id, vec![met]).await
     }
 
     /// What a contact asks for at once: an answer, or an update of the archive. Now and then it is forgotten.

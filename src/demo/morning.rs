@@ -28,6 +28,7 @@ impl Years<'_> {
         if at == days * 4 / 5 {
             self.check_quarterly_in_the_west().await?;
         }
+        self.file_minutes(at).await?;
         self.review_policy(day).await?;
         self.check_due_archives().await?;
         self.give_more_time().await?;

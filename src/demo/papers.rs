@@ -1,12 +1,13 @@
 //! The demo's papers and signatures: scans filed for customers, cards signed step by step, copies acknowledged.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::access::principal::Principal;
 use crate::clock::{Clock as _, Date};
 use crate::demo::BuildError;
 use crate::demo::company::REGIONS;
 use crate::demo::years::{Years, leader, set};
+use crate::domain::duty::Charge;
 use crate::domain::role::Role;
 use crate::domain::signoff::Form;
 use crate::ids::EntryId;
@@ -173,6 +174,28 @@ impl Years<'_> {
         self.enter(ARCHIVIST, proposals).await
     }
 
+    /// Whoever was at an owners' meeting files its minutes the next morning; every fifth are forgotten.
+    pub(super) async fn file_minutes(&mut self, at: usize) -> Result<(), BuildError> {
+        let met = at.checked_sub(1).filter(|before| meets(*before) && before / MEETINGS_EVERY % 5 != 4);
+        let newest = self.open_duties(30).into_iter().map(|(_, open)| open).max_by_key(|open| open.opened_at);
+        let Some(open) = newest.filter(|_| met.is_some()) else { return Ok(()) };
+        let (Some(Charge::Person(who)), Some(customer)) = (open.charges.first(), &open.customer) else {
+            return Ok(());
+        };
+        let title = if self.speaks_chinese(customer.as_str()) {
+            "业主会谈纪要"
+        } else {
+            "Minutes of the owners' meeting"
+        };
+        let data = json!({
+            "kind": "meeting_minutes", "title": title, "class": "C2", "customer_id": customer,
+            "related": [open.object], "file": { "name": format!("minutes-{customer}.pdf") },
+        });
+        let lines = ["Minutes", &format!("Customer {customer}"), "An invented meeting of invented people."];
+        let filed = self.send(who.as_str(), data, &pdf(&lines)).await?;
+        self.enter(who.as_str(), filed.into_iter().collect()).await
+    }
+
     /// Sends the file of a paper; what it returns announces it, unless it was refused.
     async fn paper(
         &mut self,
@@ -185,17 +208,30 @@ impl Years<'_> {
             "kind": kind, "title": title, "class": class, "customer_id": customer, "period": year.to_string(),
             "file": { "name": format!("{kind}-{customer}.{ending}") },
         });
+        self.send(ARCHIVIST, data, &bytes).await
+    }
+
+    /// Sends a file with what is said of it; what it returns announces it, unless it was refused.
+    async fn send(&mut self, who: &str, data: Value, bytes: &[u8]) -> Result<Option<Proposal>, BuildError> {
         let mut proposal = self.proposal("document.filed", None, data);
-        let Ok(archivist) = ARCHIVIST.parse() else { return Ok(None) };
-        let mut upload = match self.ledger.receive(&Principal::new(archivist), &mut proposal).await {
+        let Ok(sender) = who.parse() else { return Ok(None) };
+        let mut upload = match self.ledger.receive(&Principal::new(sender), &mut proposal).await {
             Ok(upload) => upload,
-            Err(error) => return self.leave_out(ARCHIVIST, &proposal, error).map(|()| None),
+            Err(error) => return self.leave_out(who, &proposal, error).map(|()| None),
         };
-        upload.write(&bytes)?;
+        upload.write(bytes)?;
         proposal.file = Some(upload.finish()?);
         Ok(Some(proposal))
     }
 }
+
+/// Tells whether there is an owners' meeting on that working day.
+pub(super) fn meets(day: usize) -> bool {
+    day % MEETINGS_EVERY == 12
+}
+
+/// On every so many working days there is one.
+pub(super) const MEETINGS_EVERY: usize = 30;
 
 /// Writes a document of one page with a few lines of text (ISO 32000-1, 7.5).
 fn pdf(lines: &[&str]) -> Vec<u8> {

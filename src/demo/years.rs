@@ -286,6 +286,7 @@ impl<'a> Years<'a> {
         self.ask_and_lend(day, at, days).await?;
         self.wait_for(midnight.plus(minutes(990))).await?;
         self.record(day, at, budget).await?;
+        self.meet_owners(day, at).await?;
         self.collect(day, budget / 10).await?;
         let entered = self.size() - before;
         self.sell(day, budget.saturating_sub(entered)).await
