@@ -265,7 +265,8 @@ impl Years<'_> {
                 continue;
             }
             let chinese = self.speaks_chinese(open.customer.as_str());
-            if open.seats.len() > 1 {
+            // Even who decides alone sends back what is not ready.
+            if open.seats.len() > 1 || fate == Fate::Returned {
                 let (verdict, words) = match fate {
                     Fate::Returned => ("return", &DOUBTS[..]),
                     Fate::Approved | Fate::Rejected | Fate::Withdrawn | Fate::Lapsed => ("endorse", &OPINIONS[..]),

@@ -34,6 +34,8 @@ pub(super) struct Years<'a> {
     pub(super) keepers: Vec<Keeper>,
     pub(super) promises: Vec<Promise>,
     pub(super) fates: BTreeMap<SubjectId, Fate>,
+    /// How many grades of a kind were proposed.
+    pub(super) graded: BTreeMap<&'static str, u64>,
     pub(super) sold: VecDeque<Sold>,
     pub(super) bills: Bills,
     pub(super) owed: Owed,
@@ -125,6 +127,7 @@ impl<'a> Years<'a> {
             keepers,
             promises: Vec::new(),
             fates: BTreeMap::new(),
+            graded: BTreeMap::new(),
             sold: VecDeque::new(),
             bills: Bills::new(),
             owed: Owed::default(),
