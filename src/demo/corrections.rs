@@ -16,7 +16,7 @@ impl Years<'_> {
         alone: bool,
     ) -> Result<Option<EntryId>, BuildError> {
         if !alone || self.dice.percent(75) {
-            let changes = json!([{ "path": "/minutes", "new": self.dice.between(10, 120) }]);
+            let changes = json!([{ "path": "/minutes", "new": self.dice.between(95, 120) }]);
             let reason = "时长填写有误 The minutes were typed wrong";
             let data = json!({ "target_event": made, "changes": changes, "reason": reason });
             let correction = self.proposal(CORRECTED, None, data);
