@@ -18,7 +18,8 @@ use crate::ledger::{Proposal, SubmitError};
 impl Years<'_> {
     /// What those who look after customers enter in the evening.
     pub(super) async fn record(&mut self, day: Date, at: usize, budget: u64) -> Result<(), BuildError> {
-        let today: Vec<usize> = (0..self.keepers.len()).filter(|keeper| records(*keeper, at)).collect();
+        let works = |at: &usize| self.keepers.get(*at).is_some_and(|keeper| !keeper.leaving);
+        let today: Vec<usize> = (0..self.keepers.len()).filter(|keeper| records(*keeper, at)).filter(works).collect();
         let contacts = budget * 48 / 100;
         let each = contacts / u64::try_from(today.len().max(1)).unwrap_or(1);
         let mut spare = contacts - each * u64::try_from(today.len()).unwrap_or(0);

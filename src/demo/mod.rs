@@ -21,12 +21,14 @@ use crate::ledger::{Home, Ledger, OpenError, Options, Proposal, SubmitError};
 
 use self::company::STAFF;
 use self::dice::Dice;
+use self::leavers::LEAVERS;
 use self::years::Years;
 
 mod company;
 mod corrections;
 mod dice;
 mod evening;
+mod leavers;
 mod morning;
 mod papers;
 mod people;
@@ -160,7 +162,8 @@ pub fn users(data: &Path) -> Option<Vec<User>> {
 fn sign_ins(data: &Path, source: &dyn Source) -> Result<Vec<User>, BuildError> {
     let accounts = Accounts::open(data).map_err(accounts::ChangeError::from)?;
     let mut users = Vec::with_capacity(STAFF.len());
-    for person in STAFF {
+    // Whoever has left signs in no more.
+    for person in STAFF.iter().filter(|person| !LEAVERS.contains(&person.id)) {
         let Ok(employee) = person.id.parse() else { continue };
         let password = accounts.issue_password(&employee, source)?;
         let token = accounts.issue_token(&employee, source, "demo", None)?;

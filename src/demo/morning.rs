@@ -28,6 +28,7 @@ impl Years<'_> {
         if at == days * 4 / 5 {
             self.check_quarterly_in_the_west().await?;
         }
+        self.part(day, at, days).await?;
         self.file_minutes(at).await?;
         self.review_policy(day).await?;
         self.check_due_archives().await?;
@@ -215,13 +216,7 @@ impl Years<'_> {
             if !self.dice.percent(30) {
                 continue;
             }
-            let people: Vec<usize> = (0..self.keepers.len())
-                .filter(|at| {
-                    self.keepers
-                        .get(*at)
-                        .is_some_and(|keeper| keeper.region == region && keeper.person.role == Role::Salesperson)
-                })
-                .collect();
+            let people = self.staying(region, Role::Salesperson);
             let from = people.get(self.dice.place(people.len())).copied().unwrap_or(0);
             let to = people.get((at + self.dice.place(people.len())) % people.len().max(1)).copied().unwrap_or(0);
             let Some(client) = self.client_of(from).filter(|_| from != to) else { continue };

@@ -115,7 +115,9 @@ impl Years<'_> {
         let asker = leader(role, region);
         let keepers: Vec<usize> = (0..self.keepers.len())
             .filter(|at| {
-                self.keepers.get(*at).is_some_and(|keeper| keeper.region == region && keeper.person.id != asker)
+                self.keepers
+                    .get(*at)
+                    .is_some_and(|keeper| keeper.region == region && keeper.person.id != asker && !keeper.leaving)
             })
             .collect();
         let keeper = keepers.get(self.dice.place(keepers.len())).copied()?;

@@ -68,6 +68,8 @@ pub(super) struct Keeper {
     pub(super) person: &'static Person,
     pub(super) region: usize,
     pub(super) clients: Vec<usize>,
+    /// Notice is given: nobody gives them anything more to do.
+    pub(super) leaving: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -113,7 +115,9 @@ impl<'a> Years<'a> {
         let keepers = STAFF
             .iter()
             .filter(|person| matches!(person.role, Role::Salesperson | Role::CustomerManager))
-            .filter_map(|person| Some(Keeper { person, region: region_of(person.unit)?, clients: Vec::new() }))
+            .filter_map(|person| {
+                Some(Keeper { person, region: region_of(person.unit)?, clients: Vec::new(), leaving: false })
+            })
             .collect();
         Self {
             ledger,
