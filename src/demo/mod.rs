@@ -34,6 +34,7 @@ mod papers;
 mod people;
 mod rights;
 mod trade;
+mod watch;
 mod words;
 mod years;
 

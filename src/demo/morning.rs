@@ -29,6 +29,7 @@ impl Years<'_> {
             self.check_quarterly_in_the_west().await?;
         }
         self.part(day, at, days).await?;
+        self.watch(at, days).await?;
         self.file_minutes(at).await?;
         self.review_policy(day).await?;
         self.check_due_archives().await?;

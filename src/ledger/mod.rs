@@ -366,6 +366,13 @@ impl Ledger {
         self.shared.await_signed(self.shared.state().size);
     }
 
+    /// Waits until what was erased so far is unreadable everywhere, however long a backup out of reach takes.
+    pub fn await_erasures(&self) {
+        while !self.state().world.privacy.erasing.is_empty() && self.health().is_ok() {
+            self.shared.signal.wait(Duration::from_millis(20));
+        }
+    }
+
     /// Ends the writer and its follower; a signed checkpoint and a snapshot cover everything when it returns.
     pub fn close(&self) {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
