@@ -165,6 +165,34 @@ pub(super) const STAFF: &[Person] = staff! {
     "E-902" "Kang" Compliance "D-COMPLIANCE"
 };
 
+/// A firm whose customer the company is: a bank, a law office.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Service {
+    pub(super) name: &'static str,
+    pub(super) chinese: bool,
+    pub(super) scope: &'static str,
+}
+
+const fn service(name: &'static str, scope: &'static str, chinese: bool) -> Service {
+    Service { name, chinese, scope }
+}
+
+/// One of each kind the company is served by, named like the other customers.
+const SERVICES: [Service; 7] = [
+    service("甲辰己律师事务所", "法律服务", true),
+    service("Vomodar Bank", "Banking", false),
+    service("乙巳庚财务顾问", "财务顾问", true),
+    service("Zavelix Insurance", "Insurance", false),
+    service("丙午辛广告", "广告", true),
+    service("Thriramond Finance", "Help with financing", false),
+    service("丁未壬公关", "公共关系", true),
+];
+
+/// Returns the firm that stands at that number instead of somebody who buys: one in forty, until all are there.
+pub(super) fn service_at(number: usize) -> Option<&'static Service> {
+    SERVICES.get(number / 40).filter(|_| number % 40 == 20)
+}
+
 /// Returns the customer's name: in Chinese an ordinal of stems and branches, in English a word no language has, and the trade.
 ///
 /// Names are the same for the same number and different for different ones, up to some ten thousand.
@@ -277,9 +305,13 @@ mod tests {
 
     #[test]
     fn customers_have_names_of_their_own_in_both_scripts() {
-        let names: BTreeSet<[u8; 16]> =
-            (0..6000).map(|number| crate::domain::customer::name_key(&name(number).0)).collect();
-        assert_eq!(names.len(), 6000);
+        let services = SERVICES.iter().map(|service| service.name.to_owned());
+        let names: BTreeSet<[u8; 16]> = (0..6000)
+            .map(|number| name(number).0)
+            .chain(services)
+            .map(|name| crate::domain::customer::name_key(&name))
+            .collect();
+        assert_eq!(names.len(), 6000 + SERVICES.len());
         assert!((0..30).any(|number| name(number).1) && (0..30).any(|number| !name(number).1));
     }
 }

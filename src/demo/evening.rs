@@ -130,18 +130,19 @@ impl Years<'_> {
                         "Building materials",
                     ]),
                 };
-                set(
-                    &mut data,
-                    "party",
-                    Some(self.dice.word(&["end_user", "end_user", "end_user", "distributor", "partner"]).into()),
-                );
+                let party = self.dice.word(&["end_user", "end_user", "end_user", "distributor", "partner"]);
+                let (party, field, said) = match client.service {
+                    Some(service) => ("professional_service", "business_scope", service.scope),
+                    None => (party, "industry", industry),
+                };
+                set(&mut data, "party", Some(party.into()));
+                set(&mut data, field, Some(said.into()));
                 set(&mut data, "registration_no", Some(format!("DEMO{number:014}").into()));
                 set(
                     &mut data,
                     "legal_representative",
                     Some(format!("{} {number}", self.dice.word(&["Ya", "Lo", "Mi", "Ta", "Re"])).into()),
                 );
-                set(&mut data, "industry", Some(industry.into()));
                 set(&mut data, "registered_capital", Some((self.dice.between(5, 500) * 10_000_000).into()));
             }
             batch.push(self.proposal(kind, None, data));
@@ -149,10 +150,9 @@ impl Years<'_> {
             let data = json!({ "dimension": "weight", "value": client.weight, "basis": basis });
             batch.push(self.proposal("customer.classified", Some(format!("customer/{}", client.id)), data));
             self.introduce(place, batch);
-            if let Some(client) = self.clients.get_mut(place) {
-                client.open = true;
-            }
-            if let Some(keeper) = self.keepers.get_mut(keeper) {
+            let Some(opened) = self.clients.get_mut(place) else { continue };
+            opened.open = true;
+            if let Some(keeper) = self.keepers.get_mut(keeper).filter(|_| opened.buys()) {
                 keeper.clients.push(place);
             }
         }
@@ -366,12 +366,12 @@ impl Years<'_> {
 
     /// Proposes a grade, if the customer has something for it to rest on and none is open.
     pub(super) fn grading(&mut self, client: usize, kind: Dimension) -> Option<Proposal> {
-        let (id, chinese, open, evidence) = {
+        let (id, chinese, buys, evidence) = {
             let client = self.clients.get(client)?;
-            (client.id.parse().ok()?, client.chinese, client.open && !client.ended, client.evidence.clone())
+            (client.id.parse().ok()?, client.chinese, client.buys(), client.evidence.clone())
         };
         let state = self.ledger.state();
-        if !open || evidence.is_empty() || state.world.grade.of(kind).open.contains_key(&id) {
+        if !buys || evidence.is_empty() || state.world.grade.of(kind).open.contains_key(&id) {
             return None;
         }
         let now = self.clock.now();

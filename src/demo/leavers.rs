@@ -92,7 +92,7 @@ impl Years<'_> {
         let Some(successor) = self.keepers.get_mut(to) else { return };
         let Some(taken) = self.clients.get_mut(client) else { return };
         taken.keeper = to;
-        if taken.open && !taken.ended {
+        if taken.buys() {
             successor.clients.push(client);
         }
         for promise in self.promises.iter_mut().filter(|promise| promise.client == client) {

@@ -129,9 +129,10 @@ impl Years<'_> {
     pub(super) async fn file(&mut self, day: Date) -> Result<(), BuildError> {
         let client = self.dice.place(self.clients.len());
         let paper = self.dice.place(PAPERS.len());
-        let (Some(client), Some((kind, english, chinese, class))) =
-            (self.clients.get(client).filter(|client| client.open).cloned(), PAPERS.get(paper).copied())
-        else {
+        let (Some(client), Some((kind, english, chinese, class))) = (
+            self.clients.get(client).filter(|client| client.open && client.service.is_none()).cloned(),
+            PAPERS.get(paper).copied(),
+        ) else {
             return Ok(());
         };
         let title = if client.chinese { chinese } else { english };

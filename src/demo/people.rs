@@ -15,6 +15,8 @@ const POSITIONS: [(&str, &str, &str); 6] = [
     ("Buyer", "采购员", "contact"),
     ("Head of maintenance", "设备主管", "user"),
 ];
+/// Whom one talks to at a firm that serves the company.
+const ADVISER: (&str, &str, &str) = ("Adviser", "顾问", "contact");
 const HOBBIES: [(&str, &str); 4] =
     [("Chess", "象棋"), ("Calligraphy", "书法"), ("Mountain walks", "登山"), ("Opera", "戏曲")];
 
@@ -28,7 +30,10 @@ impl Years<'_> {
             let id = format!("{}-P{number}", client.id);
             let subject = format!("person/{id}");
             let at = self.dice.place(POSITIONS.len());
-            let (english, chinese, function) = POSITIONS.get(at).copied().unwrap_or_default();
+            let (english, chinese, function) = match client.service {
+                Some(_) => ADVISER,
+                None => POSITIONS.get(at).copied().unwrap_or_default(),
+            };
             let telephone = (place + 1) * 10 + number;
             let data = json!({
                 "person_id": id,

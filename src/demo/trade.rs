@@ -79,7 +79,7 @@ impl Years<'_> {
         let now = self.clock.now();
         let mut proposals = Vec::new();
         for place in 0..self.clients.len() {
-            let Some(client) = self.clients.get(place).filter(|client| client.open && !client.ended) else { continue };
+            let Some(client) = self.clients.get(place).filter(|client| client.buys()) else { continue };
             let (chinese, scattered) = (client.chinese, client.weight == "scattered");
             let Ok(id) = client.id.parse::<CustomerId>() else { continue };
             let graded = grade::current(&state.world, Dimension::Credit, &id, now).map(|graded| graded.grade.clone());

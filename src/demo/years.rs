@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::access::principal::{Principal, Purpose};
 use crate::clock::{Clock as _, Date, ManualClock, Timestamp, Zone};
-use crate::demo::company::{self, Person, REGIONS, STAFF, UNITS, region_of};
+use crate::demo::company::{self, Person, REGIONS, STAFF, Service, UNITS, region_of};
 use crate::demo::dice::Dice;
 use crate::demo::trade::Bills;
 use crate::demo::{BuildError, Plan};
@@ -50,6 +50,8 @@ pub(super) struct Client {
     pub(super) name: String,
     pub(super) chinese: bool,
     pub(super) individual: bool,
+    /// What it does for the company; nobody sells it anything.
+    pub(super) service: Option<&'static Service>,
     pub(super) weight: &'static str,
     pub(super) keeper: usize,
     /// The working day on which the archive is opened.
@@ -107,6 +109,13 @@ pub(super) struct Owed {
     pub(super) profiles: u64,
     pub(super) classes: u64,
     pub(super) statuses: u64,
+}
+
+impl Client {
+    /// Tells whether something is sold to it.
+    pub(super) fn buys(&self) -> bool {
+        self.open && !self.ended && self.service.is_none()
+    }
 }
 
 impl<'a> Years<'a> {
@@ -239,8 +248,11 @@ impl<'a> Years<'a> {
         let wanted = usize::try_from(self.plan.customers).unwrap_or(0);
         let mut clients = Vec::with_capacity(wanted);
         for number in 0..wanted {
-            let (name, chinese) = company::name(number);
+            let service = company::service_at(number);
+            let (name, chinese) =
+                service.map_or_else(|| company::name(number), |service| (service.name.to_owned(), service.chinese));
             let weight = match self.dice.below(100) {
+                _ if service.is_some() => "scattered",
                 0..4 => "main",
                 4..60 => "general",
                 _ => "scattered",
@@ -256,12 +268,13 @@ impl<'a> Years<'a> {
                 false => self.dice.place(days.saturating_sub(days / 20)),
             };
             let opens_on = (opens_on..days).find(|day| records(keeper, *day)).unwrap_or(0);
-            let individual = weight == "scattered" && self.dice.percent(4);
+            let individual = service.is_none() && weight == "scattered" && self.dice.percent(4);
             clients.push(Client {
                 id: String::new(),
                 name,
                 chinese,
                 individual,
+                service,
                 weight,
                 keeper,
                 opens_on,
