@@ -472,3 +472,25 @@ fn a_request_is_seen_by_who_asked_who_decides_and_who_watches() {
     assert_eq!(aimless.json()["rule"], "R-059");
     assert_eq!(served.request("E-103", "GET", "/v1/views/grants", &[], b"").status, 200);
 }
+
+#[test]
+fn a_customer_moved_to_another_region_is_seen_there_and_no_longer_where_it_was() {
+    let test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    let served = Served::of(test);
+    let moved = |region: &str| {
+        json!({ "type": "customer.profile_updated", "subject": "customer/C-01", "data": {
+            "section": "basic", "changes": { "region": region }, "learned_at": "2026-03-02T09:30:00+08:00", "major": true } })
+    };
+    let sees = |who: &str| served.get(who, "/v1/customers/C-01").status;
+    assert_eq!((sees("E-301"), sees("E-302")), (200, 403));
+    // Only where its owner works; so it first gets one who works in both.
+    assert_eq!(served.refuse("E-101", &moved("south")), refusal(422, "E_RULE", "R-028"));
+    assert_eq!(served.refuse("E-101", &moved("nowhere")), refusal(422, "E_RULE", "R-052"));
+    let owner = json!({ "owner": "E-801", "co_contacts": [], "reason": "reassignment", "effective_at": "2026-03-02T10:00:00+08:00" });
+    served.admit("E-201", &json!({ "type": "customer.owner_assigned", "subject": "customer/C-01", "data": owner }));
+    served.admit("E-501", &moved("south"));
+    assert_eq!((sees("E-201"), sees("E-301"), sees("E-302")), (403, 403, 200));
+    let listed = served.get("E-501", "/v1/customers?region=south").json();
+    assert_eq!(listed["items"][0]["customer_id"], "C-01");
+}

@@ -106,8 +106,10 @@ fn compare_value(at: &str, field: &Field, value: &Value) {
 /// A value that fits the field a seal stands for.
 fn stand_in(pointer: &str) -> Value {
     match pointer.rsplit('/').next() {
-        Some("phone" | "contact_phone" | "office_phone" | "mobile" | "home_phone") => json!("0531 8000 0001"),
-        Some("email") => json!("office@example.com"),
+        Some("phone" | "individual_phone" | "contact_phone" | "office_phone" | "mobile" | "home_phone") => {
+            json!("0531 8000 0001")
+        }
+        Some("email" | "individual_email") => json!("office@example.com"),
         Some("age") => json!(40),
         Some("birthday" | "date") => json!("1986-03-02"),
         Some("attitude") => json!("neutral"),

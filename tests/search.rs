@@ -79,6 +79,57 @@ fn people_are_found_only_where_they_are_seen_and_only_for_a_purpose() {
 }
 
 #[test]
+fn who_is_called_otherwise_is_found_by_the_new_name_alone_until_it_is_taken_back() {
+    let served = company();
+    let called = |id: &str, changes: Value| {
+        json!({ "type": "customer.profile_updated", "subject": format!("customer/{id}"), "data": {
+            "section": "basic", "changes": changes, "learned_at": "2026-03-02T09:30:00+08:00", "major": true } })
+    };
+    let update = served.admit("E-101", &called("C-01", json!({ "name": "青云电缆", "party": "partner" })));
+    assert_eq!((ids(&served, "E-101", "qydl", ""), ids(&served, "E-101", "hyhj", "")), (vec!["C-01".into()], vec![]));
+    let listed = |id: &str| {
+        let list = served.get("E-501", "/v1/customers?limit=10").json();
+        list["items"].as_array().unwrap().iter().find(|row| row["customer_id"] == id).unwrap().clone()
+    };
+    assert_eq!((&listed("C-01")["name"], &listed("C-01")["party"]), (&json!("青云电缆"), &json!("partner")));
+    let card = |id: &str, more: &str| served.get("E-101", &format!("/v1/views/card?subject={id}{more}")).json();
+    assert_eq!(card("C-01", "")["company_name"], "青云电缆");
+    // The name it had is free, and is gone when it is wanted back.
+    let voided = json!({ "type": "record.voided", "data": { "target_event": update["id"], "reason": "it was another company" } });
+    served.admit("E-101", &registered("C-05", "河源合金厂"));
+    let answer = served.post("E-101", &voided);
+    assert_eq!(answer.problem(), (409, "E_CONFLICT".into(), "R-031".into()));
+    assert!(answer.json()["detail"].as_str().unwrap().contains("C-05"), "{}", answer.text());
+    served.admit("E-101", &called("C-05", json!({ "name": "长江电缆" })));
+    served.admit("E-101", &voided);
+    assert_eq!((ids(&served, "E-101", "qydl", ""), ids(&served, "E-101", "hyhj", "")), (vec![], vec!["C-01".into()]));
+    assert_eq!(served.refuse("E-101", &registered("C-06", "河源 合金厂")).2, "R-031");
+
+    // An individual's is sealed, whenever it was learned.
+    assert_eq!(served.refuse("E-101", &called("C-04", json!({ "name": "赵一鸣" }))).2, "R-026");
+    let update = served
+        .admit("E-101", &called("C-04", json!({ "individual_name": "赵一鸣", "individual_phone": "0531 8000 0007" })));
+    assert_eq!(
+        (ids(&served, "E-101", "zym", "&reveal=true"), ids(&served, "E-101", "wxm", "&reveal=true")),
+        (vec!["C-04".into()], vec![])
+    );
+    assert_eq!(
+        (&card("C-04", "")["company_name"], &card("C-04", "&reveal=true")["company_name"]),
+        (&json!("•••"), &json!("赵一鸣"))
+    );
+    assert_eq!(card("C-04", "&reveal=true")["phone"], "0531 8000 0007");
+    let entry = served.get("E-901", &format!("/v1/entries/{}", update["index"])).text();
+    assert!(!entry.contains("赵一鸣") && !entry.contains("8000 0007"), "{entry}");
+    served.admit("E-101", &json!({ "type": "record.voided", "data": { "target_event": update["id"], "reason": "that was somebody else" } }));
+    assert_eq!(card("C-04", "&reveal=true")["company_name"], "王小明");
+}
+
+fn registered(id: &str, name: &str) -> Value {
+    let proposal = registration(id, name, "north", "E-101");
+    json!({ "type": proposal.kind, "data": proposal.data })
+}
+
+#[test]
 fn a_search_is_a_reading_of_what_it_found_and_says_nothing_of_the_words() {
     let served = company();
     let before = served.test.version("reads/C-01");

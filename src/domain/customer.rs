@@ -1,6 +1,6 @@
 //! Customer archives: opening, profile, classification, ownership and status.
 
-use imbl::{OrdMap, Vector};
+use imbl::{OrdMap, OrdSet, Vector};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -9,12 +9,13 @@ use crate::domain::catalog::{
     Choice, Count, Email, Int, Kind, Money, Phone, Quarter, Referent, Sealed, Shape, Str, Text, choices, events, objects,
     refusals,
 };
-use crate::domain::history::{Live, Part};
+use crate::domain::employee::Member;
+use crate::domain::history::{Live, Part, Refold};
 use crate::domain::duty::{Charge, Due, Duty, Opening, Sink, Turn};
 use crate::domain::role::Role;
 use crate::domain::{self, About, Admission, Context, Fact, World, contact, document, policy, sale, signoff};
 use crate::entry::Hash;
-use crate::ids::{CustomerId, EmployeeId, StreamName, SubjectId, UnitId};
+use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, SubjectId, UnitId};
 
 choices! {
     /// What the customer is to us.
@@ -64,6 +65,12 @@ choices! {
         Value "value" "价值" "Value",
         Intent "intent" "意向" "Intent",
         Channel "channel" "渠道" "Channel",
+    }
+    /// What a part of a customer is to it.
+    Tie {
+        Branch "branch" "分支机构" "Branch",
+        Subsidiary "subsidiary" "子公司" "Subsidiary",
+        Other "other" "其他" "Other",
     }
     /// A status somebody states; the others are computed (SM-1).
     StatedStatus {
@@ -126,21 +133,47 @@ impl Shape for HandoverId {
 
 objects! {
     /// What a profile update may change; each field belongs to one section.
+    ///
+    /// What a registration says can be superseded, but for the owner, who is assigned, and the first contact, which was when it was.
     Profile {
+        /// The name; another customer's is refused (basic).
+        name: Option<Str<1, 120>>, C0, "客户名称", "Name";
+        /// An individual's name, sealed (basic).
+        individual_name: Option<Sealed<Str<1, 120>>>, C4, "个人姓名", "Individual's name";
+        /// What the customer is to us; a firm does not become a natural person (basic).
+        party: Option<Party>, C1, "客户界定", "Party";
+        /// Whether the customer buys from us directly (basic).
+        direct: Option<bool>, C1, "直接客户", "Direct customer";
+        /// The region the customer belongs to from now on, which moves who may see it; one the owner works in (basic).
+        region: Option<Str<1, 40>>, C1, "所属区域", "Region";
+        /// How the customer became known (basic).
+        source: Option<Origin>, C1, "客户来源", "Source";
+        /// The unit that made the customer known (basic).
+        source_unit: Option<UnitId>, C1, "来源单位", "Source unit";
+        /// Whether the customer is important and promising, which asks for a second contact of ours (basic).
+        important_promising: Option<bool>, C1, "重要且有发展前景", "Important and promising";
+        /// Branches and subsidiaries, all of them (basic).
+        institutions: Option<Vec<Institution>>, C1, "机构", "Institutions";
         /// Registration number (basic).
         registration_no: Option<Str<8, 30>>, C1, "统一社会信用代码", "Registration number";
         /// Legal representative, sealed (basic).
         legal_representative: Option<Sealed<Str<1, 60>>>, C4, "法定代表人", "Legal representative";
         /// Address (basic).
         address: Option<Str<1, 200>>, C1, "地址", "Address";
+        /// An individual's address, sealed (basic).
+        individual_address: Option<Sealed<Str<1, 200>>>, C4, "个人地址", "Individual's address";
         /// Postcode (basic).
         postcode: Option<Str<3, 10>>, C1, "邮编", "Postcode";
         /// Telephone (basic).
         phone: Option<Phone>, C1, "电话", "Telephone";
+        /// An individual's telephone, sealed (basic).
+        individual_phone: Option<Sealed<Phone>>, C4, "个人电话", "Individual's telephone";
         /// Fax (basic).
         fax: Option<Phone>, C1, "传真", "Fax";
         /// E-mail (basic).
         email: Option<Email>, C1, "电子邮件", "E-mail";
+        /// An individual's e-mail address, sealed (basic).
+        individual_email: Option<Sealed<Email>>, C4, "个人电子邮件", "Individual's e-mail";
         /// Company type (basic).
         company_type: Option<Str<1, 60>>, C1, "公司类型/单位性质", "Company type";
         /// Industry (basic).
@@ -223,6 +256,15 @@ objects! {
         project_management: Option<Text>, C2, "项目开发管理能力", "Project management";
         /// Remark (other).
         remark: Option<Text>, C2, "备注", "Remark";
+    }
+    /// A branch or subsidiary of the customer.
+    Institution {
+        /// Its name.
+        name: Str<1, 120>, C1, "机构名称", "Institution";
+        /// What it is to the customer.
+        tie: Tie, C1, "隶属关系", "Tie";
+        /// Where it is.
+        location: Option<Str<1, 200>>, C1, "所处地点", "Location";
     }
     /// One competitor's share of the customer's purchases.
     CompetitorShare {
@@ -463,6 +505,10 @@ pub struct Customer {
     pub checked: Option<String>,
     /// Whether it is a natural person.
     pub individual: bool,
+    /// The name in force as names are compared; none of a natural person, whose name is sealed.
+    name: Option<Key>,
+    /// The registration number in force, likewise.
+    number: Option<Key>,
     /// Moves whenever the rights over the customer may, so that decisions taken before can tell.
     pub rights: u64,
 }
@@ -474,15 +520,19 @@ impl Customer {
     }
 }
 
+/// A text as it is compared, of one length.
+pub type Key = [u8; 16];
+
 /// The customers.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
     /// Every customer ever registered.
     pub customers: OrdMap<CustomerId, Customer>,
-    /// Names as they are compared, of customers that are no duplicates.
-    pub names: OrdMap<[u8; 16], CustomerId>,
+    /// The names in force of customers that are no duplicates. Whose they are stands beside them: a correction may leave two with one name
+    /// for the time in between, and each lets go of its own alone.
+    pub names: OrdSet<(Key, CustomerId)>,
     /// Registration numbers in force, likewise.
-    pub numbers: OrdMap<String, CustomerId>,
+    pub numbers: OrdSet<(Key, CustomerId)>,
     /// The last number issued.
     pub issued: u64,
     /// What counters of rights begin above: they move on where a customer is folded anew.
@@ -495,6 +545,18 @@ refusals! {
         "customer \"{customer}\" has this name or registration number", "客户“{customer}”已使用该名称或信用代码";
     /// The id is in use.
     Taken { customer: String } => E_CONFLICT "R-010", "customer \"{customer}\" exists already", "客户“{customer}”已存在";
+    /// A firm and a natural person are different things.
+    OtherKind => E_RULE "R-026" at "/changes/party",
+        "a firm does not become a natural person, nor a natural person a firm: register the other one", "企业与自然人不得互变，请另行建档";
+    /// A natural person's own is sealed, in a field of its own.
+    InClear { field: String } => E_RULE "R-026",
+        "an individual's \"{field}\" is a person's and goes, sealed, into \"individual_{field}\"", "个人客户的“{field}”属个人信息，请填入加密字段“individual_{field}”";
+    /// What would name a natural person in clear.
+    NotOfIndividual { field: String } => E_RULE "R-026",
+        "an individual has no \"{field}\"", "个人客户没有“{field}”";
+    /// What only a natural person has.
+    OfIndividual { field: String } => E_RULE "R-026",
+        "\"{field}\" is an individual's; this customer is none", "“{field}”仅用于个人客户";
     /// An individual's name is a person's and is sealed in a type of its own.
     Individual => E_RULE "R-026", "register an individual as customer.individual_registered", "个人客户请使用customer.individual_registered";
     /// The owner does not work here.
@@ -545,8 +607,8 @@ refusals! {
 }
 
 /// Returns the form in which names are compared: NFKC, case folded, without white space.
-pub fn name_key(name: &str) -> [u8; 16] {
-    let mut key = [0; 16];
+pub fn name_key(name: &str) -> Key {
+    let mut key = Key::default();
     blake3::Hasher::new().update(folded(name).as_bytes()).finalize_xof().fill(&mut key);
     key
 }
@@ -697,14 +759,24 @@ fn check_new(
 }
 
 fn check_owner(world: &World, context: &Context<'_>, owner: &EmployeeId, region: &str) -> Result<(), Refusal> {
-    if !world.organization.regions.contains_key(region) {
-        return Err(Refusal::NoSuchRegion { region: region.into() });
+    check_region(world, region)?;
+    if !world.employee.members.get(owner).is_some_and(Member::available) {
+        return Err(Refusal::OwnerInactive { employee: owner.to_string() });
     }
-    let member = world.employee.members.get(owner).filter(|member| member.available());
-    let member = member.ok_or_else(|| Refusal::OwnerInactive { employee: owner.to_string() })?;
+    check_works_in(world, context, owner, region)
+}
+
+fn check_region(world: &World, region: &str) -> Result<(), Refusal> {
+    if world.organization.regions.contains_key(region) { Ok(()) } else { Err(Refusal::NoSuchRegion { region: region.into() }) }
+}
+
+/// Refuses an owner whose unit, and whose roles' units, reach no further than other regions.
+fn check_works_in(world: &World, context: &Context<'_>, owner: &EmployeeId, region: &str) -> Result<(), Refusal> {
     let today = world.date(context.at);
-    let reaches = world.organization.reaches(&member.unit, region)
-        || member.roles_on(today).any(|held| world.organization.reaches(&held.unit, region));
+    let reaches = world.employee.members.get(owner).is_some_and(|member| {
+        world.organization.reaches(&member.unit, region)
+            || member.roles_on(today).any(|held| world.organization.reaches(&held.unit, region))
+    });
     if reaches { Ok(()) } else { Err(Refusal::OwnerElsewhere { employee: owner.to_string(), region: region.into() }) }
 }
 
@@ -723,15 +795,50 @@ fn check_update(world: &World, context: &Context<'_>, updated: &ProfileUpdated) 
     if updated.source_channel.is_some_and(|level| level.0 == 4) && !strategic {
         return Err(Refusal::InsiderNotStrategy.into());
     }
+    if let Some(id) = &context.about.customer
+        && let Some(customer) = world.customer.customers.get(id)
+    {
+        check_kind(customer, &updated.changes, &changed)?;
+        if let Some(region) = updated.changes.region.as_ref().filter(|region| region.0 != customer.region) {
+            check_region(world, &region.0)?;
+            check_works_in(world, context, &customer.owner, &region.0)?;
+        }
+    }
     check_free(world, context.about.customer.as_ref(), &Event::ProfileUpdated(updated.clone()))
 }
 
+/// A natural person stays one, and what tells who it is is sealed; a firm stays one, too.
+fn check_kind(customer: &Customer, changes: &Profile, changed: &[&str]) -> Result<(), Refusal> {
+    const NAMING: &[&str] = &["fax", "invoice_name", "legal_representative", "postcode", "registration_no"];
+    if changes.party.is_some_and(|party| customer.individual || party == Party::Individual) {
+        return Err(Refusal::OtherKind);
+    }
+    let sealed = |field: &&str| Profile::fields().iter().any(|one| one.name.strip_prefix(INDIVIDUAL) == Some(*field));
+    let mut of_individual = changed.iter().filter(|field| field.starts_with(INDIVIDUAL));
+    if !customer.individual {
+        return of_individual.next().map_or(Ok(()), |field| Err(Refusal::OfIndividual { field: (*field).into() }));
+    }
+    if let Some(field) = changed.iter().find(|field| sealed(field)) {
+        return Err(Refusal::InClear { field: (*field).into() });
+    }
+    let naming = changed.iter().find(|field| NAMING.contains(field));
+    naming.map_or(Ok(()), |field| Err(Refusal::NotOfIndividual { field: (*field).into() }))
+}
+
+/// What the fields of a profile begin with that are an individual's, sealed.
+const INDIVIDUAL: &str = "individual_";
+
+/// Returns the item of the archive that a field of a profile supersedes: an individual's name is its name.
+pub fn item_of(field: &'static str) -> &'static str {
+    field.strip_prefix(INDIVIDUAL).unwrap_or(field)
+}
+
 /// Refuses what another customer has or is already: the name, the registration number, the main archive or a second one.
-pub(super) fn check_free(world: &World, this: Option<&CustomerId>, event: &Event) -> Result<(), domain::Refusal> {
+fn check_free(world: &World, this: Option<&CustomerId>, event: &Event) -> Result<(), domain::Refusal> {
     let state = &world.customer;
     let (name, number) = match event {
         Event::Registered(registered) => (Some(&registered.name), registered.registration_no.as_ref()),
-        Event::ProfileUpdated(updated) => (None, updated.changes.registration_no.as_ref()),
+        Event::ProfileUpdated(updated) => (updated.changes.name.as_ref(), updated.changes.registration_no.as_ref()),
         Event::MarkedDuplicate(marked) => {
             let chained = state.customers.get(&marked.duplicate_of).is_none_or(|main| main.duplicate_of.is_some());
             let mut others = state.customers.values().filter_map(|other| other.duplicate_of.as_ref());
@@ -747,12 +854,71 @@ pub(super) fn check_free(world: &World, this: Option<&CustomerId>, event: &Event
         | Event::StatusChanged(_)
         | Event::Verified(_) => (None, None),
     };
-    let named = name.and_then(|name| state.names.get(&name_key(&name.0)));
-    let numbered = number.and_then(|number| state.numbers.get(&folded(&number.0)));
-    match [named, numbered].into_iter().flatten().find(|other| Some(*other) != this) {
+    let (name, number) = (name.map(|name| name_key(&name.0)), number.map(|number| name_key(&number.0)));
+    match state.other(this, name, number) {
         Some(other) => Err(Refusal::Duplicate { customer: other.to_string() }.into()),
         None => Ok(()),
     }
+}
+
+/// Refuses a correction or voiding that would leave a customer with what another has by now, or a chain of duplicates.
+///
+/// Only what the customer is called in the end is compared: a name it had in between is whoever's it is now.
+pub(super) fn check_amended(world: &World, record: Option<&EntryId>, refold: &Refold) -> Result<(), domain::Refusal> {
+    let (Part::Customer(id), domain::Event::Customer(_)) = (&refold.part, &refold.of) else { return Ok(()) };
+    let mut left = State::default();
+    for live in &refold.after {
+        let domain::Event::Customer(event) = &live.event else { continue };
+        if matches!(event, Event::MarkedDuplicate(_)) && Some(&live.id) == record {
+            check_free(world, Some(id), event)?;
+        }
+        evolve(&mut left, &live.fact(), event);
+    }
+    let Some(customer) = left.customers.get(id).filter(|customer| customer.duplicate_of.is_none()) else { return Ok(()) };
+    match world.customer.other(Some(id), customer.name, customer.number) {
+        Some(other) => Err(Refusal::Duplicate { customer: other.to_string() }.into()),
+        None => Ok(()),
+    }
+}
+
+impl State {
+    /// Finds another customer than this one that has the name or the number.
+    fn other(&self, this: Option<&CustomerId>, name: Option<Key>, number: Option<Key>) -> Option<&CustomerId> {
+        let named = name.into_iter().flat_map(|key| having(&self.names, key));
+        let numbered = number.into_iter().flat_map(|key| having(&self.numbers, key));
+        named.chain(numbered).find(|other| Some(*other) != this)
+    }
+
+    /// Forgets what customers are called: where the past of one of them is lived through again, the others stand as they are now, and what
+    /// it is called in the end is compared with them.
+    pub(super) fn forget_names(&mut self) {
+        self.names.clear();
+        self.numbers.clear();
+    }
+
+    /// Lets a customer be called otherwise, or nothing any more.
+    fn rename(&mut self, id: &CustomerId, name: Option<Key>) {
+        let Some(customer) = self.customers.get_mut(id) else { return };
+        replace(&mut self.names, id, &mut customer.name, name);
+    }
+
+    /// Gives a customer another registration number, or none any more.
+    fn renumber(&mut self, id: &CustomerId, number: Option<Key>) {
+        let Some(customer) = self.customers.get_mut(id) else { return };
+        replace(&mut self.numbers, id, &mut customer.number, number);
+    }
+}
+
+fn having(taken: &OrdSet<(Key, CustomerId)>, key: Key) -> impl Iterator<Item = &CustomerId> {
+    let first: CustomerId = "0".parse().expect("no id comes before it");
+    taken.range((key, first)..).take_while(move |(other, _)| *other == key).map(|(_, id)| id)
+}
+
+fn replace(taken: &mut OrdSet<(Key, CustomerId)>, id: &CustomerId, held: &mut Option<Key>, key: Option<Key>) {
+    if let Some(before) = std::mem::replace(held, key) {
+        taken.remove(&(before, id.clone()));
+    }
+    taken.extend(key.map(|key| (key, id.clone())));
 }
 
 /// The section a profile field belongs to.
@@ -924,11 +1090,9 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
     match event {
         Event::Registered(registered) => {
             let Some(id) = registered.customer_id.as_ref().map(customer_id_of) else { return };
-            state.names.insert(name_key(&registered.name.0), id.clone());
-            if let Some(number) = &registered.registration_no {
-                state.numbers.insert(folded(&number.0), id.clone());
-            }
-            open(state, id, &registered.region.0, &registered.owner);
+            open(state, id.clone(), &registered.region.0, &registered.owner);
+            state.rename(&id, Some(name_key(&registered.name.0)));
+            state.renumber(&id, registered.registration_no.as_ref().map(|number| name_key(&number.0)));
         }
         Event::IndividualRegistered(registered) => {
             let Some(id) = registered.customer_id.as_ref().map(customer_id_of) else { return };
@@ -938,12 +1102,22 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
             }
         }
         Event::ProfileUpdated(ProfileUpdated { changes, .. }) => {
+            change(state, fact, |customer| {
+                if let Some(region) = &changes.region {
+                    customer.region.clone_from(&region.0);
+                    customer.rights += 1;
+                }
+            });
             let Some(id) = fact.customer() else { return };
-            let live = state.customers.get(&id).is_some_and(|customer| customer.duplicate_of.is_none());
-            if let Some(number) = changes.registration_no.as_ref().filter(|_| live) {
-                // The newest value supersedes: the number before it is free for whom it belongs to.
-                free(&mut state.numbers, &id);
-                state.numbers.insert(folded(&number.0), id);
+            if state.customers.get(&id).is_some_and(|customer| customer.duplicate_of.is_some()) {
+                return;
+            }
+            // The newest value supersedes: the one before it is free for whom it belongs to.
+            if let Some(name) = &changes.name {
+                state.rename(&id, Some(name_key(&name.0)));
+            }
+            if let Some(number) = &changes.registration_no {
+                state.renumber(&id, Some(name_key(&number.0)));
             }
         }
         Event::CodeAssigned(_) => {}
@@ -965,8 +1139,8 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         }
         Event::MarkedDuplicate(marked) => {
             let Some(id) = fact.customer() else { return };
-            free(&mut state.names, &id);
-            free(&mut state.numbers, &id);
+            state.rename(&id, None);
+            state.renumber(&id, None);
             change(state, fact, |customer| customer.duplicate_of = Some(marked.duplicate_of.clone()));
         }
         Event::Verified(verified) => change(state, fact, |customer| {
@@ -980,17 +1154,10 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
 /// Lets go of a customer; the numbers issued stay used.
 pub(super) fn forget(state: &mut State, part: &Part, _: &[Live]) {
     let Part::Customer(id) = part else { return };
-    free(&mut state.names, id);
-    free(&mut state.numbers, id);
+    state.rename(id, None);
+    state.renumber(id, None);
     if let Some(customer) = state.customers.remove(id) {
         state.moved = state.moved.max(customer.rights);
-    }
-}
-
-fn free<K: Ord + Clone>(taken: &mut OrdMap<K, CustomerId>, id: &CustomerId) {
-    let keys: Vec<K> = taken.iter().filter(|(_, owner)| *owner == id).map(|(key, _)| key.clone()).collect();
-    for key in keys {
-        taken.remove(&key);
     }
 }
 
@@ -1008,6 +1175,8 @@ fn open(state: &mut State, id: CustomerId, region: &str, owner: &EmployeeId) {
         duplicate_of: None,
         checked: None,
         individual: false,
+        name: None,
+        number: None,
         rights,
     });
 }
@@ -1134,21 +1303,27 @@ mod tests {
 
     #[test]
     fn an_update_changes_fields_of_its_section_and_no_others() {
-        let given = two();
+        let given = two().and("E-101", individual("C-03"));
         for field in Profile::fields() {
             let value = match field.name {
                 "registered_capital" | "substations" => json!(5),
                 "trading_since" => json!("2020-01-01"),
-                "email" => json!("office@example.com"),
+                "email" | "individual_email" => json!("office@example.com"),
                 "shares" => json!([{ "competitor": "Rival", "share_bp": 3000 }]),
+                "party" => json!("partner"),
+                "direct" | "important_promising" => json!(true),
+                "region" | "source_unit" => json!("north"),
+                "source" => json!("referral"),
+                "institutions" => json!([{ "name": "Heyuan East", "tie": "branch", "location": "2 Station Road" }]),
                 _ => json!("12345678"),
             };
+            let of = if field.name.starts_with(INDIVIDUAL) { "customer/C-03" } else { "customer/C-01" };
             let right = section_of(field.name);
             for section in [
                 Section::Basic, Section::BusinessStatus, Section::TradingStatus, Section::Production, Section::Organisation,
                 Section::PurchaseProcedure, Section::Investment, Section::CompetitorShare, Section::Bidding, Section::Other,
             ] {
-                let when = given.when("E-101", updated(section.as_str(), json!({ field.name: value })));
+                let when = given.when("E-101", updated(section.as_str(), json!({ field.name: value })).about(of));
                 if section == right {
                     when.then(["customer.profile_updated"]);
                 } else {
@@ -1159,6 +1334,102 @@ mod tests {
         given.when("E-101", updated("basic", json!({}))).then_refused(Code::E_SCHEMA, "R-034");
         given.when("E-101", updated("basic", json!({ "weather": "fine" }))).then_malformed(["/changes/weather"]);
         given.when("E-101", updated("weather", json!({ "size": "big" }))).then_malformed(["/section"]);
+    }
+
+    /// C-01 called otherwise.
+    fn renamed(name: &str) -> Proposed {
+        updated("basic", json!({ "name": name }))
+    }
+
+    #[test]
+    fn a_new_name_is_nobodys_and_the_one_before_is_free() {
+        let given = two();
+        for taken in ["Linhai Shipyard", "ＬＩＮＨＡＩ\u{3000}shipyard"] {
+            let refused = given.when("E-101", renamed(taken)).then_refused(Code::E_CONFLICT, "R-031");
+            assert!(refused.contains("C-02"), "{taken}");
+        }
+        // What it is called already it may be called again, in capitals too.
+        let given = given.and("E-101", renamed("HEYUAN alloy works")).and("E-101", renamed("Heyuan Metals"));
+        given.when("E-101", customer("C-03", "heyuan metals")).then_refused(Code::E_CONFLICT, "R-031");
+        given.when("E-101", customer("C-03", "Heyuan Alloy Works")).then(["customer.registered"]);
+        // A second archive's name is free, and stays so.
+        let given = given.and("E-501", duplicate("C-01", "C-02")).and("E-101", renamed("Heyuan Copper"));
+        given.when("E-101", customer("C-03", "Heyuan Copper")).then(["customer.registered"]);
+    }
+
+    #[test]
+    fn a_name_that_goes_back_meets_whoever_has_it_by_now() {
+        let given = two().and("E-101", renamed("Heyuan Metals"));
+        let update = given.lived.last().unwrap().0.id.clone();
+        let other = json!([{ "path": "/changes/name", "new": "LINHAI Shipyard" }]);
+        assert!(given.amend("E-501", &update, Some(other)).then_refused(Code::E_CONFLICT, "R-031").contains("C-02"));
+        let back = given.amend("E-501", &update, None).then(["record.voided"]);
+        back.when("E-101", customer("C-03", "Heyuan Alloy Works")).then_refused(Code::E_CONFLICT, "R-031");
+        back.when("E-101", customer("C-03", "Heyuan Metals")).then(["customer.registered"]);
+        // Somebody else took the name meanwhile.
+        let given = given.and("E-101", customer("C-03", "Heyuan Alloy Works"));
+        assert!(given.amend("E-501", &update, None).then_refused(Code::E_CONFLICT, "R-031").contains("C-03"));
+        let copper = json!([{ "path": "/changes/name", "new": "Heyuan Copper" }]);
+        let given = given.amend("E-501", &update, Some(copper)).then(["record.corrected"]);
+        given.when("E-101", customer("C-04", "Heyuan Metals")).then(["customer.registered"]);
+        given.when("E-101", customer("C-04", "Heyuan Alloy Works")).then_refused(Code::E_CONFLICT, "R-031");
+        // What it is no longer called stands in nobody's way, nor does anybody in its.
+        let first = given.lived.iter().find(|one| one.0.subject.as_str() == "customer/C-01").unwrap().0.id.clone();
+        let phone = json!([{ "path": "/phone", "new": "0531 8000 0009" }]);
+        let given = given.amend("E-501", &first, Some(phone)).then(["record.corrected"]);
+        given.when("E-101", customer("C-04", "Heyuan Alloy Works")).then_refused(Code::E_CONFLICT, "R-031");
+        // Nor does a second archive become one of its own again under a name that is another's.
+        let given = given.and("E-501", duplicate("C-03", "C-02"));
+        let marked = given.lived.last().unwrap().0.id.clone();
+        let given = given.and("E-101", customer("C-05", "Heyuan Alloy Works"));
+        assert!(given.amend("E-501", &marked, None).then_refused(Code::E_CONFLICT, "R-031").contains("C-05"));
+    }
+
+    #[test]
+    fn a_name_that_is_written_over_is_still_the_others() {
+        let given = two().and("E-101", renamed("Heyuan Metals"));
+        let first = given.lived.iter().find(|one| one.0.subject.as_str() == "customer/C-01").unwrap().0.id.clone();
+        // What C-01 was called first is no longer its name, so it may be what C-02 is called, who keeps it.
+        let other = json!([{ "path": "/name", "new": "Linhai Shipyard" }]);
+        let given = given.amend("E-501", &first, Some(other)).then(["record.corrected"]);
+        given.when("E-101", customer("C-03", "Linhai Shipyard")).then_refused(Code::E_CONFLICT, "R-031");
+        given.when("E-101", customer("C-03", "Heyuan Metals")).then_refused(Code::E_CONFLICT, "R-031");
+    }
+
+    #[test]
+    fn a_natural_person_stays_one_and_is_named_nowhere_in_clear() {
+        let given = two().and("E-101", individual("C-03"));
+        let of = |changes: Value| updated("basic", changes).about("customer/C-03");
+        for field in ["name", "address", "phone"] {
+            let words = given.when("E-101", of(json!({ field: "12345678" }))).then_refused(Code::E_RULE, "R-026");
+            assert!(words.contains(&format!("individual_{field}")), "{words}");
+        }
+        for field in ["fax", "invoice_name", "legal_representative", "postcode", "registration_no"] {
+            given.when("E-101", of(json!({ field: "12345678" }))).then_refused(Code::E_RULE, "R-026");
+        }
+        given.when("E-101", of(json!({ "party": "partner" }))).then_refused(Code::E_RULE, "R-026");
+        given.when("E-101", updated("basic", json!({ "party": "individual" }))).then_refused(Code::E_RULE, "R-026");
+        given.when("E-101", updated("basic", json!({ "individual_name": "s1.x" }))).then_refused(Code::E_RULE, "R-026");
+        given.when("E-101", updated("basic", json!({ "party": "supplier", "direct": false }))).then(["customer.profile_updated"]);
+        let sealed = json!({ "individual_name": "s1.later", "individual_phone": "0531 8000 0009", "direct": false, "trading_since": "2024-01-01" });
+        given.when("E-101", of(sealed)).then(["customer.profile_updated"]);
+    }
+
+    #[test]
+    fn a_region_is_some_units_and_the_owner_works_there() {
+        let given = two();
+        let moved = |region: &str| updated("basic", json!({ "region": region }));
+        given.when("E-101", moved("nowhere")).then_refused(Code::E_RULE, "R-052");
+        given.when("E-101", moved("south")).then_refused(Code::E_RULE, "R-028");
+        // Where it is already it may be said to be, whoever the owner is.
+        given.when("E-101", moved("north")).then(["customer.profile_updated"]);
+        let given = given.and("E-201", assigned("E-801", &[], "reassignment")).and("E-501", moved("south"));
+        let now = &given.world.customer.customers[&customer_id("C-01")];
+        assert_eq!((now.region.as_str(), now.rights), ("south", 3), "whoever may see it is asked anew");
+        let update = given.lived.last().unwrap().0.id.clone();
+        // E-103 could not have been given a customer of the north.
+        let given = given.and("E-302", assigned("E-103", &[], "reassignment"));
+        given.amend("E-501", &update, None).then_refused(Code::E_RULE, "R-005");
     }
 
     #[test]

@@ -366,6 +366,8 @@ mod tests {
             let changes = json!({ "registration_no": number, "phone": "0531 8000 0002" });
             json!({ "section": "basic", "changes": changes, "learned_at": NOW, "major": false })
         };
+        let learned =
+            |changes: Value| json!({ "section": "basic", "changes": changes, "learned_at": NOW, "major": false });
         let consent = |status: &str| json!({ "purpose": "relationship_care", "status": status, "method": "oral" });
         let closed = json!({ "promise_id": "PR-1", "outcome": "fulfilled" });
         let promise =
@@ -398,6 +400,12 @@ mod tests {
             ("E-101", event("customer.individual_registered", individual)),
             ("E-101", of("customer/C-01", "customer.profile_updated", profile("91350000BB"))),
             ("E-101", of("customer/C-01", "customer.profile_updated", profile("91350000CC"))),
+            ("E-101", of("customer/C-01", "customer.profile_updated", learned(json!({ "name": "Heyuan Alloys" })))),
+            ("E-101", of("customer/C-02", "customer.profile_updated", learned(json!({ "name": "Linhai Docks" })))),
+            (
+                "E-101",
+                of("customer/C-03", "customer.profile_updated", learned(json!({ "individual_name": "s1.later" }))),
+            ),
             ("E-101", main_customer("C-01")),
             ("E-201", of("customer/C-01", "customer.owner_assigned", owner)),
             ("E-101", customer_status("C-01", "terminated")),
@@ -481,6 +489,8 @@ mod tests {
                 ("/changes/registration_no", json!("91350000EE")),
                 ("/changes/registration_no", Value::Null),
                 ("/changes/fax", json!("0531 8000 0003")),
+                ("/changes/name", json!("Linhai Shipyard")),
+                ("/changes/name", Value::Null),
             ],
             "customer.classified" => vec![("/value", json!("general")), ("/basis", json!("asked again"))],
             "customer.owner_assigned" => vec![("/owner", json!("E-101")), ("/co_contacts", json!(["E-101"]))],

@@ -11,7 +11,9 @@ use crate::clock::Zone;
 use crate::domain::catalog::{self, Kind};
 use crate::domain::history::{Amendment, Amendments, Live, Lived, Part, Refold};
 use crate::domain::record::{self, Event as Record};
-use crate::domain::{self, Actor, Context, Event, Fetched, Refusal, World, approval, common, document, sale, signoff};
+use crate::domain::{
+    self, Actor, Context, Event, Fetched, Refusal, World, approval, common, customer, document, sale, signoff,
+};
 use crate::ids::EntryId;
 
 /// What happened in a part of the world, as far as its correction needs it.
@@ -88,7 +90,9 @@ pub fn judge(world: &World, past: &Past, proposed: &Record, id: &EntryId) -> Res
         let ids: Vec<EntryId> = refused.into_iter().map(|(id, _)| id).collect();
         return Err(depended(&ids).into());
     }
-    Refold::of(past.part.clone(), &past.entries, amendment, past.zone).ok_or_else(unknown)
+    let refold = Refold::of(past.part.clone(), &past.entries, amendment, past.zone).ok_or_else(unknown)?;
+    customer::check_amended(world, Some(&root.id), &refold)?;
+    Ok(refold)
 }
 
 /// Refuses to name entries without end.
@@ -149,6 +153,7 @@ fn relive(
     let company = live_of(&past.company, &amendments(&past.company));
     let mut then = world.clone();
     then.forget(&past.part, &live_of(&past.entries, current));
+    then.customer.forget_names();
     if past.part != Part::Company {
         then.forget(&Part::Company, &company);
     }

@@ -352,10 +352,7 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
         id: event.target().to_string(),
     };
     let refold = context.fetched.refold.as_ref().ok_or_else(unknown)?;
-    let record = refold.after.iter().find(|live| Some(&live.id) == event.record());
-    if let Some(domain::Event::Customer(customer)) = record.map(|live| &live.event) {
-        customer::check_free(world, event.customer(), customer)?;
-    }
+    customer::check_amended(world, event.record(), refold)?;
     if event.changes().any(|(_, field)| matches!(field, "/name" | "/changes/name" | "/changes")) {
         person::check_name(context)?;
     }

@@ -213,7 +213,7 @@ impl Archive {
                 pointer: format!("/data{within}/{}", field.name),
             });
             let item = self.item(read, section, field.class, sealed, value.clone());
-            self.items.insert(field.name.to_owned(), item);
+            self.items.insert(customer::item_of(field.name).to_owned(), item);
         }
     }
 

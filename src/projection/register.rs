@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::clock::Timestamp;
 use crate::domain::class::Class;
+use crate::domain::customer::Profile;
 use crate::domain::history::Part;
 use crate::domain::{Event, credit, customer, employee, grade, sale};
 use crate::ids::{CustomerId, EmployeeId};
@@ -76,6 +77,30 @@ impl Listed {
         self.ownership.begin(owner, read);
     }
 
+    /// Takes over what the list shows of an update of the profile.
+    fn learn(&mut self, read: &Read<'_>, changes: &Profile) {
+        let Profile { name, individual_name, party, region, phone, industry, .. } = changes;
+        if let Some(name) = name {
+            self.name.clone_from(&name.0);
+        }
+        if let Some(name) = individual_name {
+            name.text().clone_into(&mut self.name);
+            self.sealed = Some(sealed_at(read, "/data/changes/individual_name"));
+        }
+        if let Some(party) = party {
+            party.as_str().clone_into(&mut self.party);
+        }
+        if let Some(region) = region {
+            self.region.clone_from(&region.0);
+        }
+        if let Some(phone) = phone {
+            self.phone = Some(phone.0.clone());
+        }
+        if let Some(industry) = industry {
+            self.industry = Some(industry.0.clone());
+        }
+    }
+
     fn assign(&mut self, code: &str) {
         self.former_codes.extend(self.code.replace(code.to_owned()));
     }
@@ -134,8 +159,7 @@ impl Register {
                 }
             }
             Event::Employee(employee::Event::Registered(registered)) => {
-                let sealed =
-                    SealedAt { id: read.entry.id.clone(), kind: read.entry.kind.clone(), pointer: "/data/name".into() };
+                let sealed = sealed_at(read, "/data/name");
                 if let Ok(id) = registered.employee_id.as_str().parse() {
                     self.staff.insert(id, (registered.name.text().to_owned(), sealed));
                 }
@@ -200,19 +224,12 @@ impl Register {
             }
             customer::Event::IndividualRegistered(registered) => {
                 registered.name.text().clone_into(&mut listed.name);
-                let sealed =
-                    SealedAt { id: read.entry.id.clone(), kind: read.entry.kind.clone(), pointer: "/data/name".into() };
-                listed.sealed = Some(sealed);
+                listed.sealed = Some(sealed_at(read, "/data/name"));
                 customer::Party::Individual.as_str().clone_into(&mut listed.party);
                 listed.open(read, &registered.region.0, &registered.owner, registered.first_contact_at);
             }
             customer::Event::ProfileUpdated(updated) => {
-                if let Some(phone) = &updated.changes.phone {
-                    listed.phone = Some(phone.0.clone());
-                }
-                if let Some(industry) = &updated.changes.industry {
-                    listed.industry = Some(industry.0.clone());
-                }
+                listed.learn(read, &updated.changes);
                 listed.upkeep.at.push(read.entry.occurredat);
             }
             customer::Event::OwnerAssigned(assigned) => {
@@ -229,6 +246,10 @@ impl Register {
             }
         }
     }
+}
+
+fn sealed_at(read: &Read<'_>, pointer: &str) -> SealedAt {
+    SealedAt { id: read.entry.id.clone(), kind: read.entry.kind.clone(), pointer: pointer.to_owned() }
 }
 
 #[cfg(test)]

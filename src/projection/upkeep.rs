@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::clock::Timestamp;
 use crate::domain::class::Class;
-use crate::domain::customer::{Profile, Verified};
+use crate::domain::customer::{Profile, Verified, item_of};
 use crate::ids::CustomerId;
 use crate::projection::customer::Archive;
 use crate::projection::{Node, Read};
@@ -100,7 +100,7 @@ impl Check {
 fn field_of(item: &str) -> Option<&'static str> {
     let named = |name: &str| name.eq_ignore_ascii_case(item.trim());
     let mut fields = Profile::fields().iter();
-    fields.find(|field| named(field.name) || named(field.en) || named(field.zh)).map(|field| field.name)
+    fields.find(|field| named(field.name) || named(field.en) || named(field.zh)).map(|field| item_of(field.name))
 }
 
 /// How many archives there are, and of how many something holds.
