@@ -486,6 +486,61 @@ fn sc_17_an_altered_byte_is_found_and_stops_the_writing() {
 }
 
 #[test]
+fn sc_34_an_important_and_promising_customer_gets_a_second_contact() {
+    let served = Served::new();
+    let mut new = registration("C-05", "Linhai Shipyard");
+    new["data"]["important_promising"] = json!(true);
+    served.admit("E-101", &new);
+    let open = || {
+        let rows = served.get("E-201", "/v1/views/obligations?subject=E-201").json();
+        rows["items"].as_array().unwrap().iter().filter(|row| row["duty"] == "OB-18").count()
+    };
+    assert_eq!(open(), 1);
+    served.admit(
+        "E-001",
+        &json!({ "type": "employee.status_changed", "subject": "employee/E-112",
+        "data": { "status": "suspended", "effective_on": "2026-03-02" } }),
+    );
+    let assigned = |who: &str| {
+        json!({ "type": "customer.owner_assigned", "subject": "customer/C-05", "data": {
+            "owner": "E-101", "co_contacts": [who], "reason": "second_contact", "effective_at": "2026-03-02T10:00:00+08:00" } })
+    };
+    assert_eq!(served.refuse("E-201", &assigned("E-112")), refusal(422, "E_RULE", "R-028"));
+    assert_eq!(open(), 1);
+    served.admit("E-201", &assigned("E-102"));
+    assert_eq!(open(), 0);
+    // How two of its people stand to us, and what they decide and are concerned about.
+    for (id, attitude) in [("P-1", "not_established"), ("P-2", "positive")] {
+        let person = json!({ "person_id": id, "customer_id": "C-05", "name": format!("Invented Buyer {id}"), "function": "principal" });
+        served.admit("E-101", &json!({ "type": "person.recorded", "data": person }));
+        let consent = json!({ "purpose": "relationship_care", "status": "given", "method": "written" });
+        served
+            .admit("E-101", &json!({ "type": "consent.recorded", "subject": format!("person/{id}"), "data": consent }));
+        let relation = json!({
+            "our_person": "E-101", "our_title": "sales engineer", "decision_role": "decides", "concerns": "delivery before the flood",
+            "attitude": attitude });
+        served.admit(
+            "E-102",
+            &json!({ "type": "relationship.assessed", "subject": format!("person/{id}"), "data": relation }),
+        );
+    }
+    let shown = |who: &str, view: &str| served.get(who, &format!("/v1/views/{view}?subject=C-05&reveal=true"));
+    let relations = shown("E-102", "relations").json();
+    let attitudes: Vec<_> = relations["items"].as_array().unwrap().iter().map(|row| &row["attitude"]).collect();
+    assert_eq!(attitudes, ["not_established", "positive"]);
+    let roles = shown("E-102", "decision_roles").json();
+    for row in roles["items"].as_array().unwrap() {
+        assert_eq!(
+            (&row["decision_role"], &row["concerns"]),
+            (&json!("decides"), &json!("delivery before the flood")),
+            "{row}"
+        );
+    }
+    let outside = shown("E-103", "decision_roles");
+    assert!(outside.status >= 403 && !outside.text().contains("flood"), "{}", outside.text());
+}
+
+#[test]
 fn sc_40_roles_are_given_by_another_and_auditors_audit_only() {
     let served = Served::new();
     let change = |who: &str, role: &str| {

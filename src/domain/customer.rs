@@ -1028,14 +1028,18 @@ pub(super) fn oblige(world: &World, fact: &Fact<'_>, event: &Event, sink: &mut S
         Event::Registered(registered) => {
             let id = registered.customer_id.as_ref().map(customer_id_of);
             if let Some(id) = id.filter(|_| registered.important_promising == Some(true)) {
-                let due = Due::WorkingDays(SECOND_CONTACT_DAYS);
-                sink.open(&SECOND_CONTACT, id.as_str(), &id, Charge::OwnersHead(id.clone()), due);
+                ask_second_contact(&id, sink);
             }
         }
-        Event::ProfileUpdated(_) => {
+        Event::ProfileUpdated(updated) => {
             sink.close(&UPDATE, fact.subject.id().unwrap_or_default());
-            if let Some(id) = fact.customer() {
-                signoff::ask_second_holder(&id, fact.at, sink);
+            let Some(id) = fact.customer() else { return };
+            signoff::ask_second_holder(&id, fact.at, sink);
+            let alone = world.customer.customers.get(&id).is_some_and(|customer| customer.co_contacts.is_empty() && !customer.ended());
+            match updated.changes.important_promising {
+                Some(true) if alone => ask_second_contact(&id, sink),
+                Some(false) => sink.release(&SECOND_CONTACT, id.as_str()),
+                Some(true) | None => {}
             }
         }
         Event::OwnerAssigned(assigned) => {
@@ -1057,6 +1061,11 @@ pub(super) fn oblige(world: &World, fact: &Fact<'_>, event: &Event, sink: &mut S
         }
         Event::StatusChanged(_) | Event::IndividualRegistered(_) | Event::Classified(_) | Event::CodeAssigned(_) => {}
     }
+}
+
+/// Once: a customer of whom it is said again is not given more time.
+fn ask_second_contact(id: &CustomerId, sink: &mut Sink) {
+    sink.open_once(&SECOND_CONTACT, id.as_str(), id, Charge::OwnersHead(id.clone()), Due::WorkingDays(SECOND_CONTACT_DAYS));
 }
 
 /// The end of a quarter asks for a check of every archive, unless the policy asks for yearly ones alone.

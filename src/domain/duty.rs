@@ -75,6 +75,12 @@ pub struct Opening {
     pub since: Option<Date>,
 }
 
+impl Opening {
+    fn about(duty: &'static Duty, object: String, customer: &CustomerId, charge: Charge, due: Due) -> Self {
+        Self { duty, object, customer: Some(customer.clone()), charges: vec![charge], due, since: None }
+    }
+}
+
 /// A duty that is done with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closing {
@@ -95,6 +101,8 @@ pub struct Sink {
     pub closings: Vec<Closing>,
     /// What it opens.
     pub openings: Vec<Opening>,
+    /// What it opens unless the same duty about the same is open.
+    pub once: Vec<Opening>,
 }
 
 impl Sink {
@@ -122,14 +130,25 @@ impl Sink {
         charge: Charge,
         due: Due,
     ) {
-        let (object, customer) = (object.into(), Some(customer.clone()));
-        self.openings.push(Opening { duty, object, customer, charges: vec![charge], due, since: None });
+        self.openings.push(Opening::about(duty, object.into(), customer, charge, due));
     }
 
     /// Opens a duty about a customer that is counted from `day`, unless one counted from a later day stands.
     pub fn open_since(&mut self, day: Date, duty: &'static Duty, customer: &CustomerId, charge: Charge, due: Due) {
-        let (object, customer) = (customer.to_string(), Some(customer.clone()));
-        self.openings.push(Opening { duty, object, customer, charges: vec![charge], due, since: Some(day) });
+        let opening = Opening::about(duty, customer.to_string(), customer, charge, due);
+        self.openings.push(Opening { since: Some(day), ..opening });
+    }
+
+    /// Opens a duty about a customer, unless it is open: asking again gives no more time.
+    pub fn open_once(
+        &mut self,
+        duty: &'static Duty,
+        object: impl Into<String>,
+        customer: &CustomerId,
+        charge: Charge,
+        due: Due,
+    ) {
+        self.once.push(Opening::about(duty, object.into(), customer, charge, due));
     }
 }
 

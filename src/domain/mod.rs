@@ -192,6 +192,7 @@ macro_rules! modules {
 
             /// Folds one module's share of a part anew, as the correction or voiding entered as `amendment` at `at` asks.
             pub fn refold(&mut self, refold: &Refold, amendment: &EntryId, at: Timestamp) {
+                let was = self.clone();
                 match &refold.of {
                     $(Event::$variant(_) => {
                         $module::forget(&mut self.$module, &refold.part, &refold.before);
@@ -202,7 +203,7 @@ macro_rules! modules {
                         }
                     })*
                 }
-                obligation::refold(self, refold, amendment, at);
+                obligation::refold(self, &was, refold, amendment, at);
                 signoff::refold(&mut self.signoff, &refold.part, &refold.before, &refold.after);
             }
         }

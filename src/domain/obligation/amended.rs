@@ -61,7 +61,11 @@ impl Owed {
                 });
                 owed.closed.insert((closing.duty.number, closing.object, closing.until));
             }
-            for opening in sink.openings {
+            let again = |opening: &Opening| {
+                owed.open.keys().any(|(duty, object, _)| (*duty, object) == (opening.duty.number, &opening.object))
+            };
+            let once: Vec<Opening> = sink.once.into_iter().filter(|opening| !again(opening)).collect();
+            for opening in sink.openings.into_iter().chain(once) {
                 let key = (opening.duty.number, opening.object.clone(), live.id.clone());
                 owed.asked.insert(key.clone());
                 // A later day counts already.
@@ -76,13 +80,13 @@ impl Owed {
     }
 }
 
-/// Takes over the correction or voiding that was entered as `amendment` at `at`.
+/// Takes over the correction or voiding that was entered as `amendment` at `at`; `was` is the world before it.
 ///
 /// What nobody asks for any more is closed. What is asked for only now is opened by the correction and counted from it, and what was
 /// done by an entry that no longer says so is owed again; both under an id of their own, as breaches may be entered under the first
 /// . A deadline that is not broken yet is counted again, what was entered of a breach stays.
-pub(in crate::domain) fn refold(world: &mut World, refold: &Refold, amendment: &EntryId, at: Timestamp) {
-    let (before, after) = (Owed::by(world, &refold.before), Owed::by(world, &refold.after));
+pub(in crate::domain) fn refold(world: &mut World, was: &World, refold: &Refold, amendment: &EntryId, at: Timestamp) {
+    let (before, after) = (Owed::by(was, &refold.before), Owed::by(world, &refold.after));
     for key in before.open.keys().filter(|key| !after.open.contains_key(*key)) {
         if let Some(id) = world.obligation.opened(key) {
             world.obligation.close(&id);

@@ -89,7 +89,7 @@ pub(in crate::domain) fn follow(world: &mut World, fact: &Fact<'_>, event: &doma
     }
     let mut sink = Sink::default();
     oblige(world, fact, event, &mut sink);
-    if !sink.closings.is_empty() || !sink.openings.is_empty() {
+    if !sink.closings.is_empty() || !sink.openings.is_empty() || !sink.once.is_empty() {
         take(world, sink, &Trigger::Entry(fact.id.clone()), fact.at, fact.occurred_at);
     }
 }
@@ -105,7 +105,9 @@ pub(super) fn take(world: &mut World, sink: Sink, trigger: &Trigger, at: Timesta
             }
         }
     }
-    for opening in sink.openings {
+    let again = |opening: &Opening| world.obligation.about(opening.duty, &opening.object).next().is_some();
+    let once: Vec<Opening> = sink.once.into_iter().filter(|opening| !again(opening)).collect();
+    for opening in sink.openings.into_iter().chain(once) {
         let opener = match trigger {
             Trigger::Entry(id) => Some(id.clone()),
             Trigger::Period(_) => None,

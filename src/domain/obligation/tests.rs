@@ -206,6 +206,57 @@ fn a_question_is_answered_by_a_contact_that_says_so() {
     assert!(!is_open(&given.and("E-102", talked("C-01", &["E-102"]).with("replies_to", "question-1")), 15));
 }
 
+/// C-01 is said to be important and promising, or not to be.
+fn flagged(promising: bool) -> Proposed {
+    let data = json!({
+        "section": "basic", "changes": { "important_promising": promising }, "learned_at": "2026-03-02T09:00:00+08:00", "major": false,
+    });
+    event("customer.profile_updated", data).about("customer/C-01")
+}
+
+fn co_contacts(who: &[&str]) -> Proposed {
+    let data = json!({
+        "owner": "E-101", "co_contacts": who, "reason": "second_contact", "effective_at": "2026-03-02T10:00:00+08:00",
+    });
+    event("customer.owner_assigned", data).about("customer/C-01")
+}
+
+#[test]
+fn who_turns_out_promising_gets_a_second_contact_and_asking_again_gives_no_more_time() {
+    let given = company().and("E-101", flagged(true));
+    assert_eq!(due(&given, 18), "2026-03-17 00:00");
+    let (_, open) = only(&given, 18);
+    assert_eq!(responsible(&given.world, &open, given.at), ["E-201".parse().unwrap()]);
+    let given = given.at("2026-03-10T10:00:00+08:00").and("E-101", flagged(true));
+    assert_eq!(due(&given, 18), "2026-03-17 00:00");
+    assert!(!is_open(&given.clone().and("E-101", flagged(false)), 18), "nobody owes it any more");
+    assert!(is_open(&given.clone().and("E-201", co_contacts(&[])), 18), "nobody was named");
+    assert!(!is_open(&given.clone().and("E-201", co_contacts(&["E-102"])), 18));
+    // Whoever has two contacts already is owed none.
+    let two = company().and("E-201", co_contacts(&["E-102"]));
+    assert!(!is_open(&two.clone().and("E-101", flagged(true)), 18));
+    let (given, breached) = tick(given, "2026-03-17T08:00:00+08:00");
+    // The update is to be acknowledged as well.
+    let breached: Vec<Entered> = breached.into_iter().filter(|breach| breach.0 == "OB-18").collect();
+    assert_eq!(breached, [("OB-18".into(), 1, vec!["E-201".into()], vec!["E-801".into()])]);
+    assert!(!is_open(&given.and("E-201", co_contacts(&["E-102"])), 18), "met late");
+}
+
+#[test]
+fn what_a_flag_asks_for_follows_its_correction() {
+    let given = company().and("E-101", flagged(true));
+    let flag = given.lived.last().unwrap().0.id.clone();
+    assert!(!is_open(&given.amend("E-501", &flag, None).admitted(), 18));
+    // Said twice, it is asked for by the one as long as the other counts no more.
+    let twice = given.and("E-101", flagged(true));
+    assert!(is_open(&twice.amend("E-501", &flag, None).admitted(), 18));
+    // The second contact was named by mistake: what was done is owed again.
+    let given = twice.and("E-201", co_contacts(&["E-102"]));
+    assert!(!is_open(&given, 18));
+    let named = given.lived.last().unwrap().0.id.clone();
+    assert!(is_open(&given.amend("E-501", &named, None).admitted(), 18));
+}
+
 #[test]
 fn a_promising_customer_gets_a_second_contact_in_ten_working_days() {
     let given = company().and("E-101", customer("C-02", "Linhai").with("important_promising", true));
