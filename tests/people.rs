@@ -225,6 +225,16 @@ fn the_annexes_name_the_unit_and_the_basics_name_whom_to_talk_to() {
         json!({ "unit_name": "Heyuan Alloy Works", "location": "1 Station Road", "main_contacts": contacts, "phones": phones })
     );
     assert_eq!(row(&served, "E-301", "basics", "&reveal=true")["phones"][0]["home_phone"], "•••");
+    // All its branches and subsidiaries as they were said last.
+    for institutions in [
+        json!([{ "name": "Heyuan Castings", "tie": "branch" }]),
+        json!([{ "name": "Heyuan Castings", "tie": "subsidiary" }, { "name": "Heyuan Trade", "tie": "other", "location": "2 Harbor Street" }]),
+    ] {
+        let changes = json!({ "institutions": institutions });
+        let data = json!({ "section": "basic", "changes": changes, "learned_at": "2026-03-02T09:00:00+08:00", "major": false });
+        served.admit("E-101", &json!({ "type": "customer.profile_updated", "subject": "customer/C-01", "data": data }));
+        assert_eq!(row(&served, "E-101", "basics", "")["institutions"], institutions);
+    }
     // Who may not see persons does not learn how many there are, nor how many of them lead.
     assert_eq!(row(&served, "E-401", "basics", "")["main_contacts"], "•••");
     let principals = |who: &str| served.get(who, "/v1/views/card?subject=C-01").json()["principals"].clone();

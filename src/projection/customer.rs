@@ -317,7 +317,7 @@ impl Archive {
         let (contacts, phones) = self.people.contacts();
         let row = Node::Row(vec![
             ("unit_name", self.unit_name()),
-            ("institutions", self.cell_of("structure")),
+            ("institutions", self.cell_of("institutions")),
             ("location", self.cell("address")),
             ("main_contacts", contacts),
             ("phones", phones),
