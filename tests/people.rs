@@ -73,7 +73,7 @@ fn a_person_is_masked_until_opened_for_a_purpose() {
     assert_eq!(masked, [false, true], "newest first: {log}");
     // Nothing is opened for nothing.
     let aimless = served.request("E-101", "GET", "/v1/views/people?subject=C-01&reveal=true", &[], b"");
-    assert_eq!(aimless.status, 400);
+    assert_eq!(aimless.problem(), (403, "E_FORBIDDEN".into(), "R-059".into()));
     // Of another region's people not even a mask is shown; who only checks trade sees masks whatever is asked.
     assert_eq!(served.get("E-103", "/v1/views/people?subject=C-01").status, 403);
     assert_eq!(row(&served, "E-401", "people", "&reveal=true")["name"], "•••");

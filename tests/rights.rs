@@ -494,3 +494,27 @@ fn a_customer_moved_to_another_region_is_seen_there_and_no_longer_where_it_was()
     let listed = served.get("E-501", "/v1/customers?region=south").json();
     assert_eq!(listed["items"][0]["customer_id"], "C-01");
 }
+
+#[test]
+fn whatever_needs_a_purpose_is_denied_without_one_and_the_denial_is_entered() {
+    let test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    let served = Served::of(test);
+    let denials = || {
+        let log = served.get("E-902", "/v1/views/access_log?subject=employee/E-301").json();
+        log["items"].as_array().unwrap().iter().filter(|read| read["denied_rule"] == "R-059").count()
+    };
+    // To read what is confidential, to open what is personal, to take anything out.
+    let paths = [
+        "/v1/customers/C-01/grades",
+        "/v1/views/card?subject=C-01&reveal=true",
+        "/v1/customers?format=csv",
+        "/v1/views/list?format=xlsx",
+    ];
+    for (place, path) in paths.into_iter().enumerate() {
+        let aimless = served.request("E-301", "GET", path, &[], b"");
+        assert_eq!(aimless.problem(), refusal(403, "E_FORBIDDEN", "R-059"), "{path}");
+        assert_eq!(denials(), place + 1, "{path}");
+        assert_eq!(served.get("E-301", path).status, 200, "{path}");
+    }
+}

@@ -75,7 +75,7 @@ fn people_are_found_only_where_they_are_seen_and_only_for_a_purpose() {
         assert!(ids(&served, "E-401", text, open).is_empty(), "{text}");
     }
     let aimless = served.request("E-101", "GET", "/v1/views/search?q=zqy&reveal=true", &[], b"");
-    assert_eq!(aimless.status, 400, "{}", aimless.text());
+    assert_eq!(aimless.problem(), (403, "E_FORBIDDEN".into(), "R-059".into()));
 }
 
 #[test]

@@ -67,8 +67,6 @@ pub enum Problem {
     },
     /// A value of the request is wrong: an attribute of the body by its pointer, a parameter or header by its name.
     Value(catalog::Problem),
-    /// An export states no purpose.
-    NoPurpose,
     /// A view that is no table was asked for as one.
     NoTable,
     /// The ledger did not enter what was proposed.
@@ -249,13 +247,6 @@ impl Problem {
                 format!("{} {}", problem.pointer, problem.zh),
             )
             .pointing(vec![problem.clone()]),
-            Self::NoPurpose => Told::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                Code::E_RULE.as_str(),
-                "state a purpose (Dossier-Purpose or purpose=) to take data out",
-                "导出须说明用途（Dossier-Purpose 或 purpose=）",
-            )
-            .citing("R-059"),
             Self::NoTable => {
                 Told::schema("this view is not a table: ask for it as JSON", "此视图不是表格，请以JSON读取")
             }
@@ -635,7 +626,6 @@ mod tests {
             Problem::BodyTooSlow,
             Problem::BodyCut,
             Problem::MediaType,
-            Problem::NoPurpose,
             Problem::NoTable,
             Problem::TimedOut,
             Problem::Failed,

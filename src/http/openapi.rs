@@ -268,7 +268,11 @@ fn view_description(key: &str) -> String {
 fn parameters() -> Value {
     let roles: Vec<&str> = Role::ALL.iter().map(|role| role.key()).collect();
     let purposes: Vec<&str> = PurposeKind::ALL.iter().map(|purpose| purpose.key()).collect();
-    let purpose = format!("Why it is read, with a note after a colon; one of {}.", purposes.join(", "));
+    let purpose = format!(
+        "Why it is read, with a note after a colon; one of {}. What is confidential, personal values opened, what auditors read and whatever \
+         is taken out need one: without it they are denied, 403 with rule R-059 or R-063.",
+        purposes.join(", ")
+    );
     let query = |name: &str, description: &str, schema: Value| json!({ "in": "query", "name": name, "description": description, "schema": schema });
     json!({
         "role": {

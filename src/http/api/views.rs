@@ -133,10 +133,6 @@ fn narrow(asked: &mut Asked, mut parameters: Parameters) -> Result<Format, Probl
         _ if asked.filters.contains_key("q") => Mode::Search,
         Format::Json | Format::Whole => Mode::View,
     };
-    // Whatever is asked for and whether it exists or not: nothing is taken out without saying why.
-    if asked.mode == Mode::Export && asked.purpose.is_none() {
-        return Err(Problem::NoPurpose);
-    }
     Ok(format)
 }
 
@@ -334,9 +330,6 @@ mod tests {
         assert_eq!(narrowed("list", &[("q", "x"), ("format", "csv")]).unwrap().0.mode, Mode::Export);
         assert_eq!(narrowed("list", &[("format", "xlsx")]).unwrap().0.mode, Mode::Export);
         assert_eq!(narrowed("list", &[("format", "ods")]).unwrap_err(), "/format");
-        let mut asked = Asked::new(projection::view("list").unwrap());
-        let csv = Parameters([("format".to_owned(), "csv".to_owned())].into());
-        assert!(matches!(narrow(&mut asked, csv), Err(Problem::NoPurpose)));
     }
 
     fn answered(body: Value) -> Answered {

@@ -230,10 +230,6 @@ impl Ledger {
     /// # Errors
     /// See [`ViewError`]; a denial is durable when it is told.
     pub async fn view(&self, principal: &Principal, asked: &Asked) -> Result<Answered, ViewError> {
-        if asked.reveal && asked.purpose.is_none() {
-            let refusal = Refusal::field("/purpose", "is required to open personal values", "查看个人信息须说明用途");
-            return Err(ViewError::Refused(refusal));
-        }
         for _ in 0..ATTEMPTS {
             match self.shared.check_writable() {
                 // What leaves no entry, the list and proofs, needs none to be entered.
@@ -248,6 +244,10 @@ impl Ledger {
                 Ok(held) => held,
                 Err(rule) => return self.deny(principal, &state.world, member, asked, &subject, &rule).await,
             };
+            // Personal values are opened for a purpose, whatever else the view shows.
+            if asked.reveal && asked.purpose.is_none() {
+                return self.deny(principal, &state.world, member, asked, &subject, "R-059").await;
+            }
             match self.attempt(principal, &state, member, held, asked, &subject).await {
                 Ok(Some(answered)) => return Ok(answered),
                 Ok(None) => {}
