@@ -510,6 +510,12 @@ fn a_paper_whose_file_is_missing_or_cut_says_so_wherever_it_is_listed() {
         let about = served.get("E-101", &format!("/v1/documents/{id}")).json();
         let list = served.get("E-101", "/v1/views/documents?subject=C-01").json();
         let rows = list["items"].as_array().unwrap();
+        let archive = served.get("E-101", "/v1/customers/C-01").json();
+        let contents = |rows: &Value| {
+            let rows = rows.as_array().unwrap().iter();
+            rows.map(|row| (row["document_id"].clone(), row.get("content").cloned())).collect::<Vec<_>>()
+        };
+        assert_eq!(contents(&archive["documents"]), contents(&list["items"]), "the archive says the same");
         assert!(rows.iter().all(|row| row["document_id"] == id || row.get("content").is_none()), "{list}");
         let row = rows.iter().find(|row| row["document_id"] == id).unwrap();
         assert_eq!(row.get("content"), about.get("content"), "{id}");

@@ -325,8 +325,15 @@ impl Archive {
         Node::Row(vec![("items", Node::List(vec![row]))])
     }
 
-    /// The whole archive (V-11).
-    pub fn archive(&self, id: &CustomerId, status: Option<Status>, at: Timestamp, today: Date) -> Node {
+    /// The whole archive (V-11), with the rows of its papers: whether their files are there no entry tells.
+    pub fn archive(
+        &self,
+        id: &CustomerId,
+        status: Option<Status>,
+        at: Timestamp,
+        today: Date,
+        papers: Vec<Node>,
+    ) -> Node {
         let sections = self.items.iter().map(|(name, item)| {
             Node::Row(vec![
                 ("section", Node::plain(item.section.as_str())),
@@ -367,7 +374,7 @@ impl Archive {
             ("credit_grade", self.grade(Dimension::Credit, at)),
             ("business_grade", self.grade(Dimension::Business, at)),
             ("credit_limit", Node::of(Class::C3, json!(limit))),
-            ("documents", Node::List(self.papers.iter().rev().map(Paper::row).collect())),
+            ("documents", Node::List(papers)),
             ("second_copy_state", self.signatures.second_copy()),
             ("contact_count", Node::within(Matter::ContactLog, Class::C1, self.contact_count)),
             ("contacts", Node::List(contacts.collect())),

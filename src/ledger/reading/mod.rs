@@ -319,7 +319,8 @@ impl Ledger {
             purpose: asked.purpose.as_ref(),
             now,
         };
-        let same = Sameness::of(state, &reader, asked, subject, now);
+        let amiss = |id: &CustomerId| shared.papers_amiss(state, id, &then);
+        let same = Sameness::of(state, &reader, asked, subject, now, amiss);
         let kept = same.as_ref().and_then(|same| shared.shown.get(same));
         let rendered = match kept {
             Some(kept) => kept,

@@ -50,6 +50,8 @@ struct Standing {
     policies: usize,
     /// From when each kind of grade in force is: one approved earlier may have begun since.
     graded: [Option<Timestamp>; 2],
+    /// Which papers of the archive have no content now, by their place: no entry says so.
+    amiss: Vec<usize>,
 }
 
 /// What is shown, ready to leave, with what the redactor found out on the way.
@@ -89,6 +91,7 @@ impl Sameness {
         asked: &Asked,
         subject: &Subject,
         now: Timestamp,
+        amiss: impl FnOnce(&CustomerId) -> Vec<usize>,
     ) -> Option<Self> {
         let customer = subject.customer.as_ref()?;
         if !matches!(asked.view.key, "archive" | "card")
@@ -119,6 +122,7 @@ impl Sameness {
             policies: state.world.policy.adopted.iter().filter(|version| version.effective_at <= now).count(),
             graded: [Dimension::Credit, Dimension::Business]
                 .map(|dimension| grade::current(&state.world, dimension, customer, now).map(|graded| graded.since)),
+            amiss: if asked.view.key == "archive" { amiss(customer) } else { Vec::new() },
         };
         Some(Self { question, standing })
     }

@@ -49,7 +49,8 @@ impl Shared {
         let (archive, world) = self.archive_and_world(state, id, then)?;
         let today = world.date(then.at);
         let status = customer::status(&world, id, today, then.at);
-        Ok(of_one(archive.archive(id, status, then.at, today), subject))
+        let papers = archive.papers.iter().rev().map(|paper| paper.row_with(self.amiss(paper), None)).collect();
+        Ok(of_one(archive.archive(id, status, then.at, today, papers), subject))
     }
 
     /// What was promised to a customer, and what became of it.

@@ -53,8 +53,15 @@ impl Shared {
         Ok(Built { node, next: None, targets: subject.targets.clone() })
     }
 
+    /// Which papers of a customer have no content now, by their place among those filed.
+    pub(in crate::ledger::reading) fn papers_amiss(&self, state: &State, id: &CustomerId, then: &Then) -> Vec<usize> {
+        let Ok(archive) = self.archive(state, id, then) else { return Vec::new() };
+        let places = archive.papers.iter().enumerate().filter(|(_, paper)| self.amiss(paper).is_some());
+        places.map(|(place, _)| place).collect()
+    }
+
     /// What stands for the content of a paper whose file is amiss now, whatever moment is asked about.
-    fn amiss(&self, paper: &Paper) -> Option<&'static str> {
+    pub(super) fn amiss(&self, paper: &Paper) -> Option<&'static str> {
         paper.filed().and_then(|filed| self.file_amiss(&filed))
     }
 }
