@@ -529,3 +529,14 @@ fn what_waits_for_somebody_is_on_their_board_and_nobody_elses() {
     assert_eq!(change("E-201", 0).1["reason"], "more to do");
     assert_eq!(change("E-002", 0).1["reason"], "more to do");
 }
+
+/// A known gap: OB-01 asks for the archive within a day of the first contact, and nothing says yet that one came later.
+#[test]
+fn an_archive_opened_late_is_let_in_and_not_reported() {
+    let served = served();
+    let late = json!({ "type": "customer.registered", "data": {
+        "customer_id": "C-04", "name": "Tongting Paper", "party": "end_user", "direct": true, "region": "north", "source": "visit",
+        "first_contact_at": "2026-02-20T09:00:00+08:00", "owner": "E-101" } });
+    served.admit("E-101", &late);
+    assert_eq!(overdue(&served, "OB-01"), [] as [Value; 0]);
+}
