@@ -17,12 +17,18 @@ use crate::ledger::{Proposal, SubmitError};
 
 impl Years<'_> {
     /// What those who look after customers enter in the evening.
-    pub(super) async fn record(&mut self, day: Date, at: usize, budget: u64) -> Result<(), BuildError> {
+    pub(super) async fn record(
+        &mut self,
+        day: Date,
+        (at, days): (usize, usize),
+        budget: u64,
+    ) -> Result<(), BuildError> {
         let works = |at: &usize| self.keepers.get(*at).is_some_and(|keeper| !keeper.leaving);
         let today: Vec<usize> = (0..self.keepers.len()).filter(|keeper| records(*keeper, at)).filter(works).collect();
-        let contacts = budget * 48 / 100;
-        let each = contacts / u64::try_from(today.len().max(1)).unwrap_or(1);
-        let mut spare = contacts - each * u64::try_from(today.len()).unwrap_or(0);
+        let clients = |keeper: &usize| self.keepers.get(*keeper).map_or(0, |keeper| keeper.clients.len());
+        let everybodys = today.iter().map(clients).sum::<usize>().max(1);
+        let mut looked_after = 0;
+        let contacts = usize::try_from(self.contacts_on(at, days)).unwrap_or(0);
         self.owed.grades += budget * 24;
         self.owed.profiles += budget * 45;
         self.owed.classes += budget * 20;
@@ -50,12 +56,13 @@ impl Years<'_> {
                         batch.push(proposal);
                     }
                 }
-                let more = u64::from(spare > 0);
-                spare -= more;
                 let mut due = self.due_first(*keeper);
-                for _ in 0..each + more {
+                // Whoever looks after more customers is in contact with more.
+                let told = contacts * looked_after / everybodys;
+                looked_after += self.keepers.get(*keeper).map_or(0, |keeper| keeper.clients.len());
+                for _ in told..contacts * looked_after / everybodys {
                     // Most go where it is time to go again, some where something came up.
-                    let next = if self.dice.percent(85) { due.pop_front() } else { None };
+                    let next = if self.dice.percent(90) { due.pop_front() } else { None };
                     let Some(client) = next.or_else(|| self.client_of(*keeper)) else { break };
                     let proposal = self.contact(person, client, day);
                     let follows = self.follow_up(person, client, day, &proposal);

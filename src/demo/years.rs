@@ -39,6 +39,8 @@ pub(super) struct Years<'a> {
     pub(super) sold: VecDeque<Sold>,
     pub(super) bills: Bills,
     pub(super) owed: Owed,
+    /// How many entries the days have come to until the evening.
+    by_day: u64,
     /// When the ledger last noted a checkpoint, and how many it has noted.
     noted: (Timestamp, u64),
 }
@@ -144,6 +146,7 @@ impl<'a> Years<'a> {
             sold: VecDeque::new(),
             bills: Bills::new(),
             owed: Owed::default(),
+            by_day: 0,
             noted: (ledger.state().world.ledger.noted_at, 0),
         }
     }
@@ -294,8 +297,6 @@ impl<'a> Years<'a> {
     async fn live_through(&mut self, day: Date, at: usize, days: usize) -> Result<(), BuildError> {
         let midnight = self.zone.start_of(day);
         let before = self.size();
-        let left = u64::try_from(days - at).unwrap_or(1);
-        let budget = self.plan.events.saturating_sub(before).div_ceil(left);
         self.wait_for(midnight.plus(hours(8))).await?;
         self.wait_for(midnight.plus(minutes(570))).await?;
         self.decide(day, at, days).await?;
@@ -305,11 +306,29 @@ impl<'a> Years<'a> {
         }
         self.ask_and_lend(day, at, days).await?;
         self.wait_for(midnight.plus(minutes(990))).await?;
-        self.record(day, at, budget).await?;
+        let evening = self.size();
+        self.by_day += evening - before;
+        let budget = self.budget(at, days, before);
+        self.record(day, (at, days), budget).await?;
         self.meet_owners(day, at).await?;
         self.collect(day, budget / 10).await?;
-        let entered = self.size() - before;
+        let entered = self.size() - evening;
         self.sell(day, budget.saturating_sub(entered)).await
+    }
+
+    /// How many contacts a day sees: two in five entries, spread evenly over the years whatever else happens.
+    pub(super) fn contacts_on(&self, at: usize, days: usize) -> u64 {
+        let until =
+            |at: usize| self.plan.events * 2 / 5 * u64::try_from(at).unwrap_or(0) / u64::try_from(days).unwrap_or(1);
+        until(at + 1) - until(at)
+    }
+
+    /// How many entries are left for the evening, so that the last is as busy as the first: the share of a day, but for what the days before have come
+    /// to until the evening on average.
+    fn budget(&self, at: usize, days: usize, before: u64) -> u64 {
+        let count = |days: usize| u64::try_from(days).unwrap_or(1);
+        let share = self.plan.events.saturating_sub(before).div_ceil(count(days - at));
+        share.saturating_sub(self.by_day / count(at + 1))
     }
 
     /// How many entries there are but checkpoints: these come when they are signed, a little sooner or later in every demo.
