@@ -338,6 +338,7 @@ impl Years<'_> {
                 data.remove(name);
             }
         }
+        self.met = met.id.clone().map(|id| (person.id, client, id));
         self.enter(person.id, vec![met]).await
     }
 

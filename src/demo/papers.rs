@@ -7,7 +7,6 @@ use crate::clock::{Clock as _, Date};
 use crate::demo::BuildError;
 use crate::demo::company::REGIONS;
 use crate::demo::years::{Years, leader, set};
-use crate::domain::duty::Charge;
 use crate::domain::role::Role;
 use crate::domain::signoff::Form;
 use crate::ids::EntryId;
@@ -177,24 +176,17 @@ impl Years<'_> {
 
     /// Whoever was at an owners' meeting files its minutes the next morning; every fifth are forgotten.
     pub(super) async fn file_minutes(&mut self, at: usize) -> Result<(), BuildError> {
-        let met = at.checked_sub(1).filter(|before| meets(*before) && before / MEETINGS_EVERY % 5 != 4);
-        let newest = self.open_duties(30).into_iter().map(|(_, open)| open).max_by_key(|open| open.opened_at);
-        let Some(open) = newest.filter(|_| met.is_some()) else { return Ok(()) };
-        let (Some(Charge::Person(who)), Some(customer)) = (open.charges.first(), &open.customer) else {
-            return Ok(());
-        };
-        let title = if self.speaks_chinese(customer.as_str()) {
-            "业主会谈纪要"
-        } else {
-            "Minutes of the owners' meeting"
-        };
+        let Some((who, client, met)) = self.met.take().filter(|_| at / MEETINGS_EVERY % 5 != 4) else { return Ok(()) };
+        let customer = self.client_id(client);
+        let title =
+            if self.speaks_chinese(&customer) { "业主会谈纪要" } else { "Minutes of the owners' meeting" };
         let data = json!({
             "kind": "meeting_minutes", "title": title, "class": "C2", "customer_id": customer,
-            "related": [open.object], "file": { "name": format!("minutes-{customer}.pdf") },
+            "related": [met], "file": { "name": format!("minutes-{customer}.pdf") },
         });
         let lines = ["Minutes", &format!("Customer {customer}"), "An invented meeting of invented people."];
-        let filed = self.send(who.as_str(), data, &pdf(&lines)).await?;
-        self.enter(who.as_str(), filed.into_iter().collect()).await
+        let filed = self.send(who, data, &pdf(&lines)).await?;
+        self.enter(who, filed.into_iter().collect()).await
     }
 
     /// Sends the file of a paper; what it returns announces it, unless it was refused.

@@ -41,6 +41,8 @@ pub(super) struct Years<'a> {
     pub(super) owed: Owed,
     /// How many entries the days have come to until the evening.
     by_day: u64,
+    /// Who met the owners of which customer yesterday, and the entry of it.
+    pub(super) met: Option<(&'static str, usize, String)>,
     /// When the ledger last noted a checkpoint, and how many it has noted.
     noted: (Timestamp, u64),
 }
@@ -147,6 +149,7 @@ impl<'a> Years<'a> {
             bills: Bills::new(),
             owed: Owed::default(),
             by_day: 0,
+            met: None,
             noted: (ledger.state().world.ledger.noted_at, 0),
         }
     }
