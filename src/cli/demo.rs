@@ -224,7 +224,7 @@ mod tests {
         let home = Home::beside(&directory.join("demo"));
         let now = "2026-03-02T20:30:00+08:00".parse().unwrap();
         let founding = Founding::parse(FOUNDING).unwrap();
-        let plan = Plan { events: 12_000, customers: 300 };
+        let plan = Plan { events: 8_000, customers: 300 };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let source: Arc<dyn Source> = Arc::new(SeededSource::new("demo"));
         let lived = demo::build(&home, plan, now, |at| founding.proposals(at), source.clone(), |_| {});
