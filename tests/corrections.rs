@@ -485,3 +485,62 @@ fn bare(mut body: Value) -> Value {
     }
     body
 }
+
+#[test]
+fn what_was_entered_by_an_approval_is_found_by_its_own_id() {
+    let mut test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    let person = json!({ "person_id": "P-1", "customer_id": "C-01", "name": "Zhurong Buyer" });
+    test.admit("E-101", proposal("person.recorded", None, person));
+    let role = json!({ "added": [{ "role": "hse", "unit": "hq" }], "removed": [], "reason": "helps out" });
+    let erasure = json!({ "scope": "all", "ground": "request" });
+    let mut approved = Vec::new();
+    for (asks, consents, proposed) in [
+        ("E-002", "E-801", proposal("employee.roles_changed", Some("employee/E-701"), role)),
+        ("E-902", "E-802", proposal("personal_data.erased", Some("person/P-1"), erasure)),
+    ] {
+        let request = test.admit(asks, proposed).remove(0);
+        let request = request.subject.strip_prefix("approval/").unwrap().to_owned();
+        let entered = test.admit(consents, proposal("approval.given", None, json!({ "request_id": request })));
+        approved.push(entered[1].id.to_string());
+    }
+    for again in [false, true] {
+        for id in &approved {
+            // It is a decision, and there: not something nobody has heard of.
+            assert_eq!(rule(&test.refuse("E-501", voiding(id))), (Code::E_RULE, "R-005"), "{id} reopened: {again}");
+            let reason = correction(id, &[("/reason", json!("another reason for it"))]);
+            assert_eq!(rule(&test.refuse("E-501", reason)), (Code::E_RULE, "R-005"), "{id} reopened: {again}");
+        }
+        test.reopen();
+    }
+}
+
+#[test]
+fn nobody_learns_by_guessing_what_a_value_is_that_they_have_not_typed() {
+    let test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    let person = json!({ "person_id": "P-1", "customer_id": "C-01", "name": "Zhurong Buyer" });
+    test.admit("E-101", proposal("person.recorded", None, person));
+    let consent = json!({ "purpose": "relationship_care", "status": "given", "method": "written" });
+    test.admit("E-101", proposal("consent.recorded", Some("person/P-1"), consent));
+    let learned = json!({ "changes": { "age": 47, "hobbies": "chess" }, "learned_at": test.clock_now() });
+    let private = test.admit("E-101", proposal("person.updated", Some("person/P-1"), learned)).remove(0).id.to_string();
+    let sold = test.admit("E-401", sale("S-1", 100_000, "2026-03-01")).remove(0).id.to_string();
+    let told = |who: &str, target: &str, path: &str, guess: Value| {
+        // The second change can never be: nothing is entered, whatever the first comes to.
+        test.refuse(who, correction(target, &[(path, guess), ("/nowhere", json!(7))]))
+    };
+    // Who keeps the archives may correct, and sees neither.
+    for (target, path, right, wrong) in
+        [(&private, "/changes/age", json!(47), json!(46)), (&sold, "/amount", json!(100_000), json!(99_999))]
+    {
+        assert_eq!(told("E-501", target, path, right.clone()), told("E-501", target, path, wrong), "{path}");
+        // Who typed it knows it, and is told.
+        let author = if target == &sold { "E-401" } else { "E-101" };
+        let same = test.refuse(author, correction(target, &[(path, right)]));
+        assert_eq!(rule(&same), (Code::E_RULE, "R-005"), "{path}");
+    }
+    // Once somebody else has put it right, its author no longer knows.
+    test.admit("E-501", correction(&private, &[("/changes/age", json!(48))]));
+    assert_eq!(told("E-101", &private, "/changes/age", json!(48)), told("E-101", &private, "/changes/age", json!(49)));
+}

@@ -9,10 +9,11 @@ use serde_json::Value;
 
 use crate::access::redactor::Opened;
 use crate::domain::catalog::{self, EventType};
+use crate::domain::class::Class;
 use crate::domain::history::{Amendments, Form, Live, Lived, Part, Refold, is_companys};
 use crate::domain::judge::{self, Past};
 use crate::domain::record::{self, Event as Record};
-use crate::domain::{About, Event, Fetched, Refusal, common};
+use crate::domain::{About, Actor, Event, Fetched, Refusal, common};
 use crate::entry::{Entry, Hash};
 use crate::ids::{EntryId, StreamName};
 use crate::ledger::claims::term;
@@ -74,10 +75,11 @@ impl Shared {
         Ok(Target { lived, about })
     }
 
-    /// Checks the new values, seals what is personal in them, and judges what follows.
+    /// Checks the new values, which `actor` proposes, seals what is personal in them, and judges what follows.
     pub(super) fn judge(
         &self,
         state: &State,
+        actor: &Actor,
         mut event: Record,
         target: &Target,
         about: &About,
@@ -95,7 +97,7 @@ impl Shared {
         let (Some(of), Some(record)) = (event.record_type(), event.record().cloned()) else {
             return Err(SubmitError::Store.into());
         };
-        self.check_changes(&mut event, &past, target, &record, of)?;
+        self.check_changes(&mut event, &past, target, (&record, of), actor)?;
         self.seal_changes(&mut event, about, &record)?;
         let refold = judge::judge(&state.world, &past, &event, id)?;
         if let Record::Voided(_) = &event {
@@ -144,15 +146,21 @@ impl Shared {
     }
 
     /// Checks each new value as one of its field, brings its texts to NFC, and refuses what is so already.
+    ///
+    /// That something is so already tells what it is: of what is confidential only whoever has typed all that counts of it hears so.
     fn check_changes(
         &self,
         event: &mut Record,
         past: &Past,
         target: &Target,
-        record: &EntryId,
-        of: &'static EventType,
+        (record, of): (&EntryId, &'static EventType),
+        actor: &Actor,
     ) -> Result<(), Stop> {
         let Record::Corrected(corrected) = event else { return Ok(()) };
+        let of_record = |lived: &&Lived| {
+            lived.id == *record || lived.data.get("record").and_then(Value::as_str) == Some(record.as_str())
+        };
+        let typed = past.entries.iter().filter(of_record).all(|lived| lived.actor.employee() == actor.employee());
         let amendments = past.amendments();
         let mut present = match amendments.form(&target.lived.id, || target.lived.data.clone()) {
             Form::Corrected { data, .. } => data,
@@ -181,13 +189,15 @@ impl Shared {
             if field.0.is_empty() && change.new.as_ref().is_some_and(|new| short(&new.0)) {
                 return Err(Refusal::from(record::Refusal::ReasonTooShort).into());
             }
+            let mut open = matches!(place.field.class, Class::C0 | Class::C1);
             let then = present.pointer(path).cloned().map(|mut value| {
                 catalog::for_each_sealed_at(&place, &field.0, &mut value, &mut |pointer, value| {
+                    open = false;
                     self.open_in_place(value, record, of, pointer);
                 });
                 value
             });
-            if then.as_ref() == change.new.as_ref().map(|new| &new.0) {
+            if (typed || open) && then.as_ref() == change.new.as_ref().map(|new| &new.0) {
                 return Err(Refusal::from(record::Refusal::NoChange { path: path.into() }).into());
             }
             if !record::put(&mut present, path, change.new.clone().map(|new| new.0)) {

@@ -71,12 +71,12 @@ impl Recent {
         let mut inner = self.inner.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         for (index, terms) in entries {
             for term in terms {
-                inner.claims.entry(*term).or_insert(index);
+                inner.claims.insert(*term, index);
             }
         }
     }
 
-    /// Returns the entry that claimed the term, or `Err` if an answer as of `checked_to` is too old to add to.
+    /// Returns the last entry that claimed the term, or `Err` if an answer as of `checked_to` is too old to add to.
     pub(crate) fn find(&self, term: Term, checked_to: u64) -> Result<Option<u64>, TooOld> {
         let inner = self.inner.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         if checked_to < inner.floor {
@@ -96,15 +96,14 @@ impl Recent {
         }
     }
 
-    /// Asks the store and the recent claims.
+    /// Asks the store and the recent claims for the last entry that claimed the term: an id that was claimed for what was yet to come is
+    /// that of what has come.
     pub(crate) fn look_up(&self, store: &Store, term: Term) -> Result<(Option<u64>, u64), ReadError> {
         loop {
             let checked_to = store.len();
-            if let Some(index) = store.claimed(term)? {
-                return Ok((Some(index), checked_to));
-            }
+            let stored = store.claimed(term)?;
             if let Ok(found) = self.find(term, checked_to) {
-                return Ok((found, checked_to));
+                return Ok((found.max(stored), checked_to));
             }
         }
     }

@@ -264,7 +264,7 @@ impl Shared {
                 let event = target.complete(event, named.as_ref()).map_err(|refusal| stop(refusal.into()))?;
                 let part = event.part();
                 record::check(world, &actor, &about.subject, &event).map_err(|refusal| stop(refusal.into()))?;
-                let found = self.judge(base, event, target, &about, &id, &mut fetched).map_err(stop)?;
+                let found = self.judge(base, &actor, event, target, &about, &id, &mut fetched).map_err(stop)?;
                 if let Some(plain) = &found.plain {
                     self.check_answered(world, plain, &about).map_err(stop)?;
                     fetched.namesake = self.namesake(world, plain, &about).map_err(stop)?;

@@ -348,11 +348,11 @@ impl Store {
         self.inner.find(&self.inner.terms, term, range, direction, limit)
     }
 
-    /// Returns the first entry that claims the term.
+    /// Returns the last entry that claims the term.
     ///
     /// Cheap when there is none: filters in memory answer nearly always.
     pub fn claimed(&self, term: Term) -> Result<Option<u64>, ReadError> {
-        let found = self.inner.find(&self.inner.claims, term, 0..u64::MAX, Direction::Ascending, 1)?;
+        let found = self.inner.find(&self.inner.claims, term, 0..u64::MAX, Direction::Descending, 1)?;
         Ok(found.first().copied())
     }
 
@@ -1059,12 +1059,12 @@ mod tests {
     }
 
     #[test]
-    fn the_first_claim_counts() {
+    fn the_last_claim_counts() {
         let directory = Directory::new("claims");
         let store = Store::open(directory.path(), SMALL).unwrap();
         let items = [Item { bytes: b"entry", terms: &[], claims: &[5] }; 3];
         store.append(0, &items).unwrap();
-        assert_eq!(store.claimed(5).unwrap(), Some(0));
+        assert_eq!(store.claimed(5).unwrap(), Some(2));
         assert_eq!(store.claimed(6).unwrap(), None);
     }
 
