@@ -518,3 +518,25 @@ fn whatever_needs_a_purpose_is_denied_without_one_and_the_denial_is_entered() {
         assert_eq!(served.get("E-301", path).status, 200, "{path}");
     }
 }
+
+#[test]
+fn what_is_not_there_leaves_the_same_as_what_nobody_may_know_of() {
+    let served = company();
+    let grown = |who: &str, path: &str| {
+        let before = served.test.ledger.state().size;
+        let answer = served.get(who, path);
+        (answer.status, answer.problem().1, served.test.ledger.state().size - before)
+    };
+    // Human resources may not even list customers; everybody sees how large the ledger is.
+    for path in
+        ["/v1/customers/{}", "/v1/customers/{}/timeline", "/v1/views/grades?subject={}", "/v1/streams/customer/{}"]
+    {
+        // The third refusal of a day is reported.
+        served.test.clock.advance(Duration::from_secs(2 * 86_400));
+        let there = grown("E-001", &path.replace("{}", "C-01"));
+        assert_eq!((there.0, there.2), (404, 1), "{path}");
+        assert_eq!(grown("E-001", &path.replace("{}", "C-99")), there, "{path}");
+    }
+    // Whoever may list knows what is there.
+    assert_eq!(grown("E-103", "/v1/customers/C-99"), (404, "E_REF".into(), 0));
+}

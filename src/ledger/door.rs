@@ -512,7 +512,8 @@ impl Shared {
         })
     }
 
-    fn may_list(&self, principal: &Principal, world: &World) -> bool {
+    /// Tells whether somebody may know which customers there are.
+    pub(super) fn may_list(&self, principal: &Principal, world: &World) -> bool {
         let Some(member) = world.employee.members.get(&principal.employee) else { return false };
         relation::roles(principal, member, world.date(self.clock.now()))
             .any(|held| self.decide(held.role, Matter::List, Facts::NONE).allowed)

@@ -239,7 +239,13 @@ impl Ledger {
             let state = self.shared.state();
             let member = state.world.employee.members.get(&principal.employee).filter(|member| member.works());
             let Some(member) = member else { return Err(ViewError::NotFound) };
-            let subject = self.shared.subject(&state, asked)?;
+            let subject = match self.shared.subject(&state, asked) {
+                Ok(subject) => subject,
+                Err(ViewError::NotFound) if !self.shared.may_list(principal, &state.world) => {
+                    return self.deny_unknown(principal, &state.world, member, asked).await;
+                }
+                Err(error) => return Err(error),
+            };
             let held = match self.shared.first_permitted(principal, &state.world, member, asked, &subject) {
                 Ok(held) => held,
                 Err(rule) => return self.deny(principal, &state.world, member, asked, &subject, &rule).await,

@@ -3,8 +3,6 @@
 use tokio::sync::oneshot;
 
 use crate::access::decide::Authority;
-use crate::access::facts::Facts;
-use crate::access::matter::Matter;
 use crate::access::principal::Principal;
 use crate::access::redactor::Seen;
 use crate::access::relation;
@@ -107,8 +105,7 @@ impl Ledger {
     ) -> Result<Answered, ViewError> {
         let day = world.date(self.shared.clock.now());
         let held = relation::roles(principal, member, day).next().or_else(|| member.roles.first());
-        let listed = relation::roles(principal, member, day)
-            .any(|held| self.shared.decide(held.role, Matter::List, Facts::NONE).allowed);
+        let listed = self.shared.may_list(principal, world);
         let place = principal.place;
         if let Some(held) = held {
             let denied = audit::Denied {
@@ -142,7 +139,26 @@ impl Ledger {
         }
         Err(ViewError::Denied(common::Refusal::Forbidden { rule: rule.to_owned() }.into()))
     }
+
+    /// Enters that somebody who may not know what there is asked for what is not there: it is told and leaves the same as what is, or the size of the
+    /// ledger, which everybody can see, would tell them apart.
+    pub(super) async fn deny_unknown(
+        &self,
+        principal: &Principal,
+        world: &World,
+        member: &Member,
+        asked: &Asked,
+    ) -> Result<Answered, ViewError> {
+        let subject = Subject { targets: asked.subject.iter().cloned().collect(), ..Subject::default() };
+        match self.deny(principal, world, member, asked, &subject, HIDDEN).await {
+            Err(ViewError::Denied(_)) => Err(ViewError::NotFound),
+            other => other,
+        }
+    }
 }
+
+/// What is not there is denied by the rule that hides what is.
+const HIDDEN: &str = "R-052";
 
 /// Shortens what a person typed to what an entry may say of it.
 fn cut(text: &str, most: usize) -> String {
