@@ -3,8 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeZone, Timelike, Utc};
@@ -374,6 +373,11 @@ pub trait Clock: Send + Sync {
 
     /// Returns time elapsed since some fixed moment, never set back or forward.
     fn elapsed(&self) -> Duration;
+
+    /// Returns both as they are at one moment, for who compares them.
+    fn both(&self) -> (Timestamp, Duration) {
+        (self.now(), self.elapsed())
+    }
 }
 
 /// The machine's clock.
@@ -410,21 +414,20 @@ impl Clock for SystemClock {
 /// A clock that moves only when it is told to: for tests and for the simulated years of the demo.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
-    wall: Arc<AtomicI64>,
-    monotonic: Arc<AtomicI64>,
+    /// The wall clock's time, and the time that has passed: they move together, or who looks in between sees a leap.
+    hands: Arc<Mutex<(Timestamp, Duration)>>,
 }
 
 impl ManualClock {
     /// Stands still at `now`.
     pub fn at(now: Timestamp) -> Self {
-        Self { wall: Arc::new(AtomicI64::new(now.0)), monotonic: Arc::new(AtomicI64::new(0)) }
+        Self { hands: Arc::new(Mutex::new((now, Duration::ZERO))) }
     }
 
     /// Lets time pass.
     pub fn advance(&self, duration: Duration) {
-        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-        self.wall.fetch_add(micros, Ordering::SeqCst);
-        self.monotonic.fetch_add(micros, Ordering::SeqCst);
+        let mut hands = self.hands();
+        *hands = (hands.0.plus(duration), hands.1 + duration);
     }
 
     /// Lets time pass until `at`; does nothing if that is past.
@@ -434,18 +437,25 @@ impl ManualClock {
 
     /// Sets the wall clock without time passing, as a broken or tampered clock would.
     pub fn leap_to(&self, at: Timestamp) {
-        self.wall.store(at.0, Ordering::SeqCst);
+        self.hands().0 = at;
+    }
+
+    fn hands(&self) -> MutexGuard<'_, (Timestamp, Duration)> {
+        self.hands.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.wall.load(Ordering::SeqCst))
+        self.both().0
     }
 
     fn elapsed(&self) -> Duration {
-        let micros = self.monotonic.load(Ordering::SeqCst);
-        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+        self.both().1
+    }
+
+    fn both(&self) -> (Timestamp, Duration) {
+        *self.hands()
     }
 }
 

@@ -358,7 +358,7 @@ impl Ledger {
             shared: shared.clone(),
             encoder: Encoder::new()
                 .map_err(|error| OpenError::Io { path: directory, source: io::Error::other(error) })?,
-            seen: (shared.clock.now(), shared.clock.elapsed()),
+            seen: shared.clock.both(),
             state,
             jobs: job_receiver,
             blocks,

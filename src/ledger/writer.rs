@@ -740,7 +740,7 @@ impl Writer {
     }
 
     fn check_clock(&mut self) {
-        let (wall, elapsed) = (self.shared.clock.now(), self.shared.clock.elapsed());
+        let (wall, elapsed) = self.shared.clock.both();
         let expected = self.seen.0.plus(elapsed.saturating_sub(self.seen.1));
         let apart = wall.since(expected).max(expected.since(wall));
         // A clock behind the last entry is the same leap, seen after a restart.
