@@ -74,8 +74,22 @@ fn sc_10_a_file_is_lent_to_a_supervisor_for_a_few_days_and_read_by_that_right() 
     assert_eq!(served.refuse("E-201", &returned("L-1", "returned")), refusal(403, "E_SOD", "R-025"));
     assert_eq!(served.refuse("E-301", &returned("L-1", "returned")), refusal(403, "E_FORBIDDEN", "R-050"));
     assert_eq!(served.refuse("E-501", &returned("L-1", "expired")), refusal(403, "E_FORBIDDEN", "R-023"));
-    served.admit("E-501", &returned("L-1", "lost"));
+    let lost = served.admit("E-501", &returned("L-1", "lost"));
     assert_eq!(status(&served, "E-201", "archive"), 403);
+    // Within a working day compliance records who lost it.
+    let owed = || {
+        let open = served.get("E-902", "/v1/views/obligations?subject=E-902").json()["items"].clone();
+        open.as_array().unwrap().iter().filter(|row| row["duty"] == "OB-60").cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(owed()[0]["due_at"], "2026-03-03T16:00:00.000000Z");
+    let violated = |evidence: &Value| {
+        json!({ "type": "violation.recorded", "subject": "employee/E-201", "data": {
+            "kind": "data_loss", "facts": "The file was left on a train.", "evidence": [evidence], "sanction": "warning",
+            "decided_by": "E-801" } })
+    };
+    assert_eq!(served.refuse("E-902", &violated(&json!("no-such-entry"))).0, 404);
+    served.admit("E-902", &violated(&lost["id"]));
+    assert_eq!(owed(), [] as [Value; 0]);
     assert_eq!(served.refuse("E-501", &returned("L-1", "returned")), refusal(409, "E_STATE", "SM-10"));
 }
 

@@ -559,6 +559,18 @@ fn sc_40_roles_are_given_by_another_and_auditors_audit_only() {
     let answer = served.post("E-801", &given).json();
     assert_eq!(answer["entries"][1]["type"], "employee.roles_changed");
     assert_eq!(served.refuse("E-801", &given).0, 409);
+    // A file found on a train: somebody else than its reader decides what is done about it, and severely.
+    let found = |by: Option<&str>| {
+        let mut data =
+            json!({ "kind": "public_reading", "facts": "A file was found on a train.", "sanction": "penalty" });
+        if let Some(by) = by {
+            data["decided_by"] = json!(by);
+        }
+        json!({ "type": "violation.recorded", "subject": "employee/E-101", "data": data })
+    };
+    assert_eq!(served.refuse("E-902", &found(None)), refusal(400, "E_SCHEMA", "R-212"));
+    assert_eq!(served.refuse("E-902", &found(Some("E-101"))), refusal(403, "E_SOD", "R-025"));
+    served.admit("E-902", &found(Some("E-801")));
     // A unit that owns customers is not closed.
     served.admit("E-101", &registration("C-01", "Xingqiao Line-17 Metro"));
     let closed = json!({ "type": "org_unit.defined", "data": { "unit_id": "north", "name": "north", "kind": "region", "status": "closed" } });

@@ -426,6 +426,23 @@ fn attempts(test: &TestLedger, customer: &str, round: usize, role: Role) -> Vec<
             ),
             no,
         ),
+        (
+            proposal(
+                "appraisal.recorded",
+                Some("employee/E-103"),
+                json!({ "scheme": "archivist", "period": "2026", "items": [{ "item": "x", "weight_bp": 10_000, "points": 50, "basis": "x" }],
+                    "score": 50, "outcome": "pass" }),
+            ),
+            no,
+        ),
+        (
+            proposal(
+                "violation.recorded",
+                Some("employee/E-103"),
+                json!({ "kind": "rule_breach", "facts": "x", "sanction": "none_yet" }),
+            ),
+            no,
+        ),
         (proposal("approval.given", None, json!({ "request_id": "no-such-thing" })), Facts::STEP_HOLDER),
         (
             proposal("approval.declined", None, json!({ "request_id": "no-such-thing", "reason": "x" })),

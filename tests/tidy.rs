@@ -161,6 +161,7 @@ const RULES: &[(&str, &str)] = &[
     ("R-059", "cited"),
     ("R-060", "cited"),
     ("R-061", "sc_09_the_auditor_sees_who_read_what_and_by_what_right"),
+    ("R-062", "sc_10_a_file_is_lent_to_a_supervisor_for_a_few_days_and_read_by_that_right"),
     ("R-063", "cited"),
     ("R-064", "an_administrator_sees_no_content_with_any_right"),
     ("R-065", "cited"),
@@ -196,12 +197,16 @@ const RULES: &[(&str, &str)] = &[
     ("R-136", "the_customers_that_lead_are_ranked_three_ways"),
     ("R-141", "a_class_belongs_to_its_dimension"),
     ("R-156", "what_an_insider_told_is_strategy"),
+    ("R-139", "appraisals_and_violations_are_shown_to_whom_they_are_about_and_who_may_see_staff"),
     ("R-157", "cited"),
     ("R-160", "what_is_paid_settles_the_oldest_sales_and_shows_at_once"),
     ("R-168", "cited"),
+    ("R-180", "cited"),
     ("R-199", "cited"),
     ("R-200", "cited"),
     ("R-205", "important_dates_come_round_with_their_reminders_for_those_who_may_see_them"),
+    ("R-210", "cited"),
+    ("R-212", "cited"),
 ];
 
 #[test]

@@ -56,6 +56,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("decision_roles", "how_people_stand_to_us_is_shown_and_a_sum_above_a_hundred_is_marked"),
     ("personal_data", "what_is_held_and_what_was_erased_is_listed_for_whoever_answers_for_it"),
     ("erasures", "what_is_held_and_what_was_erased_is_listed_for_whoever_answers_for_it"),
+    ("appraisals", "appraisals_and_violations_are_shown_to_whom_they_are_about_and_who_may_see_staff"),
+    ("discipline", "appraisals_and_violations_are_shown_to_whom_they_are_about_and_who_may_see_staff"),
     ("staff", "one_employees_roles_have_their_begin_and_end_and_the_status_its_last_day"),
     ("corrections", "sc_15_a_mistake_is_put_right_and_what_was_entered_stays"),
     ("entry", "a_contact_is_entered_proved_read_and_found_after_a_restart"),
@@ -115,8 +117,6 @@ const WAITING: &[(&str, &str)] = &[
     ("V-74", "campaign.conducted"),
     ("V-75", "project.status_recorded"),
     ("V-76", "report.filed"),
-    ("V-78", "appraisal.recorded"),
-    ("V-79", "violation.recorded"),
     ("V-81", "handover.completed"),
     ("V-82", "handover.started"),
 ];
@@ -578,4 +578,67 @@ fn a_page_ends_where_enough_was_looked_at_and_the_next_begins_there() {
     }
     assert_eq!(seen.len(), 7);
     assert!(seen.windows(2).all(|pair| pair[0] > pair[1]), "{seen:?}");
+}
+
+#[test]
+fn appraisals_and_violations_are_shown_to_whom_they_are_about_and_who_may_see_staff() {
+    let served = Served::of(TestLedger::new());
+    let appraised = |month: &str, points: [u64; 4], score: u64, outcome: &str| {
+        let names = ["attitude", "skill", "arrival", "promises"];
+        let item = |(name, points): (&str, u64)| json!({ "item": name, "weight_bp": 2_500, "points": points, "basis": "12 cards" });
+        let items: Vec<Value> = names.into_iter().zip(points).map(item).collect();
+        json!({ "type": "appraisal.recorded", "id": format!("appraised-{month}"), "subject": "employee/E-703", "data": {
+            "scheme": "technician_month", "period": month, "items": items, "score": score, "outcome": outcome } })
+    };
+    // 100, 75, 100 and 50 come to 81.25, which counts as 81.
+    served.admit("E-701", &appraised("2026-02", [100, 75, 100, 50], 81, "pass"));
+    served.admit("E-701", &appraised("2026-01", [25, 25, 50, 50], 37, "rectify"));
+    let violated = json!({ "type": "violation.recorded", "subject": "employee/E-103", "data": {
+        "kind": "data_leak", "facts": "A price list was sent to a competitor.", "evidence": ["appraised-2026-01"], "unit": "south",
+        "sanction": "dismissal", "decided_by": "E-801" } });
+    served.admit("E-902", &violated);
+    for who in ["E-703", "E-001", "E-902"] {
+        let rows = read(&served, who, "appraisals")["items"].as_array().unwrap().clone();
+        assert_eq!(rows.len(), 2, "{who}");
+        check(
+            &rows[1],
+            &json!({ "subject": "E-703", "scheme": "technician_month", "period": "2026-02", "score": 81, "outcome": "pass", "by": "E-701" }),
+        );
+        assert_eq!(
+            rows[1]["items"][3],
+            json!({ "item": "promises", "weight_bp": 2_500, "points": 50, "basis": "12 cards" })
+        );
+    }
+    let narrowed = |path: &str| read(&served, "E-001", path)["items"].as_array().unwrap().len();
+    assert_eq!((narrowed("appraisals?period=2026-01"), narrowed("appraisals?scheme=archivist")), (1, 0));
+    assert_eq!((narrowed("appraisals?employee=E-703&limit=1"), narrowed("appraisals?employee=E-101")), (1, 0));
+    assert_eq!(read(&served, "E-101", "appraisals")["items"], json!([]));
+    let of = |who: &str| read(&served, who, "discipline")["items"].clone();
+    check(
+        &of("E-902")[0],
+        &json!({
+            "subject": "E-103", "kind": "data_leak", "violation": "A price list was sent to a competitor.",
+            "basis": ["appraised-2026-01"], "unit": "south", "sanction": "dismissal", "decided_by": "E-801", "by": "E-902",
+        }),
+    );
+    assert_eq!((of("E-103").as_array().unwrap().len(), of("E-101")), (1, json!([])));
+    assert_eq!(narrowed("discipline?kind=data_loss"), 0);
+    // What is put right or voided counts so.
+    let right = json!({ "type": "record.corrected", "data": { "target_event": "appraised-2026-01",
+        "changes": [{ "path": "/outcome", "new": "pass" }], "reason": "the wrong line was ticked" } });
+    served.admit("E-701", &right);
+    assert_eq!(read(&served, "E-001", "appraisals?period=2026-01")["items"][0]["outcome"], "pass");
+    let void = json!({ "type": "record.voided", "data": { "target_event": "appraised-2026-02", "reason": "it was somebody else" } });
+    served.admit("E-701", &void);
+    assert_eq!(narrowed("appraisals"), 1);
+    served.admit(
+        "E-701",
+        &appraised("2026-02", [100, 100, 100, 100], 100, "reward")
+            .as_object_mut()
+            .map(|event| {
+                event.insert("id".into(), json!("appraised-again"));
+                json!(event)
+            })
+            .unwrap(),
+    );
 }

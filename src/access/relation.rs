@@ -152,6 +152,7 @@ pub fn facts_of_event(
         | Event::Policy(_)
         | Event::Organization(_)
         | Event::Employee(_)
+        | Event::Conduct(_)
         | Event::Customer(_)
         | Event::Credit(_)
         | Event::Sale(_)
@@ -189,6 +190,7 @@ pub fn facts_of_type(kind: &str) -> Facts {
         "archive.borrowed" | "archive.returned" => Facts::SELF,
         "anomaly.resolved" => Facts::ADDRESSEE | Facts::SUBMITTED | Facts::SUBSTITUTE,
         "obligation.extended" => Facts::SUPERIOR,
+        "appraisal.recorded" | "violation.recorded" => Facts::SELF | Facts::REGION,
         kind if kind.starts_with("employee.") => Facts::SELF | Facts::REGION,
         _ => Facts::NONE,
     }

@@ -25,6 +25,7 @@ use self::leavers::LEAVERS;
 use self::years::Years;
 
 mod company;
+mod conduct;
 mod corrections;
 mod dice;
 mod evening;

@@ -30,6 +30,7 @@ impl Years<'_> {
         }
         self.part(day, at, days).await?;
         self.watch(at, days).await?;
+        self.judge_staff(at).await?;
         self.file_minutes(at).await?;
         self.review_policy(day).await?;
         self.check_due_archives().await?;

@@ -39,8 +39,6 @@ pub(super) struct Years<'a> {
     pub(super) sold: VecDeque<Sold>,
     pub(super) bills: Bills,
     pub(super) owed: Owed,
-    /// How many entries the days have come to until the evening.
-    by_day: u64,
     /// Who met the owners of which customer yesterday, and the entry of it.
     pub(super) met: Option<(&'static str, usize, String)>,
     /// When the ledger last noted a checkpoint, and how many it has noted.
@@ -148,7 +146,6 @@ impl<'a> Years<'a> {
             sold: VecDeque::new(),
             bills: Bills::new(),
             owed: Owed::default(),
-            by_day: 0,
             met: None,
             noted: (ledger.state().world.ledger.noted_at, 0),
         }
@@ -309,13 +306,11 @@ impl<'a> Years<'a> {
         }
         self.ask_and_lend(day, at, days).await?;
         self.wait_for(midnight.plus(minutes(990))).await?;
-        let evening = self.size();
-        self.by_day += evening - before;
         let budget = self.budget(at, days, before);
         self.record(day, (at, days), budget).await?;
         self.meet_owners(day, at).await?;
-        self.collect(day, budget / 10).await?;
-        let entered = self.size() - evening;
+        self.collect(day, budget.div_ceil(10)).await?;
+        let entered = self.size() - before;
         self.sell(day, budget.saturating_sub(entered)).await
     }
 
@@ -326,12 +321,11 @@ impl<'a> Years<'a> {
         until(at + 1) - until(at)
     }
 
-    /// How many entries are left for the evening, so that the last is as busy as the first: the share of a day, but for what the days before have come
-    /// to until the evening on average.
+    /// How many entries a day is to have: an even share of what is left, and never less than half of an even day's, whatever else has happened.
     fn budget(&self, at: usize, days: usize, before: u64) -> u64 {
         let count = |days: usize| u64::try_from(days).unwrap_or(1);
         let share = self.plan.events.saturating_sub(before).div_ceil(count(days - at));
-        share.saturating_sub(self.by_day / count(at + 1))
+        share.max(self.plan.events / count(days) / 2)
     }
 
     /// How many entries there are but checkpoints: these come when they are signed, a little sooner or later in every demo.

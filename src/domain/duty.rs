@@ -155,6 +155,15 @@ impl Sink {
 /// A period that has ended, or begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
+    /// A month has ended; its year and number from 1, and the day after it.
+    MonthEnded {
+        /// Its year.
+        year: i32,
+        /// Its number from 1.
+        month: u32,
+        /// The first day after it.
+        after: Date,
+    },
     /// A quarter has ended; its name such as `2026Q1`, and the day after it.
     QuarterEnded {
         /// Its year.
@@ -190,13 +199,24 @@ impl Trigger {
     }
 }
 
-/// Returns the first instant of a quarter after `day`'s own, and the quarter that ends then.
-pub(super) fn next_turn(day: Date) -> (Date, [Turn; 2]) {
-    let quarter = (day.month() - 1) / 3 + 1;
-    let year = day.year();
-    let first = if quarter == 4 { Date::new(year + 1, 1, 1) } else { Date::new(year, quarter * 3 + 1, 1) };
-    let after = first.unwrap_or(day);
-    (after, [Turn::QuarterEnded { year, quarter, after }, Turn::YearBegun { year: year + 1 }])
+/// Returns the first day of the month after `day`'s own.
+pub(super) fn next_turn(day: Date) -> Date {
+    let (year, month) = if day.month() == 12 { (day.year() + 1, 1) } else { (day.year(), day.month() + 1) };
+    Date::new(year, month, 1).unwrap_or(day)
+}
+
+/// Returns what ends and begins with the first day of a month.
+pub(super) fn turns_on(first: Date) -> Vec<Turn> {
+    let last = first.previous();
+    let (year, month) = (last.year(), last.month());
+    let mut turns = vec![Turn::MonthEnded { year, month, after: first }];
+    if month.is_multiple_of(3) {
+        turns.push(Turn::QuarterEnded { year, quarter: month / 3, after: first });
+    }
+    if month == 12 {
+        turns.push(Turn::YearBegun { year: first.year() });
+    }
+    turns
 }
 
 /// An instant that nothing lies behind.

@@ -384,6 +384,11 @@ mod tests {
         });
         let checked = |period: &str| json!({ "kind": "quarterly", "period": period, "result": "confirmed" });
         let staff = json!({ "employee_id": "E-150", "name": "s1.name", "unit": "north", "joined_on": "2026-03-01" });
+        let appraised = |month: &str| {
+            let item = json!({ "item": "promises kept", "weight_bp": 10_000, "points": 81, "basis": "calls" });
+            json!({ "scheme": "technician_month", "period": month, "items": [item], "score": 81, "outcome": "pass" })
+        };
+        let violated = json!({ "kind": "public_reading", "facts": "s1.train", "sanction": "none_yet" });
         let anomaly = |id: &str| json!({ "anomaly_id": id, "kind": "credit", "facts": "two instalments are late", "reported_to": ["E-801"] });
         let reviewed = |year: i64| json!({ "year": year, "outcome": "unchanged", "findings": "as it was" });
         let review = |quarter: &str| {
@@ -448,6 +453,9 @@ mod tests {
             ("E-001", unit("west", Some("hq"), None, &["west"])),
             ("E-001", unit("west", Some("hq"), Some("E-101"), &["west", "far west"])),
             ("E-001", event("employee.registered", staff)),
+            ("E-601", of("employee/E-102", "appraisal.recorded", appraised("2026-01"))),
+            ("E-601", of("employee/E-102", "appraisal.recorded", appraised("2026-02"))),
+            ("E-902", of("employee/E-101", "violation.recorded", violated)),
             ("E-001", staff_status("E-102", "on_notice")),
             ("E-001", staff_status("E-102", "active")),
             ("E-501", event("document.filed", paper).with("customer_id", "C-01")),
@@ -533,6 +541,8 @@ mod tests {
             "document.filed" => vec![("/period", json!("2025"))],
             "policy.reviewed" => vec![("/year", json!(2024)), ("/findings", json!("still as it was"))],
             "org_unit.defined" => vec![("/territory", json!(["west end"])), ("/name", json!("The West"))],
+            "appraisal.recorded" => vec![("/period", json!("2026-03")), ("/outcome", json!("rectify"))],
+            "violation.recorded" => vec![("/kind", json!("rule_breach")), ("/unit", json!("north"))],
             "employee.registered" => vec![("/unit", json!("south")), ("/superior", json!("E-101"))],
             "employee.status_changed" => vec![("/new_unit", json!("accounting")), ("/status", json!("suspended"))],
             "record.corrected" => vec![("/reason", json!("another typing error")), ("/changes/0/new", json!("E-103"))],
@@ -604,6 +614,7 @@ mod tests {
                     "revision": world.organization.revision,
                 },
                 "employee": { "members": members, "revised": world.employee.revised },
+                "conduct": debug(&world.conduct),
                 "approval": debug(&world.approval),
                 "anomaly": debug(&world.anomaly),
                 "signoff": debug(&world.signoff),

@@ -210,6 +210,7 @@ fn readmit(then: &World, now: &World, live: &Live, fetched: &Fetched, stays: Opt
         Event::Policy(_)
         | Event::Organization(_)
         | Event::Employee(_)
+        | Event::Conduct(_)
         | Event::Customer(_)
         | Event::Contact(_)
         | Event::Grade(_)

@@ -8,7 +8,8 @@ use crate::domain::catalog::{Referent, Str, Text, choices, events, refusals};
 use crate::domain::duty::{Charge, Due, Duty, Sink};
 use crate::domain::employee::Status;
 use crate::domain::history::{Live, Part};
-use crate::domain::{self, About, Actor, Admission, Context, Fact, World, common, policy};
+use crate::domain::role::Role;
+use crate::domain::{self, About, Actor, Admission, Context, Fact, World, common, conduct, policy};
 use crate::entry::Hash;
 use crate::ids::{self, CustomerId, EmployeeId, EntryId, StreamName, SubjectId};
 
@@ -120,7 +121,7 @@ pub(super) const RETURN: Duty =
 /// The duties of this module.
 pub(super) const DUTIES: &[&Duty] = &[&RETURN];
 
-/// A loan is to be returned; that its time is over is no return.
+/// A loan is to be returned, and a loss recorded; that its time is over is no return.
 pub(super) fn oblige(_: &World, fact: &Fact<'_>, event: &Event, sink: &mut Sink) {
     match event {
         Event::Borrowed(borrowed) => {
@@ -137,6 +138,10 @@ pub(super) fn oblige(_: &World, fact: &Fact<'_>, event: &Event, sink: &mut Sink)
                 How::Returned => sink.close(&RETURN, loan),
                 How::Recalled | How::Lost => sink.release(&RETURN, loan),
                 How::Expired => {}
+            }
+            if let Some(customer) = fact.customer().filter(|_| returned.how == How::Lost) {
+                let charge = Charge::Holders(Role::Compliance);
+                sink.open(&conduct::LOSS, fact.id.as_str(), &customer, charge, Due::WorkingDays(1));
             }
         }
     }

@@ -251,6 +251,7 @@ modules! {
     policy Policy;
     organization Organization;
     employee Employee;
+    conduct Conduct;
     approval Approval;
     customer Customer;
     contact Contact;

@@ -403,7 +403,7 @@ impl Shared {
         let now = self.clock.now();
         for held in relation::roles(principal, member, world.date(now)) {
             let mut own = relation::facts_of_event(world, principal, held, event, about, now);
-            if let Event::Employee(_) = event
+            if let Event::Employee(_) | Event::Conduct(_) = event
                 && let Some(subject) = about.subject.id().and_then(|id| id.parse().ok())
             {
                 own = own.with(relation::facts_of_staff(world, principal, held, &subject));

@@ -173,6 +173,8 @@ fn terms(entry: &Entry, streams: impl Iterator<Item = Term>) -> Vec<Term> {
         kind if kind.starts_with("anomaly.") => terms.push(family_term("anomaly")),
         "archive.access_denied" => terms.push(family_term("refused")),
         "obligation.breached" => terms.push(family_term("obligation")),
+        "appraisal.recorded" => terms.push(family_term("appraisal")),
+        "violation.recorded" => terms.push(family_term("violation")),
         "command.refused" => {
             terms.push(family_term("refused"));
             let data: serde_json::Value = serde_json::from_str(&entry.data).unwrap_or_default();

@@ -155,6 +155,7 @@ impl Archive {
             | Event::Record(_)
             | Event::Calendar(_)
             | Event::Obligation(_)
+            | Event::Conduct(_)
             | Event::Approval(_)
             | Event::Grant(_)
             | Event::Loan(_)

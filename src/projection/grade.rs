@@ -170,6 +170,7 @@ impl Trace {
             | Event::Anomaly(_)
             | Event::Calendar(_)
             | Event::Obligation(_)
+            | Event::Conduct(_)
             | Event::Document(_)
             | Event::Signoff(_)
             | Event::Contact(_)

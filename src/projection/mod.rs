@@ -23,6 +23,7 @@ pub mod audit;
 pub mod business;
 pub mod classification;
 pub mod composition;
+pub mod conduct;
 pub mod credit;
 pub mod customer;
 pub mod difference;
@@ -82,6 +83,8 @@ impl View {
                     | "visits"
                     | "checks"
                     | "feed"
+                    | "appraisals"
+                    | "discipline"
             )
     }
 }
@@ -777,6 +780,35 @@ pub const VIEWS: &[View] = &[
         },
     },
     View {
+        key: "appraisals",
+        number: "V-78",
+        zh: "考核表",
+        en: "Appraisals",
+        scope: Scope::Company,
+        // Row by row it is decided: everybody sees their own.
+        base: Matter::Proofs,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "subject" "对象" "Employee", "at" "时间" "At", "scheme" "方案" "Scheme", "period" "期间" "Period",
+            "items" "考核项目" "Items", "score" "得分" "Score", "outcome" "奖励/整改" "Reward or rectification",
+            "by" "考核人" "By", "index" "账本序号" "Index",
+        },
+    },
+    View {
+        key: "discipline",
+        number: "V-79",
+        zh: "奖惩登记",
+        en: "Violations and sanctions",
+        scope: Scope::Company,
+        base: Matter::Proofs,
+        page_rows: PAGE_ROWS,
+        columns: columns! {
+            "subject" "对象" "Employee", "at" "时间" "At", "kind" "违规类别" "Kind", "violation" "违规" "What was done",
+            "basis" "依据" "Basis", "unit" "责任部门" "Unit", "sanction" "处理" "Sanction", "decided_by" "批准人" "Decided by",
+            "by" "登记人" "By", "index" "账本序号" "Index",
+        },
+    },
+    View {
         key: "corrections",
         number: "V-91",
         zh: "更正与作废表",
@@ -944,7 +976,7 @@ pub fn matter_of(kind: &str) -> Option<Matter> {
         "contact" | "commitment" => Some(Matter::ContactLog),
         "credit_grade" | "business_grade" | "credit_review" => Some(Matter::Credit),
         "sale" | "payment" => Some(Matter::Commercial),
-        "employee" | "approval" => Some(Matter::Staff),
+        "employee" | "appraisal" | "violation" | "approval" => Some(Matter::Staff),
         "archive" if kind != "archive.verified" => Some(Matter::AccessLog),
         "access" => Some(Matter::AccessLog),
         "anomaly" => Some(Matter::Strategy),

@@ -178,6 +178,7 @@ impl Register {
             | Event::Record(_)
             | Event::Calendar(_)
             | Event::Obligation(_)
+            | Event::Conduct(_)
             | Event::Document(_)
             | Event::Signoff(_)
             | Event::Contact(_)
@@ -248,7 +249,8 @@ impl Register {
     }
 }
 
-fn sealed_at(read: &Read<'_>, pointer: &str) -> SealedAt {
+/// Where a value of an entry is sealed.
+pub(super) fn sealed_at(read: &Read<'_>, pointer: &str) -> SealedAt {
     SealedAt { id: read.entry.id.clone(), kind: read.entry.kind.clone(), pointer: pointer.to_owned() }
 }
 

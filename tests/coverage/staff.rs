@@ -10,6 +10,8 @@ pub(super) const TYPES: &[Row] = &[
     ("employee.registered", 1, employee_registered),
     ("employee.roles_changed", 3, employee_roles_changed),
     ("employee.status_changed", 2, employee_status_changed),
+    ("appraisal.recorded", 4, appraisal_recorded),
+    ("violation.recorded", 2, violation_recorded),
     ("approval.given", 3, approval_given),
     ("approval.declined", 3, approval_declined),
 ];
@@ -57,6 +59,38 @@ fn employee_status_changed(t: &mut Try<'_>) {
     t.bad("notice without a last day", "E-001", &t.of("employee/E-102", notice.clone()), (400, "E_SCHEMA", ""));
     t.waits("leaving with an open handover", "handover.started");
     t.good("E-001", &t.of("employee/E-102", with(notice, json!({ "last_day": "2026-03-31" }))));
+}
+
+fn appraisal_recorded(t: &mut Try<'_>) {
+    let item = |weight: u64, points: u64| json!({ "item": "promises kept", "weight_bp": weight, "points": points, "basis": "the month's calls" });
+    let appraised = |who: &str, items: Value, score: u64| {
+        json!({ "type": "appraisal.recorded", "subject": format!("employee/{who}"), "data": {
+            "scheme": "technician_month", "period": "2026-02", "items": items, "score": score, "outcome": "pass" } })
+    };
+    let whole = || json!([item(2_500, 100), item(2_500, 75), item(2_500, 100), item(2_500, 50)]);
+    let rule = (422, "E_RULE", "R-210");
+    let nine = json!([item(4_000, 80), item(5_000, 80)]);
+    t.bad("weights that are not 10000", "E-701", &appraised("E-703", nine, 80), rule);
+    t.bad("another score than the sum", "E-701", &appraised("E-703", whole(), 82), rule);
+    t.bad("of oneself", "E-701", &appraised("E-701", whole(), 81), (403, "E_SOD", "R-025"));
+    t.before("E-701", &appraised("E-703", whole(), 81));
+    t.bad("twice for a period", "E-701", &appraised("E-703", whole(), 81), (409, "E_CONFLICT", "R-210"));
+    let mut next = appraised("E-703", whole(), 81);
+    next["data"]["period"] = json!("2026-03");
+    t.good("E-701", &next);
+}
+
+fn violation_recorded(t: &mut Try<'_>) {
+    let violated = |who: &str, more: Value| {
+        let data = json!({ "kind": "public_reading", "facts": "A file was found on a train.", "sanction": "none_yet" });
+        json!({ "type": "violation.recorded", "subject": format!("employee/{who}"), "data": with(data, more) })
+    };
+    let penalty = json!({ "sanction": "penalty" });
+    t.bad("a sanction nobody decided", "E-902", &violated("E-101", penalty), (400, "E_SCHEMA", "R-212"));
+    t.bad("of oneself", "E-902", &violated("E-902", json!({})), (403, "E_SOD", "R-025"));
+    let own = json!({ "sanction": "penalty", "decided_by": "E-101" });
+    t.bad("of oneself", "E-902", &violated("E-101", own), (403, "E_SOD", "R-025"));
+    t.good("E-902", &violated("E-101", json!({ "sanction": "penalty", "decided_by": "E-801" })));
 }
 
 /// Asks under `ask-000001` for a role for E-102, whose head E-201 decides.

@@ -170,7 +170,43 @@ pub(super) fn cases() -> Vec<Case> {
             met: vec![("E-601", reviewed())],
             above: "E-801",
         },
+        Case {
+            duty: "OB-59",
+            before: Vec::new(),
+            opener: ("E-701", None),
+            responsible: "E-701",
+            due: "2026-04-10T16:00:00.000000Z",
+            thrice: "2026-04-16T08:00:00+08:00",
+            met: vec![("E-701", appraised())],
+            above: "E-801",
+        },
+        Case {
+            duty: "OB-60",
+            before: vec![("E-501", lent())],
+            opener: ("E-501", Some(lost())),
+            responsible: "E-902",
+            due: "2026-03-03T16:00:00.000000Z",
+            thrice: "2026-03-10T08:00:00+08:00",
+            met: vec![("E-902", loss_recorded())],
+            above: "E-801",
+        },
     ]
+}
+
+/// The technician's appraisal for March.
+fn appraised() -> Value {
+    let items = json!([{ "item": "promises kept", "weight_bp": 10_000, "points": 81, "basis": "the month's calls" }]);
+    json!({ "type": "appraisal.recorded", "subject": "employee/E-703", "data": {
+        "scheme": "technician_month", "period": "2026-03", "items": items, "score": 81, "outcome": "pass" } })
+}
+
+fn lost() -> Value {
+    json!({ "type": "archive.returned", "id": "lost-000001", "subject": "loan/L-1", "data": { "how": "lost" } })
+}
+
+fn loss_recorded() -> Value {
+    json!({ "type": "violation.recorded", "subject": "employee/E-201", "data": {
+        "kind": "data_loss", "facts": "The file was left on a train.", "evidence": ["lost-000001"], "sanction": "none_yet" } })
 }
 
 pub(super) fn contact(who: &str, more: Value) -> Value {

@@ -61,8 +61,8 @@ fn opened(case: &Case) -> (Served, Value) {
     }
     match &case.opener {
         (who, Some(event)) => drop(served.admit(who, event)),
-        // The end of the quarter opens these two, that of the year the third.
-        (_, None) if matches!(case.duty, "OB-04" | "OB-23") => until(&served, "2026-04-01T08:00:00+08:00"),
+        // The end of the month and quarter opens these, that of the year the other.
+        (_, None) if matches!(case.duty, "OB-04" | "OB-23" | "OB-59") => until(&served, "2026-04-01T08:00:00+08:00"),
         (_, None) if case.duty == "OB-07" => until(&served, "2027-01-01T08:00:00+08:00"),
         _ => {}
     }
@@ -111,14 +111,15 @@ fn sc_06_a_quarterly_review_overdue_is_reported_thrice_met_late_and_its_anomaly_
     // The quarter ends; by the 15th, 24:00, nobody has reviewed C-01.
     until(&served, "2026-04-01T08:00:00+08:00");
     assert_eq!(open(&served, "E-402", "OB-23")[0]["due_at"], "2026-04-15T16:00:00.000000Z");
-    until(&served, "2026-04-16T00:00:00+08:00");
+    // Each request moves the clock on by two seconds.
+    until(&served, "2026-04-15T23:59:50+08:00");
     assert_eq!(overdue(&served, "OB-23").len(), 0);
     // Level 1 tells the superior of the head of accounting; 2 the working day after; 3 on the third.
     for (at, level, told) in [
         ("2026-04-16T00:01:00+08:00", 1, "E-801"),
-        ("2026-04-17T00:00:00+08:00", 1, "E-801"),
+        ("2026-04-16T23:59:50+08:00", 1, "E-801"),
         ("2026-04-17T00:01:00+08:00", 2, "E-801"),
-        ("2026-04-21T00:00:00+08:00", 2, "E-801"),
+        ("2026-04-20T23:59:50+08:00", 2, "E-801"),
         ("2026-04-21T00:01:00+08:00", 3, "E-802"),
     ] {
         until(&served, at);
@@ -180,6 +181,19 @@ fn sc_18_an_archive_is_brought_up_to_date_checked_for_the_quarter_and_its_neighb
     let archive = served.get("E-101", "/v1/customers/C-01").json();
     assert!(archive["verified_on"].is_string(), "{archive}");
     assert!(archive["completeness"]["missing"].as_array().unwrap().contains(&json!("registered_capital")));
+    // The results enter the custodian's appraisal, whose weights come to a whole.
+    let appraised = |weight: u64| {
+        let items = json!([
+            { "item": "archives complete", "weight_bp": weight, "points": 70, "basis": "1 of 2 confirmed for 2026Q1" },
+            { "item": "checks in time", "weight_bp": 4_000, "points": 100, "basis": "none late" },
+        ]);
+        json!({ "type": "appraisal.recorded", "subject": "employee/E-501", "data": {
+            "scheme": "archivist", "period": "2026Q1", "items": items, "score": 82, "outcome": "pass" } })
+    };
+    assert_eq!(served.refuse("E-601", &appraised(5_000)), (422, "E_RULE".into(), "R-210".into()));
+    served.admit("E-601", &appraised(6_000));
+    let own = rows(&served, "E-501", "/v1/views/appraisals?scheme=archivist");
+    assert_eq!((&own[0]["score"], &own[0]["items"][1]["points"]), (&json!(82), &json!(100)), "{own:?}");
     // C-04 is still unchecked when the 15th is over.
     until(&served, "2026-04-16T00:01:00+08:00");
     let breached = overdue(&served, "OB-04");
@@ -380,7 +394,7 @@ fn the_same_entries_at_the_same_times_bring_the_same_breaches() {
             })
             .filter(|entry| entry["type"] == "obligation.breached")
             .collect();
-        assert_eq!(entries.len(), 6, "an update and a check of the quarter, three levels each");
+        assert_eq!(entries.len(), 9, "an update, an appraisal and a check of the quarter, three levels each");
         entries
     };
     assert_eq!(run(), run());

@@ -17,11 +17,12 @@ type Key = (u8, String, EntryId);
 type Done = (u8, String, Option<String>);
 
 impl State {
-    /// Closes what periods opened up to one, where an entry says only since its correction that it was done.
-    fn close_of_periods(&mut self, duty: u8, object: &str, until: Option<&str>) {
+    /// Closes what periods opened up to one, or entries of another part, where an entry says only since its correction that it was done.
+    fn close_of_others(&mut self, duty: u8, object: &str, until: Option<&str>, part: &[Live]) {
         let ids = self.objects.get(&(duty, object.to_owned())).cloned().unwrap_or_default();
         for id in ids {
-            let Some(open) = self.open.get(&id).filter(|open| open.opener.is_none()) else { continue };
+            let own = |opener: &EntryId| part.iter().any(|live| live.id == *opener);
+            let Some(open) = self.open.get(&id).filter(|open| !open.opener.as_ref().is_some_and(own)) else { continue };
             if !open.later_than(until) {
                 self.close(&id);
             }
@@ -111,7 +112,7 @@ pub(in crate::domain) fn refold(world: &mut World, was: &World, refold: &Refold,
         }
     }
     for (duty, object, until) in after.closed.difference(&before.closed) {
-        world.obligation.close_of_periods(*duty, object, until.as_deref());
+        world.obligation.close_of_others(*duty, object, until.as_deref(), &refold.after);
     }
     let undone: BTreeSet<(u8, &str)> =
         before.closed.difference(&after.closed).map(|(duty, object, _)| (*duty, object.as_str())).collect();
@@ -120,15 +121,23 @@ pub(in crate::domain) fn refold(world: &mut World, was: &World, refold: &Refold,
     }
 }
 
-/// Opens anew what the last period asks for and was done by an entry that no longer says so.
+/// Opens anew what the months of the last year, the last quarter and this year ask for and was done by an entry that no longer says so.
 fn ask_again(world: &mut World, undone: &BTreeSet<(u8, &str)>, trigger: &Trigger, at: Timestamp) {
     let mut sink = Sink::default();
     let zone = world.ledger.zone;
-    let (_, turns) = duty::next_turn(zone.date(at).minus_months(3));
-    for turn in turns {
-        oblige_period(world, turn, &mut sink);
+    let today = zone.date(at);
+    for back in 0..12 {
+        let first = duty::next_turn(today.minus_months(back + 1));
+        let recent = duty::turns_on(first).into_iter().filter(|turn| match turn {
+            Turn::MonthEnded { .. } => true,
+            Turn::QuarterEnded { .. } => back < 3,
+            Turn::YearBegun { .. } => false,
+        });
+        for turn in recent {
+            oblige_period(world, turn, &mut sink);
+        }
     }
-    oblige_period(world, Turn::YearBegun { year: zone.date(at).year() }, &mut sink);
+    oblige_period(world, Turn::YearBegun { year: today.year() }, &mut sink);
     for opening in sink.openings {
         let known = world.obligation.about(opening.duty, &opening.object).next().is_some();
         if !known && undone.contains(&(opening.duty.number, opening.object.as_str())) {

@@ -163,7 +163,7 @@ pub struct State {
     queue: OrdSet<(Timestamp, SubjectId)>,
     /// Those that wait for a table of a working calendar.
     waiting: OrdSet<SubjectId>,
-    /// When the next quarter begins.
+    /// When the next month begins.
     turn_at: Timestamp,
 }
 

@@ -4,12 +4,13 @@ use crate::clock::Timestamp;
 use crate::domain::duty::{Due, Duty, NEVER, Opening, Sink, Trigger, Turn};
 use crate::domain::obligation::deadline::{Deadline, Unit, count, reschedule};
 use crate::domain::obligation::{Event, Open};
-use crate::domain::{self, Fact, World, contact, credit, customer, document, loan, person, policy, signoff};
+use crate::domain::{self, Fact, World, conduct, contact, credit, customer, document, loan, person, policy, signoff};
 use crate::ids::{EntryId, SubjectId};
 
 /// Lists every duty some module declares, in the order of the rules' table.
 pub fn duties() -> Vec<&'static Duty> {
     let mut all = [
+        conduct::DUTIES,
         contact::DUTIES,
         credit::DUTIES,
         customer::DUTIES,
@@ -55,6 +56,7 @@ macro_rules! obliging {
 
 obliging! {
     with {
+        conduct Conduct by conduct::oblige;
         contact Contact by contact::oblige;
         credit Credit by credit::oblige;
         customer Customer by customer::oblige;
@@ -72,6 +74,7 @@ obliging! {
 
 /// Tells the sink what a period that has ended or begun opens and closes.
 pub(super) fn oblige_period(world: &World, turn: Turn, sink: &mut Sink) {
+    conduct::oblige_period(world, turn, sink);
     credit::oblige_period(world, turn, sink);
     customer::oblige_period(world, turn, sink);
     document::oblige_period(world, turn, sink);

@@ -15,7 +15,7 @@ use crate::ids::{EntryId, SubjectId};
 /// What whoever watches the clock keeps from one look to the next.
 #[derive(Debug, Default)]
 pub struct Watch {
-    /// The world as a quarter's end alone has made it, and when the last entry before was made: until the next one it stays so.
+    /// The world as a month's end alone has made it, and when the last entry before was made: until the next one it stays so.
     turned: Option<(Timestamp, World)>,
     /// What could not be entered in this round.
     passed: BTreeSet<SubjectId>,

@@ -155,6 +155,8 @@ pub(crate) fn filters(key: &str) -> &'static [&'static str] {
         "important_dates" => &["days"],
         "sod" => &["all"],
         "overdue" => &["duty", "responsible", "open"],
+        "appraisals" => &["employee", "scheme", "period"],
+        "discipline" => &["employee", "kind"],
         "timeline" => &["type", "actor", "from", "until"],
         "access_log" => READINGS,
         "signoffs" => &["mine"],

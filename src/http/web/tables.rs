@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::access::redactor::MASK;
 use crate::domain::catalog::{self, Kind, Shape as _};
-use crate::domain::customer;
 use crate::domain::grade::Dimension;
+use crate::domain::{conduct, customer};
 use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::api::views::filters;
@@ -27,7 +27,7 @@ use crate::projection::composition::{By, UNGRADED};
 use crate::projection::{self, View};
 
 /// The tables of the company there are pages of.
-const COMPANY: [&str; 13] = [
+const COMPANY: [&str; 15] = [
     "composition",
     "grading",
     "stats",
@@ -41,6 +41,8 @@ const COMPANY: [&str; 13] = [
     "checks",
     "registration_status",
     "ownership",
+    "appraisals",
+    "discipline",
 ];
 
 /// The one with a form of its own.
@@ -209,12 +211,15 @@ fn filter(frame: &Frame, name: &str, typed: &str) -> Markup {
     let choices = match name {
         "dimension" => customer::Dimension::kind(),
         "lifecycle" => customer::Status::kind(),
+        "scheme" => conduct::Scheme::kind(),
+        "kind" => conduct::Kind::kind(),
         _ => Kind::Text,
     };
     let choices = if let Kind::Choice(choices) = choices { choices } else { &[] };
     let (kind, example) = match name {
         "year" => ("text", "2026"),
         "quarter" => ("text", "2026Q1"),
+        "period" => ("text", "2026-03"),
         "employee" => ("text", "E-101"),
         "from" | "until" => ("date", ""),
         _ => ("text", ""),
@@ -324,6 +329,7 @@ fn cell(frame: &Frame, door: &Door, view: &View, row: &Value, name: &str) -> Mar
     let value = row.get(name).unwrap_or(&Value::Null);
     match (name, value) {
         ("customer_id", Value::String(id)) => html! { a href={ "/customers/" (encode(id)) } { (id) } },
+        ("subject", Value::String(id)) => html! { a href={ "/staff?employee=" (encode(id)) } { (id) } },
         ("source_event" | "business_event", value) => layout::entry(Some(value)),
         ("since" | "business_since", Value::String(at)) if at != MASK => html! { (wall(door, at)) },
         ("lifecycle", Value::String(stage)) if stage != MASK => html! { (words::status(frame.language, stage)) },
@@ -354,8 +360,10 @@ fn cell(frame: &Frame, door: &Door, view: &View, row: &Value, name: &str) -> Mar
 /// The event types whose fields the columns of a table are.
 fn recorded_as(view: &View) -> &'static [&'static str] {
     match view.key {
+        "appraisals" => &["appraisal.recorded"],
         "checks" => &["archive.verified"],
         "classification" => &["customer.classified"],
+        "discipline" => &["violation.recorded"],
         "ownership" => &["customer.owner_assigned"],
         "visits" => &["contact.recorded"],
         _ => &["payment.recorded", "trade_terms.set", "credit_review.recorded"],

@@ -239,6 +239,8 @@ const DOCS: &[(&str, &str)] = &[
     ("employee.registered", "员工入职登记。"),
     ("employee.roles_changed", "授予或取消角色。"),
     ("employee.status_changed", "员工提出离职、调动、停职、复职或离职。"),
+    ("appraisal.recorded", "按考核方案记录员工某期间的考核。"),
+    ("violation.recorded", "登记员工违规及处理。"),
     ("approval.given", "批准待批的事项。"),
     ("approval.declined", "不批准待批的事项，该事项即告终止。"),
     ("customer.registered", "建立客户档案。"),

@@ -300,12 +300,14 @@ const WALKERS: [(&str, &str); 5] = [
 ];
 
 /// The pages there are; the walk says which it did not come to.
-const PAGES: [&str; 36] = [
+const PAGES: [&str; 38] = [
     "/",
     "/access",
+    "/analysis/appraisals",
     "/analysis/checks",
     "/analysis/classification",
     "/analysis/composition",
+    "/analysis/discipline",
     "/analysis/credit_reviews",
     "/analysis/grade_audit",
     "/analysis/grades",

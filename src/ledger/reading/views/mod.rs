@@ -23,6 +23,7 @@ mod anomaly;
 mod business;
 mod classification;
 mod composition;
+mod conduct;
 mod credit;
 mod customer;
 mod dates;
@@ -111,6 +112,8 @@ impl Ledger {
             ("timeline", _) => shared.timeline(then, asked, subject),
             ("policy", _) => shared.policy(then),
             ("staff", _) => shared.staff(state, then, asked, subject),
+            ("appraisals", _) => shared.appraisals(then, asked, sight),
+            ("discipline", _) => shared.discipline(then, asked, sight),
             ("obligations", _) => shared.obligations(state, then, asked, subject),
             ("overdue", _) => shared.overdue(state, then, asked, sight),
             ("approvals", _) => shared.approvals(state, then, sight),

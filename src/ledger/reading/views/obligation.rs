@@ -125,11 +125,13 @@ impl Shared {
         looks: &mut usize,
     ) -> Result<Course, ViewError> {
         let Some(duty) = obligation::duty_of(&overdue.id) else { return Ok(Course::Released) };
-        let stream = match &overdue.customer {
-            Some(customer) => customer.stream(),
-            None => StreamName::single(duty.met_by.split('.').next().unwrap_or_default()),
+        let family = duty.met_by.split('.').next().unwrap_or_default();
+        let term = match &overdue.customer {
+            // What ends these stands in the streams of the staff, whoever's file it is about.
+            _ if matches!(family, "appraisal" | "violation") => family_term(family),
+            Some(customer) => stream_term(customer.stream().as_str()),
+            None => stream_term(family),
         };
-        let term = stream_term(stream.as_str());
         let mut from = breached + 1;
         loop {
             let found = self.shelf.postings(term, from, then.end, Direction::Ascending, 256.min(*looks))?;
