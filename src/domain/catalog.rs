@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use unicode_general_category::{GeneralCategory, get_general_category};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use crate::clock::{Date, Timestamp};
@@ -1133,7 +1134,8 @@ impl Checker {
 /// Says in both languages which control character a text holds, if it holds one besides those allowed: nobody sees it, so
 /// nobody finds it by being told what the text must look like.
 pub(crate) fn control(text: &str, allowed: &[char]) -> Option<(String, String)> {
-    let (place, control) = (1..).zip(text.chars()).find(|(_, c)| c.is_control() && !allowed.contains(c))?;
+    let (place, control) =
+        (1..).zip(text.chars()).find(|(_, c)| (c.is_control() || turns(*c)) && !allowed.contains(c))?;
     let code = u32::from(control);
     Some((
         format!("holds the control character U+{code:04X} as its character {place}: leave it out"),
@@ -1183,9 +1185,24 @@ fn normalize(value: &mut Value) {
     }
 }
 
-/// White space alone is no name and no reason.
+/// White space alone is no name and no reason, nor is what nobody sees.
 fn is_blank(text: &str) -> bool {
-    text.chars().all(char::is_whitespace)
+    text.chars().all(|c| c.is_whitespace() || unseen(c))
+}
+
+/// Tells whether a character turns the direction of what follows, so that a text reads otherwise than it is stored.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Tells whether a character leaves no mark where it stands: formats, joiners, selectors and fillers.
+pub(super) fn unseen(c: char) -> bool {
+    let filler = matches!(
+        c,
+        '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}'
+    );
+    filler || get_general_category(c) == GeneralCategory::Format
 }
 
 fn is_quarter(text: &str) -> bool {

@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use crate::clock::{Date, Timestamp};
 use crate::domain::catalog::{
     Choice, Count, Email, Int, Kind, Money, Phone, Quarter, Referent, Sealed, Shape, Str, Text, choices, events, objects,
-    refusals,
+    refusals, unseen,
 };
 use crate::domain::employee::Member;
 use crate::domain::history::{Live, Part, Refold};
@@ -613,9 +613,10 @@ pub fn name_key(name: &str) -> Key {
     key
 }
 
-/// Returns a name as names are compared: NFKC, case folded, without white space.
+/// Returns a name as names are compared: NFKC, case folded, without white space and what nobody sees.
 pub fn folded(text: &str) -> String {
-    caseless::default_case_fold_str(&text.nfkc().collect::<String>()).nfkc().filter(|c| !c.is_whitespace()).collect()
+    let folded = caseless::default_case_fold_str(&text.nfkc().collect::<String>());
+    folded.nfkc().filter(|c| !c.is_whitespace() && !unseen(*c)).collect()
 }
 
 /// Returns a customer's status on `day` (SM-1).
@@ -1253,6 +1254,13 @@ mod tests {
         for same in ["STRASSE MOTOREN 北方电力", "straßemotoren北方电力", "Ｓｔｒａｓｓｅ\u{3000}Ｍｏｔｏｒｅｎ 北方 电力", "Stra\u{df}e\u{a0}Motoren北方电力"] {
             let refused = given.when("E-102", customer("C-02", same)).then_refused(Code::E_CONFLICT, "R-031");
             assert!(refused.contains("C-01"), "{same}");
+        }
+        // Nor by what nobody sees in it: joiners, soft hyphens, fillers and selectors.
+        for same in ["Strasse\u{200b}Motoren北方电力", "Stra\u{ad}sse Motoren 北方\u{feff}电力", "StrasseMotoren北方\u{fe00}电力\u{3164}"] {
+            given.when("E-102", customer("C-02", same)).then_refused(Code::E_CONFLICT, "R-031");
+        }
+        for hidden in ["北方\u{202e}电力", "\u{2066}北方电力", "\u{200b}", "\u{3164} \u{ad}"] {
+            given.when("E-102", customer("C-02", hidden)).then_malformed(["/name"]);
         }
         given.when("E-102", customer("C-02", "Straße Motoren 南方电力")).then(["customer.registered"]);
         assert_eq!(name_key("e\u{301}cole"), name_key("\u{c9}COLE"));

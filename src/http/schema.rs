@@ -109,8 +109,8 @@ pub(crate) const SUBJECT_ID: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$";
 /// The id of an entry.
 pub(crate) const ENTRY_ID: &str = "^[A-Za-z0-9._-]{8,64}$";
 
-const ONE_LINE: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
-const LINES: &str = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*$";
+const ONE_LINE: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u202a-\\u202e\\u2066-\\u2069]*$";
+const LINES: &str = "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u202a-\\u202e\\u2066-\\u2069]*$";
 
 #[cfg(test)]
 mod tests {
