@@ -97,6 +97,13 @@ refusals! {
     NotAddressee => E_FORBIDDEN "R-111", "it was reported to somebody else", "该异常未上报给您";
 }
 
+impl State {
+    /// Tells whether the system has reported somebody, and nobody has resolved that.
+    pub fn reports(&self, employee: &EmployeeId) -> bool {
+        self.open.values().any(|anomaly| anomaly.reporter.is_none() && anomaly.employee.as_ref() == Some(employee))
+    }
+}
+
 impl Anomaly {
     /// Tells whether somebody may resolve it: not their own report, and not what is about them.
     fn qualified(&self, employee: &EmployeeId, member: &Member) -> bool {

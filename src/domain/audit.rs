@@ -170,10 +170,11 @@ pub struct State {
     pub refused: OrdMap<EmployeeId, Vector<Timestamp>>,
 }
 
-/// Tells whether this refusal of a reading, at that moment, is one too many.
+/// Tells whether this refusal of a reading, at that moment, is one too many. Who is reported already is not reported again before
+/// somebody has looked into it.
 pub fn alarms(world: &World, reader: &EmployeeId, denied: &Denied, at: Timestamp) -> bool {
     let before = world.audit.refused.get(reader).into_iter().flatten().filter(|before| at.since(**before) <= COUNTED);
-    counts(denied) && before.count() + 1 >= REFUSALS
+    counts(denied) && before.count() + 1 >= REFUSALS && !world.anomaly.reports(reader)
 }
 
 /// Who is only asked what for has not reached for what is another's.
