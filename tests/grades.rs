@@ -189,6 +189,17 @@ fn terms_need_a_grade_its_limit_and_a_second_person() {
     assert_eq!(approved["terms_after"][0]["credit_limit"], 400_000_000);
     let all = items(&served, "E-901", "/v1/views/grade_audit");
     assert_eq!(all.iter().find(|line| line["step"] == "approved").unwrap()["terms_after"], approved["terms_after"]);
+    // Who decides on other terms sees those in force beside them.
+    let waits = served.admit("E-401", &terms(300_000_000));
+    let waiting = items(&served, "E-402", "/v1/views/approvals")[0].clone();
+    assert_eq!(
+        (&waiting["before"]["credit_limit"], &waiting["after"]["credit_limit"]),
+        (&json!(400_000_000), &json!(300_000_000)),
+        "{waiting}"
+    );
+    let request = waits["subject"].as_str().unwrap().strip_prefix("approval/").unwrap().to_owned();
+    let declined = json!({ "type": "approval.declined", "data": { "request_id": request, "reason": "not now" } });
+    served.admit("E-402", &declined);
     // A grade that falls leaves them above its limit of 2 000 000 yuan.
     grade(&served, "credit", "C-01", "E-101", Some("A"), "B", &evidence);
     assert_eq!(row()["needs_reset"], true);

@@ -300,12 +300,14 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
                 .collect();
             let subject: Option<StreamName> = requested.about.0.parse().ok();
             let subject = subject.unwrap_or_else(|| fact.subject.clone());
+            let customer = subject.id().filter(|_| subject.kind() == "customer").and_then(|id| id.parse().ok());
+            let about = About { subject, customer };
             state.waiting.insert(requested.request_id.clone(), Waiting {
                 id: fact.id.clone(),
                 actor: fact.actor.clone(),
                 kind: requested.proposed.0.clone(),
                 data: requested.data.0.to_string(),
-                about: About::subject(subject),
+                about,
                 occurred_at: requested.occurred_at,
                 late_reason: requested.late_reason.as_ref().map(|reason| reason.0.clone()),
                 steps,
