@@ -314,6 +314,10 @@ impl Ledger {
         let now = shared.clock.now();
         let then = shared.then(state, asked.moment(), now)?;
         let since = asked.since.map(|since| shared.then(state, since, now)).transpose()?;
+        if since.as_ref().is_some_and(|since| since.end > then.end) {
+            let (en, zh) = ("is after the moment it is compared with", "晚于所对比的时点");
+            return Err(ViewError::Refused(Refusal::field("/since", en, zh)));
+        }
         let reader = Reader {
             policies: &shared.policies,
             world: &state.world,

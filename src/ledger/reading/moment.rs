@@ -72,6 +72,9 @@ impl Shared {
             AsOf::Latest => state.size,
             AsOf::Index(index) if index < state.size => index + 1,
             AsOf::Index(_) => return Err(refused("/as_of", "beyond the last entry", "超出末条")),
+            AsOf::Instant(at) if at > now.max(state.last_at) => {
+                return Err(refused("/as_of", "has not come yet", "尚未到来"));
+            }
             AsOf::Instant(at) => self.recorded_by(state, at)?,
         };
         let Some(valid_at) = moment.valid_at else {
