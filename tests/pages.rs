@@ -544,6 +544,17 @@ fn people_are_masked_on_their_page_until_somebody_says_what_for() {
     assert_eq!(browser.get("/customers/C-01/people?view=list").status, 404);
     let mut stranger = Browser::signed_in(&served, "E-103", "en");
     assert_eq!(stranger.get("/customers/C-01/people").status, 403);
+    // An auditor opens nobody who is not named, and whoever is.
+    let mut auditor = Browser::signed_in(&served, "E-901", "en");
+    auditor.purpose = Some("audit");
+    let path = "/customers/C-01/people";
+    let page = auditor.get(path).text();
+    let (token, named) = (hidden(&page, "token"), page.contains("name=\"note\""));
+    assert!(named, "{page}");
+    for (note, opened) in [("", false), ("complaint of P-2", false), ("complaint of P-1", true)] {
+        let fields = [("token", token.as_str()), ("view", "people"), ("purpose", "audit"), ("note", note)];
+        assert_eq!(auditor.post(path, &fields).text().contains("Invented Buyer"), opened, "{note}");
+    }
 }
 
 #[test]
@@ -901,12 +912,17 @@ fn the_auditor_asks_three_questions_and_is_led_to_their_answers() {
     let mut led = |question: &str| auditor.get(&format!("/questions?{question}"));
     assert!(led("ask=read").text().contains("Say which customer"), "of nobody nothing can be told");
     assert_eq!(led("ask=read&employee=E-101").header("location"), ["/employees/E-101/reads?"]);
+    assert_eq!(led("ask=did&actor=E-101").header("location"), ["/employees/E-101/acts?"]);
     let mut owner = Browser::signed_in(&served, "E-101", "en");
     owner.get("/customers/C-01");
     served.test.ledger.settle();
     let reads = auditor.get("/employees/E-101/reads").text();
     assert!(reads.contains("href=\"/customers/C-01\""), "{reads}");
     assert!(!auditor.get("/employees/E-101/reads?until=2020-01-01").text().contains("href=\"/customers/C-01\""));
+    let acts = auditor.get("/employees/E-101/acts?type=customer.registered").text();
+    assert!(acts.contains("Customer registered") && acts.contains("E-101"), "{acts}");
+    assert!(auditor.get("/employees/E-101/acts?type=sale.recorded").text().contains("Nothing recorded"));
+    assert_eq!(owner.get("/employees/E-103/acts").status, 403);
     let timeline = auditor.get("/customers/C-01/timeline?type=customer.registered").text();
     assert!(timeline.contains("<ol class=\"timeline\"><li>"));
     let of_others = auditor.get("/customers/C-01/timeline?type=sale.recorded&actor=E-103").text();

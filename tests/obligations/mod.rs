@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::obligations::cases::{
     Case, acknowledged, cases, closed, contact, credit_reviewed, graded, main_customer, promised, verified,
 };
+use crate::pages::Browser;
 use crate::support::http::Served;
 use crate::support::{self, TestLedger, proposal};
 
@@ -553,4 +554,38 @@ fn an_archive_opened_late_is_let_in_and_not_reported() {
         "first_contact_at": "2026-02-20T09:00:00+08:00", "owner": "E-101" } });
     served.admit("E-101", &late);
     assert_eq!(overdue(&served, "OB-01"), [] as [Value; 0]);
+}
+
+#[test]
+fn the_home_page_leads_whoever_answers_to_where_each_duty_is_done() {
+    for case in cases() {
+        let (served, found) = opened(&case);
+        let mut browser = Browser::signed_in(&served, case.responsible, "en");
+        let page = browser.get("/obligations").text();
+        let row = page.split("<tr").find(|row| row.contains(case.duty));
+        let row = row.unwrap_or_else(|| panic!("{}: {page}", case.duty));
+        if case.duty == "OB-52" {
+            assert!(
+                row.contains("Give it back to the archivist") && !row.contains("/propose/archive.returned"),
+                "{row}"
+            );
+            continue;
+        }
+        let link = row.split("href=\"").find_map(|rest| {
+            rest.split('"').next().filter(|to| {
+                ["/propose", "/signoffs", "/customers/C-01/documents", "/customers/C-01/work"]
+                    .iter()
+                    .any(|way| to.starts_with(way))
+                    && !to.starts_with("/propose/obligation.extended")
+            })
+        });
+        let link = link.unwrap_or_else(|| panic!("{}: {row}", case.duty)).replace("&amp;", "&");
+        let form = browser.get(&link);
+        assert_eq!(form.status, 200, "{} {link}: {}", case.duty, form.text());
+        let subject =
+            case.met[0].1["subject"].as_str().filter(|_| link.starts_with("/propose/") && case.duty != "OB-60");
+        if let Some(subject) = subject {
+            assert!(form.text().contains(&format!("value=\"{subject}\"")), "{} {link}: {subject} {found}", case.duty);
+        }
+    }
 }

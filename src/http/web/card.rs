@@ -49,7 +49,6 @@ pub(crate) async fn print(
 fn written(visitor: &Visitor, door: &Door, id: &str, answered: &Answered, printed: bool) -> Response {
     let frame = &visitor.frame;
     let action = format!("/customers/{}/card", encode(id));
-    let chosen = frame.signed_in.as_ref().and_then(|who| who.purpose);
     let body = html! {
         (layout::tabs(visitor, door, id, "card"))
         @if printed { p.hint.screen { (frame.say("print-hint")) } }
@@ -57,7 +56,7 @@ fn written(visitor: &Visitor, door: &Door, id: &str, answered: &Answered, printe
         @if !printed {
             form.filters action=(action) method="post" {
                 (layout::token(frame))
-                div { label for="card-purpose" { (frame.say("purpose")) } (layout::purposes(frame, "card-purpose", chosen, true)) }
+                (layout::stating(frame, "card-purpose", true))
                 button name="as" value="print" { (frame.say("print-prepare")) }
                 @if !answered.masked.is_empty() { button.quiet name="as" value="view" { (frame.say("reveal")) } }
             }

@@ -161,15 +161,11 @@ fn list(frame: &Frame, door: &Door, answered: &Answered) -> Markup {
     let chosen = |item: &Value, name: &str| {
         layout::chosen(frame, door, "document.filed", name, item.get(name).unwrap_or(&Value::Null))
     };
-    let purpose = frame.signed_in.as_ref().and_then(|who| who.purpose);
     html! {
         @if papers.is_empty() { p { (frame.say("none-recorded")) } } @else {
             form method="post" action="/documents" {
                 (layout::token(frame))
-                div.filters { div {
-                    label for="document-purpose" { (frame.say("purpose")) }
-                    (layout::purposes(frame, "document-purpose", purpose, false))
-                } }
+                div.filters { (layout::stating(frame, "document-purpose", false)) }
                 div.wide { table.stack {
                     thead { tr {
                         th scope="col" { (frame.say("document-title")) } th scope="col" { (frame.say("document-kind")) }

@@ -267,7 +267,10 @@ fn obligations_table(frame: &Frame, door: &Door, rows: &[Value], back: &str) -> 
                         @if row.get("extensions").and_then(Value::as_u64).is_some_and(|times| times > 0) { br; small { (frame.say("extended")) } }
                     }
                     td data-label=(frame.say("what-to-do")) {
-                        a href=(fulfilling(row, back)) { (frame.say("do-it")) }
+                        // Who has the file gives it back; that it is back the archivist records.
+                        @if text(row, "duty") == "OB-52" { (frame.say("give-back")) } @else {
+                            a href=(fulfilling(row, back)) { (frame.say("do-it")) }
+                        }
                         @if may_extend(row) {
                             " · " a href={ "/propose/obligation.extended?obligation=" (encode(text(row, "obligation"))) "&back=" (encode(back)) } { (frame.say("extend")) }
                         }
@@ -282,24 +285,34 @@ fn obligations_table(frame: &Frame, door: &Door, rows: &[Value], back: &str) -> 
 fn fulfilling(row: &Value, back: &str) -> String {
     let duty = obligation::duty_of(text(row, "obligation"));
     let Some(kind) = duty.and_then(|duty| catalog::find(duty.met_by)) else { return "/propose".into() };
-    let customer = text(row, "customer_id");
+    let (customer, object) = (text(row, "customer_id"), text(row, "object"));
     match kind.name {
+        // Whoever made the visit says in its entry to whom it was reported; the head has it among what waits for a signature.
+        "signoff.recorded" if text(row, "duty") == "OB-09" => {
+            return format!("/customers/{}/work?view=visits", encode(customer));
+        }
         // What waits for a signature is listed with what is signed, and a paper is filed where its customer's are.
         "signoff.recorded" => return "/signoffs".into(),
         "document.filed" if !customer.is_empty() => return format!("/customers/{}/documents", encode(customer)),
         _ => {}
     }
     let mut address = format!("/propose/{}?back={}", kind.name, encode(back));
-    if let Some(subject) = kind.subject.filter(|subject| subject.of == Referent::Customer && !customer.is_empty()) {
-        address.push_str(&format!("&subject={}", encode(&format!("{}/{customer}", subject.stream))));
-    }
-    if kind.field("promise_id").is_some()
-        && let Some((_, promise)) = text(row, "object").split_once('/')
+    let (first, second) = object.split_once('/').unwrap_or((object, ""));
+    let named = kind.subject.and_then(|subject| match subject.of {
+        Referent::Customer => Some(subject.named(customer)).filter(|_| !customer.is_empty()),
+        // What is owed about one of the staff begins with who it is.
+        Referent::Employee => Some(subject.named(first)).filter(|_| !second.is_empty()),
+        _ => None,
+    });
+    let known = [
+        ("subject", named.as_deref()),
+        ("promise_id", Some(second).filter(|_| kind.field("promise_id").is_some())),
+        ("replies_to", Some(object).filter(|_| text(row, "duty") == "OB-15")),
+    ];
+    for (name, value) in
+        known.into_iter().filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_empty())?)))
     {
-        address.push_str(&format!("&promise_id={}", encode(promise)));
-    }
-    if kind.field("replies_to").is_some() {
-        address.push_str(&format!("&replies_to={}", encode(text(row, "object"))));
+        address.push_str(&format!("&{name}={}", encode(value)));
     }
     address
 }

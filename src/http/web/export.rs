@@ -21,7 +21,7 @@ pub(crate) async fn take_out(
 ) -> Result<Response, Problem> {
     visitor.check_purpose(&fields)?;
     let subject = fields.said("subject");
-    for own in ["token", "purpose", "subject"] {
+    for own in ["token", "purpose", "note", "subject"] {
         fields.0.remove(own);
     }
     let parameters: BTreeMap<String, String> = fields.0;

@@ -132,16 +132,25 @@ pub(crate) fn purposes(frame: &Frame, id: &str, chosen: Option<PurposeKind>, req
     }
 }
 
+/// Asks for a purpose and what to say about it: an auditor names whom it is about.
+pub(crate) fn stating(frame: &Frame, id: &str, required: bool) -> Markup {
+    let chosen = frame.signed_in.as_ref().and_then(|who| who.purpose);
+    html! {
+        div { label for=(id) { (frame.say("purpose")) } (purposes(frame, id, chosen, required)) }
+        @let note = format!("{id}-note");
+        div { label for=(note) { (frame.say("purpose-note")) }
+            input id=(note) name="note" maxlength="400" placeholder=(frame.say("purpose-note-hint")); }
+    }
+}
+
 /// Asks for a purpose to open masked values for; `more` is sent along.
 pub(crate) fn opening(frame: &Frame, action: &str, masked: usize, more: &[(&str, &str)]) -> Markup {
-    let chosen = frame.signed_in.as_ref().and_then(|who| who.purpose);
     html! {
         form.card.reveal action=(action) method="post" {
             (token(frame))
             @for (name, value) in more { input type="hidden" name=(name) value=(value); }
             p { (frame.say_with("masked-some", &[("count", &masked.to_string())])) " " (frame.say("reveal-hint")) }
-            label for="reveal-purpose" { (frame.say("purpose")) }
-            (purposes(frame, "reveal-purpose", chosen, true))
+            (stating(frame, "reveal-purpose", true))
             button { (frame.say("reveal")) }
         }
     }
@@ -169,14 +178,13 @@ pub(crate) fn asking(frame: &Frame, problem: &Problem) -> Markup {
 
 /// Asks for a purpose to take a view out for; `more` narrows it.
 pub(crate) fn exporting(frame: &Frame, key: &str, more: &[(&str, &str)]) -> Markup {
-    let chosen = frame.signed_in.as_ref().and_then(|who| who.purpose);
     html! {
         details.screen { summary { (frame.say("export")) }
             form.filters action={ "/export/" (key) } method="post" {
                 (token(frame))
                 @for (name, value) in more.iter().filter(|(_, value)| !value.is_empty()) { input type="hidden" name=(name) value=(value); }
                 input type="hidden" name="limit" value="200";
-                div { label for="export-purpose" { (frame.say("purpose")) } (purposes(frame, "export-purpose", chosen, true)) }
+                (stating(frame, "export-purpose", true))
                 button name="format" value="xlsx" { "XLSX" }
                 button.quiet name="format" value="csv" { "CSV" }
             }

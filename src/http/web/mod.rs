@@ -68,6 +68,7 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/customers/{id}/promises", get(duties::promises))
         .route("/customers/{id}/reads", get(reads::of_customer))
         .route("/customers/{id}/timeline", get(reads::timeline))
+        .route("/employees/{id}/acts", get(reads::acts))
         .route("/employees/{id}/reads", get(reads::of_employee))
         .route("/reads", get(reads::of_all))
         .route("/staff", get(staff::page))

@@ -83,9 +83,17 @@ fn answer(asked: &Fields) -> Option<String> {
         "changed" => Some(format!("{}/grades?{}", customer?, narrowed(&["of"]))),
         "read" => {
             let employee = asked.said("employee").map(|id| format!("/employees/{}", encode(&id)));
-            Some(format!("{}/reads?{}", customer.or(employee)?, narrowed(&["from", "until"])))
+            let period = narrowed(&["from", "until"]);
+            // Of one archive it may be asked whether one person read it.
+            Some(match (customer, asked.said("employee")) {
+                (Some(customer), Some(reader)) => format!("{customer}/reads?actor={}&{period}", encode(&reader)),
+                (customer, _) => format!("{}/reads?{period}", customer.or(employee)?),
+            })
         }
-        "did" => Some(format!("{}/timeline?{}", customer?, narrowed(&["type", "actor", "from", "until"]))),
+        "did" => Some(match (customer, asked.said("actor")) {
+            (Some(customer), _) => format!("{customer}/timeline?{}", narrowed(&["type", "actor", "from", "until"])),
+            (None, actor) => format!("/employees/{}/acts?{}", encode(&actor?), narrowed(&["type", "from", "until"])),
+        }),
         _ => None,
     }
 }
@@ -135,13 +143,17 @@ mod tests {
         assert_eq!(changed.as_deref(), Some("/customers/C-01/grades?of=business"));
         let read = asked(&[("ask", "read"), ("employee", "E-101"), ("from", "2026-03-01"), ("until", "")]);
         assert_eq!(read.as_deref(), Some("/employees/E-101/reads?from=2026-03-01"));
+        let one = asked(&[("ask", "read"), ("customer", "C-01"), ("employee", "E-101"), ("until", "2026-03-31")]);
+        assert_eq!(one.as_deref(), Some("/customers/C-01/reads?actor=E-101&until=2026-03-31"));
+        let acts = asked(&[("ask", "did"), ("actor", "E-101"), ("from", "2026-03-01")]);
+        assert_eq!(acts.as_deref(), Some("/employees/E-101/acts?from=2026-03-01"));
         let did = asked(&[("ask", "did"), ("customer", "C-01/../x"), ("actor", "E-101"), ("type", "sale.recorded")]);
         assert_eq!(did.as_deref(), Some("/customers/C-01%2F..%2Fx/timeline?type=sale.recorded&actor=E-101"));
     }
 
     #[test]
     fn a_question_about_nobody_leads_nowhere() {
-        assert_eq!(asked(&[("ask", "did"), ("actor", "E-101")]), None);
+        assert_eq!(asked(&[("ask", "did"), ("type", "sale.recorded")]), None);
         assert_eq!(asked(&[("ask", "read"), ("customer", " ")]), None);
         assert_eq!(asked(&[("ask", "everything"), ("customer", "C-01")]), None);
     }

@@ -19,6 +19,7 @@ use crate::http::web::layout::{self, shown, text};
 use crate::http::web::questions::{choice_field, period, text_field};
 use crate::http::web::visitor::{Frame, Narrowed, Visitor, encode, wall};
 use crate::http::web::words;
+use crate::projection::{self, Scope};
 
 /// `GET /reads`: everything anybody read or was refused, newest first.
 pub(crate) async fn of_all(
@@ -99,7 +100,7 @@ async fn page(
                                 br; strong { (frame.say("denied")) } " " code { (text(item, "denied_rule")) }
                             }
                         }
-                        @if customer.is_none() { td data-label=(words::label(frame.language, "targets")) { (targets(layout::items(item, "targets"))) } }
+                        @if customer.is_none() { td data-label=(words::label(frame.language, "targets")) { (targets(text(item, "view"), layout::items(item, "targets"))) } }
                         @for name in columns {
                             td data-label=(words::label(frame.language, name)) {
                                 @match (name, item.get(name).and_then(Value::as_str)) {
@@ -165,13 +166,15 @@ fn authority(frame: &Frame, door: &Door, item: &Value) -> Markup {
     }
 }
 
-/// Links to the archives that were read.
-fn targets(ids: &[Value]) -> Markup {
+/// Links to the archives that were read, or to the staff whose duties were.
+fn targets(view: &str, ids: &[Value]) -> Markup {
+    let of_staff = projection::view(view).is_some_and(|view| matches!(view.scope, Scope::Employee | Scope::Employees));
+    let page = if of_staff { "/staff?employee=" } else { "/customers/" };
     let mut ids = ids.iter().filter_map(Value::as_str);
     let shown: Vec<&str> = ids.by_ref().take(TARGETS_SHOWN).collect();
     let more = ids.count();
     html! {
-        @for id in shown { a href={ "/customers/" (encode(id)) } { (id) } " " }
+        @for id in shown { a href={ (page) (encode(id)) } { (id) } " " }
         @if more > 0 { "+" (more) }
     }
 }
@@ -206,16 +209,42 @@ pub(crate) async fn timeline(
     Named(id): Named,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<Response, Problem> {
-    let frame = &visitor.frame;
     let query = Narrowed::new(query, &["type", "actor", "from", "until"]);
     let address = format!("/customers/{}/timeline", encode(&id));
-    let answered = visitor.read_on(&door, "timeline", Some(format!("customer/{id}")), &query).await?;
+    let tabs = layout::tabs(&visitor, &door, &id, "timeline");
+    let actor = text_field(&visitor.frame, "timeline", "actor", "actor", query.text("actor"));
+    happenings(&door, &visitor, (&address, &format!("customer/{id}")), &query, (&id, tabs), actor).await
+}
+
+/// `GET /employees/{id}/acts`: what somebody has done, newest first.
+pub(crate) async fn acts(
+    State(door): State<Arc<Door>>,
+    visitor: Visitor,
+    Named(id): Named,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Result<Response, Problem> {
+    let query = Narrowed::new(query, &["type", "from", "until"]);
+    let address = format!("/employees/{}/acts", encode(&id));
+    happenings(&door, &visitor, (&address, &format!("acts/{id}")), &query, (&id, html! {}), html! {}).await
+}
+
+/// A stream as a page: what belongs to it, newest first, narrowed by a form that may ask for more than its type and days.
+async fn happenings(
+    door: &Arc<Door>,
+    visitor: &Visitor,
+    (address, stream): (&str, &str),
+    query: &Narrowed,
+    (id, above): (&str, Markup),
+    narrowing: Markup,
+) -> Result<Response, Problem> {
+    let frame = &visitor.frame;
+    let answered = visitor.read_on(door, "timeline", Some(stream.to_owned()), query).await?;
     let items = layout::items(&answered.body, "items");
     let body = html! {
-        (layout::tabs(&visitor, &door, &id, "timeline"))
+        (above)
         form.filters action=(address) method="get" {
             (type_field(frame, "timeline", query.text("type")))
-            (text_field(frame, "timeline", "actor", "actor", query.text("actor")))
+            (narrowing)
             (period(frame, "timeline", |name| query.text(name)))
             button { (frame.say("show")) }
         }
@@ -223,17 +252,17 @@ pub(crate) async fn timeline(
         ol.timeline { @for item in items {
             li {
                 p {
-                    span.when { (wall(&door, text(item, "at"))) } " "
+                    span.when { (wall(door, text(item, "at"))) } " "
                     strong { (words::event(frame.language, text(item, "type"))) } " "
                     (layout::actor(frame.language, text(item, "actor"))) " "
                     small { (words::role(frame.language, text(item, "actor_role"))) } " "
                     (layout::entry(item.get("index")))
                 }
-                (layout::corrections(frame, &door, item))
-                details { summary { (frame.say("content")) } (layout::payload(frame, &door, text(item, "type"), item.get("payload").unwrap_or(&Value::Null))) }
+                (layout::corrections(frame, door, item))
+                details { summary { (frame.say("content")) } (layout::payload(frame, door, text(item, "type"), item.get("payload").unwrap_or(&Value::Null))) }
             }
         } }
-        (layout::next(frame, &address, &query.filters().collect::<Vec<_>>(), answered.next.as_deref()))
+        (layout::next(frame, address, &query.filters().collect::<Vec<_>>(), answered.next.as_deref()))
         (layout::standing(frame, &answered))
     };
     Ok(layout::page(frame, StatusCode::OK, &format!("{id} · {}", frame.say("timeline")), &body))

@@ -155,10 +155,10 @@ impl Visitor {
         .await
     }
 
-    /// Checks such a form, and reads from here on for the purpose it states.
+    /// Checks such a form, and reads from here on for the purpose it states, with what it says about it.
     pub(crate) fn check_purpose(&mut self, fields: &Fields) -> Result<(), Problem> {
         self.check_sent(fields)?;
-        let purpose = Purpose::parse(fields.text("purpose"));
+        let purpose = Purpose::parse(&format!("{}: {}", fields.text("purpose"), fields.text("note")));
         self.asker.purpose = Some(purpose.map_err(|_| Problem::value("/purpose", "is required", "必填"))?);
         Ok(())
     }
