@@ -16,7 +16,7 @@ use crate::projection::{Node, Read};
 
 impl Shared {
     /// Appraisals, the newest first.
-    pub(super) fn appraisals(&self, then: &Then, asked: &Asked, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
+    pub(super) fn appraisals(&self, then: &Then, asked: &Asked, sight: &Sight<'_>) -> Result<Built, ViewError> {
         let scheme = value_of::<Scheme>(asked, "scheme")?;
         let period = asked.filters.get("period");
         self.conduct("appraisal", then, asked, sight, &|read| match read.event {
@@ -30,7 +30,7 @@ impl Shared {
     }
 
     /// What was done against the rules, the newest first.
-    pub(super) fn discipline(&self, then: &Then, asked: &Asked, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
+    pub(super) fn discipline(&self, then: &Then, asked: &Asked, sight: &Sight<'_>) -> Result<Built, ViewError> {
         let kind = value_of::<Kind>(asked, "kind")?;
         self.conduct("violation", then, asked, sight, &|read| match read.event {
             Event::Conduct(Conduct::Violated(found)) => {
@@ -45,7 +45,7 @@ impl Shared {
         family: &str,
         then: &Then,
         asked: &Asked,
-        sight: &mut Sight<'_>,
+        sight: &Sight<'_>,
         row: &dyn Fn(&Read<'_>) -> Option<Node>,
     ) -> Result<Built, ViewError> {
         let employee = asked.filters.get("employee");
