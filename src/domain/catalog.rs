@@ -743,10 +743,19 @@ macro_rules! refusals {
             }
 
             /// Returns the pointer of the field of the payload it is about, where it is about one.
-            pub fn pointer(&self) -> Option<&'static str> {
+            pub fn pointer(&self) -> Option<String> {
                 match self {
-                    $(Self::$name $({ $($field: _),* })? => None::<&'static str>$(.or(Some($pointer)))?,)*
+                    $(Self::$name $({ $($field),* })? => {
+                        $($(let _ = $field;)*)?
+                        None::<String>$(.or_else(|| Some(format!($pointer))))?
+                    })*
                 }
+            }
+
+            /// Lists every refusal's name, code and the pointer of the field it is about, before values are filled in.
+            #[cfg(test)]
+            pub(crate) fn placed() -> Vec<(&'static str, $crate::domain::Code, Option<&'static str>)> {
+                vec![$((stringify!($name), $crate::domain::Code::$code, None::<&'static str>$(.or(Some($pointer)))?)),*]
             }
 
             /// Returns the words in English and in Chinese.

@@ -186,25 +186,25 @@ refusals! {
     /// Contacts are recorded by who took part.
     NotTakingPart => E_RULE "R-065" at "/our_people", "our people must include you, unless you are the archivist", "我方人员须包括本人，档案保管人除外";
     /// Nobody of ours took part.
-    NobodyOfOurs => E_SCHEMA "R-065", "name at least one of our people", "至少填写一名我方人员";
+    NobodyOfOurs => E_SCHEMA "R-065" at "/our_people", "name at least one of our people", "至少填写一名我方人员";
     /// Somebody else's people.
-    NotTheirs { person: String } => E_RULE "R-065", "\"{person}\" is no person of this customer", "“{person}”不是该客户的人员";
+    NotTheirs { person: String } => E_RULE "R-065" at "/their_people", "\"{person}\" is no person of this customer", "“{person}”不是该客户的人员";
     /// A visit missed its aim and nobody says why.
-    CauseMissing => E_SCHEMA "R-074", "a visit that missed its aim needs cause and improvement", "未达成目的须填写原因与改进";
+    CauseMissing => E_SCHEMA "R-074" at "/cause_and_improvement", "a visit that missed its aim needs cause and improvement", "未达成目的须填写原因与改进";
     /// A report to oneself is none.
     ReportedToOneself => E_RULE "R-074" at "/reported_to", "a visit is reported to somebody else: the head of the department, or a leader", "拜访结果须向部门主管或领导报告，不得填写本人";
     /// The promise id is in use.
-    PromiseTaken { promise: String } => E_CONFLICT "R-075", "promise \"{promise}\" is open already", "承诺“{promise}”已存在";
+    PromiseTaken { promise: String } => E_CONFLICT "R-075" at "/promises", "promise \"{promise}\" is open already", "承诺“{promise}”已存在";
     /// Promises are made by people who can keep them.
-    ResponsibleInactive { employee: String } => E_RULE "R-075", "\"{employee}\" cannot take on promises now", "“{employee}”目前不能承担承诺";
+    ResponsibleInactive { employee: String } => E_RULE "R-075" at "/promises", "\"{employee}\" cannot take on promises now", "“{employee}”目前不能承担承诺";
     /// The promise is due before it was made.
-    DueBefore => E_RULE "R-075", "a promise is not due before it is made", "承诺期限不得早于联系日期";
+    DueBefore => E_RULE "R-075" at "/promises", "a promise is not due before it is made", "承诺期限不得早于联系日期";
     /// No such open promise.
     NotOpen { promise: String } => E_STATE "R-075", "promise \"{promise}\" is not open", "承诺“{promise}”不存在或已办结";
     /// Somebody else's promise.
     NotResponsible => E_FORBIDDEN "R-075", "only who made the promise or owns the customer closes it", "仅承诺责任人或责任业务员可办结";
     /// A broken promise needs a word.
-    NoteMissing => E_SCHEMA "R-075", "a promise not fulfilled needs a note", "未兑现须填写说明";
+    NoteMissing => E_SCHEMA "R-075" at "/note", "a promise not fulfilled needs a note", "未兑现须填写说明";
 }
 
 /// Says which stream the event belongs to: the contacts of the customer named.

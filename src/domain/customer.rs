@@ -544,32 +544,32 @@ refusals! {
     Duplicate { customer: String } => E_CONFLICT "R-031",
         "customer \"{customer}\" has this name or registration number", "客户“{customer}”已使用该名称或信用代码";
     /// The id is in use.
-    Taken { customer: String } => E_CONFLICT "R-010", "customer \"{customer}\" exists already", "客户“{customer}”已存在";
+    Taken { customer: String } => E_CONFLICT "R-010" at "/customer_id", "customer \"{customer}\" exists already", "客户“{customer}”已存在";
     /// A firm and a natural person are different things.
     OtherKind => E_RULE "R-026" at "/changes/party",
         "a firm does not become a natural person, nor a natural person a firm: register the other one", "企业与自然人不得互变，请另行建档";
     /// A natural person's own is sealed, in a field of its own.
-    InClear { field: String } => E_RULE "R-026",
+    InClear { field: String } => E_RULE "R-026" at "/changes/{field}",
         "an individual's \"{field}\" is a person's and goes, sealed, into \"individual_{field}\"", "个人客户的“{field}”属个人信息，请填入加密字段“individual_{field}”";
     /// What would name a natural person in clear.
-    NotOfIndividual { field: String } => E_RULE "R-026",
+    NotOfIndividual { field: String } => E_RULE "R-026" at "/changes/{field}",
         "an individual has no \"{field}\"", "个人客户没有“{field}”";
     /// What only a natural person has.
-    OfIndividual { field: String } => E_RULE "R-026",
+    OfIndividual { field: String } => E_RULE "R-026" at "/changes/{field}",
         "\"{field}\" is an individual's; this customer is none", "“{field}”仅用于个人客户";
     /// An individual's name is a person's and is sealed in a type of its own.
-    Individual => E_RULE "R-026", "register an individual as customer.individual_registered", "个人客户请使用customer.individual_registered";
+    Individual => E_RULE "R-026" at "/party", "register an individual as customer.individual_registered", "个人客户请使用customer.individual_registered";
     /// The owner does not work here.
-    OwnerInactive { employee: String } => E_RULE "R-028", "\"{employee}\" cannot be given customers now", "“{employee}”目前不能承接客户";
+    OwnerInactive { employee: String } => E_RULE "R-028" at "/owner", "\"{employee}\" cannot be given customers now", "“{employee}”目前不能承接客户";
     /// The owner belongs elsewhere.
-    OwnerElsewhere { employee: String, region: String } => E_RULE "R-028",
+    OwnerElsewhere { employee: String, region: String } => E_RULE "R-028" at "/owner",
         "\"{employee}\" does not work in region \"{region}\"", "“{employee}”不负责区域“{region}”";
     /// Nobody is responsible for the region.
-    NoSuchRegion { region: String } => E_RULE "R-052", "no unit is responsible for region \"{region}\"", "没有部门负责区域“{region}”";
+    NoSuchRegion { region: String } => E_RULE "R-052" at "/region", "no unit is responsible for region \"{region}\"", "没有部门负责区域“{region}”";
     /// The first contact lies in the future.
-    FirstContactAhead => E_RULE "R-011", "the first contact lies in the future", "首次接触时间晚于当前时间";
+    FirstContactAhead => E_RULE "R-011" at "/first_contact_at", "the first contact lies in the future", "首次接触时间晚于当前时间";
     /// The value does not belong to the dimension.
-    OutsideDimension { value: String } => E_SCHEMA "R-027", "\"{value}\" is no class of that dimension", "“{value}”不是该维度的类别";
+    OutsideDimension { value: String } => E_SCHEMA "R-027" at "/value", "\"{value}\" is no class of that dimension", "“{value}”不是该维度的类别";
     /// Grades are proposed and decided.
     Graded { dimension: String } => E_RULE "R-027" at "/dimension",
         "customers are not classified by \"{dimension}\": it is proposed and decided in events of its own",
@@ -579,31 +579,31 @@ refusals! {
     /// Secrets of customers are not kept.
     Secret { field: String } => E_RULE "R-045", "passwords of customers are never kept (\"{field}\")", "不得保存客户密码（“{field}”）";
     /// The field belongs to another section.
-    OtherSection { field: String } => E_SCHEMA "R-030", "\"{field}\" does not belong to this section", "“{field}”不属于该栏目";
+    OtherSection { field: String } => E_SCHEMA "R-030" at "/changes/{field}", "\"{field}\" does not belong to this section", "“{field}”不属于该栏目";
     /// Nothing changes.
-    NoChange => E_SCHEMA "R-034", "the update changes nothing", "更新内容为空";
+    NoChange => E_SCHEMA "R-034" at "/changes", "the update changes nothing", "更新内容为空";
     /// What an insider told is strategy.
-    InsiderNotStrategy => E_RULE "R-157", "what an insider told is class C6; this section has no such field", "四级信息须归入C6，该栏目无此类字段";
+    InsiderNotStrategy => E_RULE "R-157" at "/source_channel", "what an insider told is class C6; this section has no such field", "四级信息须归入C6，该栏目无此类字段";
     /// The code is not of the form A-00001.
-    CodeForm => E_RULE "R-032", "a code is its letter, a hyphen and its five digits", "代码须为字母、连字符和五位数字";
+    CodeForm => E_RULE "R-032" at "/code", "a code is its letter, a hyphen and its five digits", "代码须为字母、连字符和五位数字";
     /// Both contracts must be in force first.
     ContractsMissing => E_RULE "R-033", "a code needs the supply and the quality contract in force", "须两份合同均已生效方可编码";
     /// A handover names itself.
-    HandoverMissing => E_SCHEMA "R-199", "an assignment by handover names the handover", "因交接指派须注明交接单";
+    HandoverMissing => E_SCHEMA "R-199" at "/handover_id", "an assignment by handover names the handover", "因交接指派须注明交接单";
     /// SM-1 does not lead there.
     NoTransition { from: Status, to: StatedStatus } => E_STATE "SM-1",
         "a customer cannot go from \"{from}\" to \"{to}\"", "客户状态不能由“{from:#}”变为“{to:#}”";
     /// A duplicate of itself, or of a duplicate.
-    DuplicateChain => E_RULE "R-031", "an archive is no duplicate of itself or of a duplicate", "不得标记为自身或重复档案的重复";
+    DuplicateChain => E_RULE "R-031" at "/duplicate_of", "an archive is no duplicate of itself or of a duplicate", "不得标记为自身或重复档案的重复";
     /// The quarter is checked.
-    CheckedAlready { period: String } => E_CONFLICT "R-038",
+    CheckedAlready { period: String } => E_CONFLICT "R-038" at "/period",
         "the archive is checked for {period} or a later quarter already", "{period}或其后的季度已核定";
     /// The quarter has not begun.
-    PeriodAhead { period: String } => E_RULE "R-038", "the quarter {period} has not begun", "季度{period}尚未开始";
+    PeriodAhead { period: String } => E_RULE "R-038" at "/period", "the quarter {period} has not begun", "季度{period}尚未开始";
     /// An incomplete archive says what is missing.
-    FindingsMissing => E_SCHEMA "R-040", "an incomplete archive names what is to be improved", "不完整须列出完善建议";
+    FindingsMissing => E_SCHEMA "R-040" at "/findings", "an incomplete archive names what is to be improved", "不完整须列出完善建议";
     /// A quarterly check names its quarter.
-    PeriodMissing => E_SCHEMA "R-038", "a quarterly check names its quarter", "季度核定须注明季度";
+    PeriodMissing => E_SCHEMA "R-038" at "/period", "a quarterly check names its quarter", "季度核定须注明季度";
 }
 
 /// Returns the form in which names are compared: NFKC, case folded, without white space.

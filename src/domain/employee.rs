@@ -145,11 +145,11 @@ pub struct State {
 
 refusals! {
     /// The id is in use.
-    Taken { employee: String } => E_CONFLICT "R-010", "employee \"{employee}\" exists already", "员工“{employee}”已存在";
+    Taken { employee: String } => E_CONFLICT "R-010" at "/employee_id", "employee \"{employee}\" exists already", "员工“{employee}”已存在";
     /// Somebody would be their own superior's superior.
-    Cycle => E_RULE "R-025", "nobody can be above themselves", "上级关系不得成环";
+    Cycle => E_RULE "R-025" at "/superior", "nobody can be above themselves", "上级关系不得成环";
     /// An auditor holds no business role.
-    AuditorExclusive => E_RULE "R-063", "an auditor holds no other business role", "审计员不得兼任业务角色";
+    AuditorExclusive => E_RULE "R-063" at "/added", "an auditor holds no other business role", "审计员不得兼任业务角色";
     /// The role is not held.
     NotHeld { role: Role } => E_STATE "R-050", "the role \"{role}\" is not held there", "未在该部门持有角色“{role:#}”";
     /// The role is held.
@@ -160,7 +160,7 @@ refusals! {
     NoTransition { from: Status, to: Status } => E_STATE "SM-18",
         "an employee cannot go from \"{from}\" to \"{to}\"", "员工状态不能由“{from:#}”变为“{to:#}”";
     /// Customers are not handed over.
-    OwnsCustomers { customers: String } => E_RULE "R-200",
+    OwnsCustomers { customers: String } => E_RULE "R-200" at "/status",
         "hand over the customers first: {customers}", "须先移交客户：{customers}";
 }
 

@@ -77,11 +77,11 @@ refusals! {
     /// The ledger exists.
     AlreadyInitialized => E_STATE "R-022", "the ledger is founded already", "账本已初始化";
     /// No such zone.
-    NoSuchZone => E_SCHEMA "", "zone must be an IANA time zone such as Asia/Shanghai", "时区须为IANA名称，如Asia/Shanghai";
+    NoSuchZone => E_SCHEMA "" at "/zone", "zone must be an IANA time zone such as Asia/Shanghai", "时区须为IANA名称，如Asia/Shanghai";
     /// The checkpoint does not grow or is not the ledger's.
     NotGrowing => E_STATE "R-004", "the checkpoint does not grow", "封存点条数未增长";
     /// The range is empty or beyond the end.
-    BadRange => E_RULE "R-002", "the range is empty or beyond the last entry", "校验范围为空或超出末条";
+    BadRange => E_RULE "R-002" at "/to_position", "the range is empty or beyond the last entry", "校验范围为空或超出末条";
     /// The clock is fine.
     NoLeap => E_STATE "R-023", "the clock has not leapt", "时钟未发生跳变";
 }

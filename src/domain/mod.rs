@@ -127,11 +127,11 @@ macro_rules! modules {
             }
 
             /// Returns the pointer of the one field it is about, where it is about one.
-            pub fn pointer(&self) -> Option<&str> {
+            pub fn pointer(&self) -> Option<String> {
                 match self {
                     Self::Schema(_) => None,
                     Self::Common(common::Refusal::Unknown { pointer, .. } | common::Refusal::Voided { pointer, .. }) => {
-                        Some(pointer)
+                        Some(pointer.clone())
                     }
                     Self::Common(refusal) => refusal.pointer(),
                     $(Self::$variant(refusal) => refusal.pointer(),)*
@@ -155,6 +155,14 @@ macro_rules! modules {
             pub(crate) fn phrases() -> Vec<(&'static str, &'static str, &'static str)> {
                 let mut all = common::Refusal::phrases().to_vec();
                 $(all.extend($module::Refusal::phrases());)*
+                all
+            }
+
+            /// Lists every refusal's module, name, code and the pointer of the field it is about.
+            #[cfg(test)]
+            pub(crate) fn placed() -> Vec<(&'static str, &'static str, Code, Option<&'static str>)> {
+                let mut all = Vec::new();
+                $(all.extend($module::Refusal::placed().into_iter().map(|(name, code, at)| (stringify!($module), name, code, at)));)*
                 all
             }
 
@@ -654,6 +662,8 @@ pub(crate) fn computed<T: PartialEq + Serialize>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use std::time::Duration;
 
     use serde_json::json;
@@ -791,6 +801,32 @@ mod tests {
             });
             assert!(rule.is_empty() || numbered, "{module} {name}: {rule}");
         }
+    }
+
+    /// Refusals of what was typed that are about no one field, each with why.
+    const OF_NO_FIELD: &[(&str, &str, &str)] = &[
+        ("approval", "NotProposed", "nobody types the request"),
+        ("calendar", "OtherYear", "the day stands among those off or those made up"),
+        ("calendar", "Unchanged", "it is the whole table"),
+        ("customer", "Duplicate", "the name or the number, at a registration or in an update"),
+        ("customer", "Computed", "wherever it was typed"),
+        ("customer", "Secret", "wherever it was typed"),
+        ("customer", "ContractsMissing", "what is missing is no field"),
+        ("obligation", "LevelTaken", "the clock alone enters it"),
+        ("obligation", "Twice", "no deadline would do"),
+        ("person", "ConsentMissing", "at a record or in an update"),
+        ("privacy", "Held", "no field would do"),
+    ];
+
+    #[test]
+    fn what_is_wrong_with_what_was_typed_is_said_of_its_field() {
+        let typed = |code: &Code| matches!(code, Code::E_SCHEMA | Code::E_RULE | Code::E_REF | Code::E_CONFLICT);
+        let unplaced: BTreeSet<(&str, &str)> = Refusal::placed()
+            .into_iter()
+            .filter(|(_, _, code, at)| typed(code) && at.is_none())
+            .map(|(module, name, ..)| (module, name))
+            .collect();
+        assert_eq!(unplaced, OF_NO_FIELD.iter().map(|(module, name, _)| (*module, *name)).collect());
     }
 
     #[test]

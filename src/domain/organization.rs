@@ -119,15 +119,15 @@ refusals! {
     UnknownCalendar { calendar: String } => E_REF "R-017" at "/calendar",
         "there is no calendar \"{calendar}\"; enter its first year before (calendar.adopted)", "无工作日历“{calendar}”，请先记录其年度安排（calendar.adopted）";
     /// A unit would lie above itself.
-    Cycle => E_RULE "R-052", "a unit cannot lie below itself", "部门不能隶属于自身或其下级";
+    Cycle => E_RULE "R-052" at "/parent", "a unit cannot lie below itself", "部门不能隶属于自身或其下级";
     /// Customers of its territory would belong to nobody.
-    OwnsCustomers { region: String } => E_RULE "R-052",
+    OwnsCustomers { region: String } => E_RULE "R-052" at "/territory",
         "customers of region \"{region}\" still belong to this unit", "区域“{region}”的客户仍属于该部门";
     /// Customers of people who work there would be out of everybody's reach.
-    OwnersInside { customer: String } => E_RULE "R-052",
+    OwnersInside { customer: String } => E_RULE "R-052" at "/status",
         "customer \"{customer}\" is owned by somebody of this unit", "客户“{customer}”的责任人仍在该部门";
     /// A territory word belongs to another active unit.
-    RegionTaken { region: String, unit: String } => E_RULE "R-052",
+    RegionTaken { region: String, unit: String } => E_RULE "R-052" at "/territory",
         "region \"{region}\" belongs to unit \"{unit}\"", "区域“{region}”已属于部门“{unit}”";
 }
 

@@ -262,16 +262,16 @@ impl Person {
 
 refusals! {
     /// The id is in use.
-    Taken { person: String } => E_CONFLICT "R-010", "person \"{person}\" exists already", "人员“{person}”已存在";
+    Taken { person: String } => E_CONFLICT "R-010" at "/person_id", "person \"{person}\" exists already", "人员“{person}”已存在";
     /// The customer has a person of that name.
-    Namesake { person: String } => E_CONFLICT "R-031",
+    Namesake { person: String } => E_CONFLICT "R-031" at "/name",
         "person \"{person}\" of this customer has this name", "该客户的人员“{person}”已使用此姓名";
     /// Private data without consent.
     ConsentMissing { field: String } => E_RULE "R-046",
         "\"{field}\" is private: record the person, then the consent to relationship care, then this",
         "“{field}”属个人隐私：须先登记人员，再记录其对关系维护的同意，然后方可填写";
     /// Nothing changes.
-    NoChange => E_SCHEMA "R-034", "the update changes nothing", "更新内容为空";
+    NoChange => E_SCHEMA "R-034" at "/changes", "the update changes nothing", "更新内容为空";
     /// Only a consent given can be withdrawn.
     NotGiven => E_STATE "R-046", "there is no consent for this purpose to withdraw", "该用途并无有效同意，无法撤回";
     /// Disclosure to nobody in particular.

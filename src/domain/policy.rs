@@ -203,12 +203,12 @@ pub struct Version {
 
 refusals! {
     /// It would have held before it was decided.
-    Retroactive => E_RULE "R-014", "a policy cannot take effect in the past", "制度不得追溯生效";
+    Retroactive => E_RULE "R-014" at "/effective_at", "a policy cannot take effect in the past", "制度不得追溯生效";
     /// No such preset.
-    UnknownPreset { topic: String, preset: String } => E_SCHEMA "",
+    UnknownPreset { topic: String, preset: String } => E_SCHEMA "" at "/presets",
         "there is no preset \"{preset}\" for \"{topic}\"", "“{topic}”没有预设“{preset}”";
     /// No such parameter, or out of its range.
-    BadParameter { name: String } => E_SCHEMA "", "\"{name}\" is no parameter or its value is out of range", "“{name}”不是参数或取值超出范围";
+    BadParameter { name: String } => E_SCHEMA "" at "/parameters", "\"{name}\" is no parameter or its value is out of range", "“{name}”不是参数或取值超出范围";
     /// The year is reviewed.
     ReviewedAlready { year: i64 } => E_CONFLICT "R-015" at "/year",
         "the policy is reviewed for {year} already", "{year}年度制度已审核";

@@ -99,7 +99,7 @@ refusals! {
     /// No such hold.
     NotHeld { hold: String } => E_STATE "R-008", "there is no legal hold \"{hold}\"", "不存在法律保留“{hold}”";
     /// The hold stands already.
-    HoldTaken { hold: String } => E_CONFLICT "R-010", "legal hold \"{hold}\" stands already", "法律保留“{hold}”已存在";
+    HoldTaken { hold: String } => E_CONFLICT "R-010" at "/hold_id", "legal hold \"{hold}\" stands already", "法律保留“{hold}”已存在";
 }
 
 /// Says which stream the event belongs to: the person's, and the customer's.

@@ -101,13 +101,13 @@ refusals! {
     /// Nothing is put right.
     Empty => E_SCHEMA "R-005" at "/changes", "name at least one change", "至少填写一项更正";
     /// It is so already.
-    NoChange { path: String } => E_RULE "R-005", "\"{path}\" has this value already", "“{path}”已是该值";
+    NoChange { path: String } => E_RULE "R-005" at "/changes", "\"{path}\" has this value already", "“{path}”已是该值";
     /// What identifies a record, and what the service computes, cannot be another.
-    Fixed { path: String } => E_RULE "R-005",
+    Fixed { path: String } => E_RULE "R-005" at "/changes",
         "\"{path}\" says which record it is or is computed: void the entry and record it anew",
         "“{path}”用于标识记录或由系统计算，请作废后重新记录";
     /// Other things happen to the customer in the same breath.
-    NotAlone => E_RULE "R-005",
+    NotAlone => E_RULE "R-005" at "/changes",
         "propose it apart from other events about the same customer or unit", "请与同一客户或部门的其他事件分开提出";
 }
 

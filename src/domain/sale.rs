@@ -214,13 +214,13 @@ pub struct State {
 
 refusals! {
     /// A return names no sale.
-    NoOriginal => E_RULE "R-113", "a return names the sale it returns", "退货须注明原销售单";
+    NoOriginal => E_RULE "R-113" at "/returns", "a return names the sale it returns", "退货须注明原销售单";
     /// A return names another customer's sale or no sale.
-    OtherOriginal => E_RULE "R-113", "the sale returned is not a sale to this customer", "原单不是该客户的销售";
+    OtherOriginal => E_RULE "R-113" at "/returns", "the sale returned is not a sale to this customer", "原单不是该客户的销售";
     /// More comes back than was sold.
-    AboveOriginal { left: i64 } => E_RULE "R-113", "only {left} fen of that sale are left to return", "该销售可退金额仅余{left}分";
+    AboveOriginal { left: i64 } => E_RULE "R-113" at "/amount", "only {left} fen of that sale are left to return", "该销售可退金额仅余{left}分";
     /// The company's sales of a year could no longer be written down.
-    BeyondCounting => E_SCHEMA "R-003", "the year's sales would exceed 2^53 - 1 fen", "年度销售额将超过2^53-1分";
+    BeyondCounting => E_SCHEMA "R-003" at "/amount", "the year's sales would exceed 2^53 - 1 fen", "年度销售额将超过2^53-1分";
 }
 
 /// Says which stream the sale belongs to; its own, and its customer's.

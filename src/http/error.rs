@@ -382,7 +382,7 @@ fn refused(refusal: &Refusal, place: Option<Place>) -> Told {
             .map(|problem| catalog::Problem { pointer: within(&problem.pointer), ..problem.clone() })
             .collect(),
         _ => match refusal.pointer() {
-            Some(pointer) => vec![catalog::Problem { pointer: within(pointer), en, zh }],
+            Some(pointer) => vec![catalog::Problem { pointer: within(&pointer), en, zh }],
             // In a batch it must be said which of the proposals it was.
             None if !base.is_empty() => vec![catalog::Problem { pointer: base, en, zh }],
             None => Vec::new(),
