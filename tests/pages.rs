@@ -929,3 +929,32 @@ fn the_auditor_asks_three_questions_and_is_led_to_their_answers() {
     assert!(of_others.contains("<ol class=\"timeline\"></ol>"));
     assert_eq!(auditor.get("/customers/C-01/timeline?from=yesterday").status, 400);
 }
+
+#[test]
+fn the_home_page_tells_whoever_decides_of_requests_and_whoever_is_addressed_of_anomalies() {
+    let served = Served::new();
+    customer(&served);
+    let home = |who: &str| Browser::signed_in(&served, who, "en").get("/").text();
+    for who in ["E-201", "E-801"] {
+        assert!(!home(who).contains("Requests for access") && !home(who).contains("Anomalies reported"), "{who}");
+    }
+    let now = served.test.clock_now();
+    let request = json!({ "type": "access.requested", "data": {
+        "grant_id": "G-1", "customers": ["C-01"], "classes": ["C1"], "modes": ["view"], "from": now,
+        "until": now.plus(Duration::from_secs(86_400)), "purpose": "comparing two bids" } });
+    served.admit("E-103", &request);
+    let anomaly = json!({ "type": "anomaly.reported", "data": {
+        "kind": "credit", "customer_id": "C-01", "facts": "two instalments are late", "reported_to": ["E-801"] } });
+    served.admit("E-401", &anomaly);
+    assert!(
+        home("E-201").contains("<a href=\"/access?show=waiting\">Requests for access to decide: 1</a>"),
+        "{}",
+        home("E-201")
+    );
+    assert!(
+        home("E-801").contains("<a href=\"/access?view=anomalies\">Anomalies reported to me: 1</a>"),
+        "{}",
+        home("E-801")
+    );
+    assert!(!home("E-103").contains("Requests for access to decide"), "who asked does not decide");
+}

@@ -162,6 +162,7 @@ macro_rules! modules {
             #[cfg(test)]
             pub(crate) fn placed() -> Vec<(&'static str, &'static str, Code, Option<&'static str>)> {
                 let mut all = Vec::new();
+                all.extend(common::Refusal::placed().into_iter().map(|(name, code, at)| ("common", name, code, at)));
                 $(all.extend($module::Refusal::placed().into_iter().map(|(name, code, at)| (stringify!($module), name, code, at)));)*
                 all
             }
@@ -368,7 +369,7 @@ pub mod common {
         SubjectTaken { what: Thing, id: String } => E_CONFLICT "R-010",
             "{what} \"{id}\" exists already", "{what:#}“{id}”已存在";
         /// A computed field was supplied with another value.
-        NotComputed { field: String, computed: String } => E_RULE "R-042",
+        NotComputed { field: String, computed: String } => E_RULE "R-042" at "/{field}",
             "\"{field}\" is computed by the service and would be \"{computed}\"", "“{field}”由系统计算，应为“{computed}”";
         /// Only the service itself enters this type.
         SystemOnly => E_FORBIDDEN "R-023", "only the system enters this type", "仅系统可记录此类型";
@@ -805,6 +806,13 @@ mod tests {
 
     /// Refusals of what was typed that are about no one field, each with why.
     const OF_NO_FIELD: &[(&str, &str, &str)] = &[
+        ("common", "Unknown", "wherever it was typed, which the refusal says itself"),
+        ("common", "Future", "of what the envelope says, or the data"),
+        ("common", "Stale", "of a version, not of what was typed"),
+        ("common", "IdTaken", "of the envelope"),
+        ("common", "SubjectTaken", "of whichever subject the event begins"),
+        ("common", "TooLarge", "all of it together"),
+        ("common", "BatchTooLarge", "all of them together"),
         ("approval", "NotProposed", "nobody types the request"),
         ("calendar", "OtherYear", "the day stands among those off or those made up"),
         ("calendar", "Unchanged", "it is the whole table"),

@@ -50,6 +50,25 @@ pub(crate) async fn home(State(door): State<Arc<Door>>, visitor: Visitor) -> Res
         forms = Some(answered.body.clone());
         standing.push(answered);
     }
+    let mut asked_of_me = Vec::new();
+    for (key, filter, page) in [
+        ("grants", ("waiting", "true"), "/access?show=waiting"),
+        ("anomalies", ("open", "true"), "/access?view=anomalies"),
+    ] {
+        if !visitor.may_read(&door, key, None) {
+            continue;
+        }
+        let narrow = |asked: &mut Asked| drop(asked.filters.insert(filter.0.into(), filter.1.into()));
+        let answered = visitor.read(&door, key, None, narrow).await?;
+        // Whoever watches over anomalies sees those of others too; an unresolved one is its addressee's.
+        let addressed = |row: &&Value| items(row, "reported_to").iter().any(|id| id.as_str() == Some(me.as_str()));
+        let rows = items(&answered.body, "items");
+        let count = if key == "grants" { rows.len() } else { rows.iter().filter(addressed).count() };
+        if count > 0 {
+            asked_of_me.push((key, count, page));
+        }
+        standing.push(answered);
+    }
     let more = mine.as_ref().and_then(|body| body.get("total")).and_then(Value::as_u64).unwrap_or(0);
     let body = html! {
         section { h2 { (frame.say("my-obligations")) }
@@ -68,6 +87,9 @@ pub(crate) async fn home(State(door): State<Arc<Door>>, visitor: Visitor) -> Res
                 None => p { (frame.say("not-open-to-you")) },
                 Some(body) => (board_of(frame, &door, items(body, "items"))),
             }
+            @if !asked_of_me.is_empty() { ul { @for (key, count, page) in &asked_of_me {
+                li { a href=(page) { (frame.say_with(&format!("home-{key}"), &[("count", &count.to_string())])) } }
+            } } }
         }
         @if let Some(body) = &forms {
             section { h2 { (frame.say("signoffs-mine")) }
