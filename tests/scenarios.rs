@@ -66,8 +66,13 @@ fn graded(served: &Served, customer: &str) -> String {
 
 #[test]
 fn sc_01_an_archive_is_opened_once() {
-    let served = Served::new();
-    let opened = served.admit("E-101", &registration("C-02", "Heyuan Alloy Works"));
+    let served = Served::of(TestLedger::at("2026-02-27T10:00:00+08:00"));
+    served.test.clock.advance_to("2026-03-02T15:00:00+08:00".parse().unwrap());
+    let mut phoned = registration("C-02", "Heyuan Alloy Works");
+    phoned["data"]["first_contact_at"] = json!("2026-03-02T10:00:00+08:00");
+    let opened = served.admit("E-101", &phoned);
+    let late = || served.get("E-901", "/v1/views/overdue?duty=OB-01").json()["items"].clone();
+    assert_eq!(late(), json!([]));
     for (who, step) in [("E-201", 1), ("E-301", 2), ("E-801", 3)] {
         let signature = json!({ "type": "signoff.recorded", "data": {
             "subject_event": opened["id"], "step": step, "purpose": "approve", "decision": "approved" } });
@@ -127,6 +132,17 @@ fn sc_01_an_archive_is_opened_once() {
         let history = served.get("E-901", &format!("/v1/customers/{id}/timeline")).json();
         assert_eq!(history["items"].as_array().unwrap().len(), entries, "{id}");
     }
+
+    // Whoever opens an archive more than a day after the first contact is reported; who did so within it is not.
+    assert_eq!(late(), json!([]));
+    let mut forgotten = registration("C-10", "Linhai Pumps");
+    forgotten["data"]["first_contact_at"] = json!("2026-03-01T09:00:00+08:00");
+    served.admit("E-101", &forgotten);
+    let late = late();
+    assert_eq!(
+        (late.as_array().unwrap().len(), &late[0]["subject"], &late[0]["state"]),
+        (1, &json!("C-10"), &json!("met_late"))
+    );
 }
 
 #[test]

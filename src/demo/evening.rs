@@ -111,13 +111,15 @@ impl Years<'_> {
                 continue;
             };
             let number = place + 1;
+            // Within a day of the first contact, but for one in forty (OB-01).
+            let since = self.dice.between(1, 22) + if number % 40 == 7 { 24 } else { 0 };
             let mut data = json!({
                 "customer_id": client.id,
                 "name": client.name,
                 "direct": self.dice.percent(85),
                 "region": REGIONS.get(region).copied().unwrap_or_default(),
                 "source": self.dice.word(&["visit", "survey", "referral", "inbound", "exhibition", "advert"]),
-                "first_contact_at": self.clock.now().minus(hours(24 * self.dice.between(2, 60))),
+                "first_contact_at": self.clock.now().minus(hours(since)),
                 "owner": owner,
                 "address": if client.chinese { format!("示例路{number}号") } else { format!("{number} Sample Road") },
                 "phone": format!("000-8{number:07}"),

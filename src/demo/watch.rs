@@ -105,7 +105,7 @@ impl Years<'_> {
         let data = json!({
             "customer_id": again, "name": name, "party": "end_user", "direct": true,
             "region": REGIONS.get(region).copied().unwrap_or_default(), "source": "exhibition",
-            "first_contact_at": self.clock.now().minus(hours(48)), "owner": owner,
+            "first_contact_at": self.clock.now().minus(hours(6)), "owner": owner,
         });
         let second = self.proposal("customer.registered", None, data);
         self.enter(owner, vec![second]).await?;

@@ -13,7 +13,7 @@ use crate::domain::employee::Member;
 use crate::domain::history::{Live, Part, Refold};
 use crate::domain::duty::{Charge, Due, Duty, Opening, Sink, Turn};
 use crate::domain::role::Role;
-use crate::domain::{self, About, Admission, Context, Fact, World, contact, document, policy, sale, signoff};
+use crate::domain::{self, About, Admission, Context, Fact, World, contact, document, obligation, policy, sale, signoff};
 use crate::entry::Hash;
 use crate::ids::{CustomerId, EmployeeId, EntryId, StreamName, SubjectId, UnitId};
 
@@ -733,14 +733,25 @@ fn admit_registration(world: &World, context: &Context<'_>, registered: &Registe
     check_owner(world, context, &registered.owner, &registered.region.0)?;
     check_free(world, None, &Event::Registered(registered.clone()))?;
     let event = Event::Registered(Registered { customer_id: Some(id), ..registered.clone() });
-    Ok(vec![Admission::of(event, context)])
+    Ok(opened(world, context, event, registered.first_contact_at))
 }
 
 fn admit_individual(world: &World, context: &Context<'_>, registered: &IndividualRegistered) -> Result<Vec<Admission>, domain::Refusal> {
     let id = check_new(world, context, registered.customer_id.as_ref(), registered.first_contact_at)?;
     check_owner(world, context, &registered.owner, &registered.region.0)?;
     let event = Event::IndividualRegistered(IndividualRegistered { customer_id: Some(id), ..registered.clone() });
-    Ok(vec![Admission::of(event, context)])
+    Ok(opened(world, context, event, registered.first_contact_at))
+}
+
+/// Lets an archive in, and where it comes too late after the first contact the breach with it.
+///
+/// Contacts from before the ledger was founded ask for nothing: these archives are taken over.
+fn opened(world: &World, context: &Context<'_>, event: Event, first_contact_at: Timestamp) -> Vec<Admission> {
+    let hours = policy::parameter(world, context.actor.unit(), context.at, "p.archive.first_contact_hours");
+    let due = first_contact_at.plus(std::time::Duration::from_secs(3600 * u64::try_from(hours).unwrap_or(0)));
+    let asked = first_contact_at >= world.ledger.founded_at;
+    let late = asked.then(|| obligation::done_late(world, context, &ARCHIVE, due)).flatten();
+    std::iter::once(Admission::of(event, context)).chain(late).collect()
 }
 
 fn check_new(
@@ -1005,6 +1016,11 @@ fn admit_check(world: &World, context: &Context<'_>, verified: &Verified) -> Res
     Ok(vec![Admission::of(event, context)])
 }
 
+/// An archive is opened within hours of the first contact, by whoever had it. The ledger hears of the one only by the other, so
+/// this is never open: the entry that fulfills it tells whether it came late.
+pub const ARCHIVE: Duty =
+    Duty { number: 1, rule: "R-028", zh: "首次接触后建档", en: "Open the archive after the first contact", met_by: "customer.registered" };
+
 /// What is learned of a customer goes into the archive within days.
 pub(super) const UPDATE: Duty =
     Duty { number: 2, rule: "R-034", zh: "更新档案", en: "Update the archive", met_by: "customer.profile_updated" };
@@ -1018,7 +1034,7 @@ pub(super) const SECOND_CONTACT: Duty =
     Duty { number: 18, rule: "R-076", zh: "指派第二联系人", en: "Name a second contact person", met_by: "customer.owner_assigned" };
 
 /// The duties of this module.
-pub(super) const DUTIES: &[&Duty] = &[&UPDATE, &CHECK, &SECOND_CONTACT];
+pub(super) const DUTIES: &[&Duty] = &[&ARCHIVE, &UPDATE, &CHECK, &SECOND_CONTACT];
 
 /// Working days in which an important and promising customer gets a second contact of ours.
 const SECOND_CONTACT_DAYS: u32 = 10;
@@ -1027,11 +1043,13 @@ const SECOND_CONTACT_DAYS: u32 = 10;
 pub(super) fn oblige(world: &World, fact: &Fact<'_>, event: &Event, sink: &mut Sink) {
     match event {
         Event::Registered(registered) => {
+            sink.close(&ARCHIVE, fact.subject.id().unwrap_or_default());
             let id = registered.customer_id.as_ref().map(customer_id_of);
             if let Some(id) = id.filter(|_| registered.important_promising == Some(true)) {
                 ask_second_contact(&id, sink);
             }
         }
+        Event::IndividualRegistered(_) => sink.close(&ARCHIVE, fact.subject.id().unwrap_or_default()),
         Event::ProfileUpdated(updated) => {
             sink.close(&UPDATE, fact.subject.id().unwrap_or_default());
             let Some(id) = fact.customer() else { return };
@@ -1060,7 +1078,7 @@ pub(super) fn oblige(world: &World, fact: &Fact<'_>, event: &Event, sink: &mut S
             }
             document::release(world, fact, id, sink);
         }
-        Event::StatusChanged(_) | Event::IndividualRegistered(_) | Event::Classified(_) | Event::CodeAssigned(_) => {}
+        Event::StatusChanged(_) | Event::Classified(_) | Event::CodeAssigned(_) => {}
     }
 }
 
@@ -1303,6 +1321,53 @@ mod tests {
         let given = given([("E-101", individual("C-01"))]);
         // Sealed names cannot be compared.
         given.when("E-101", individual("C-02")).then(["customer.individual_registered"]);
+    }
+
+    #[test]
+    fn an_archive_is_opened_within_a_day_of_the_first_contact_or_reported_with_its_entry() {
+        let given = given([]).at("2026-03-05T10:00:00+08:00");
+        let hours = |given: &Given, hours: i64| {
+            given.clone().and("system", adopted("north", json!({}), json!({ "p.archive.first_contact_hours": hours }))
+                .with("effective_at", "2026-03-04T00:00:00Z"))
+        };
+        for register in [customer("C-01", "Heyuan"), individual("C-01")] {
+            let at = |at: &str| register.clone().with("first_contact_at", at).with("owner", "E-102");
+            let of = |given: &Given, proposed: Proposed| given.when("E-101", proposed).admitted().lived.last().unwrap().0.kind.name;
+            let entered = of(&given, register.clone());
+            assert_ne!(entered, "obligation.breached", "what was before the founding is taken over");
+            assert_eq!(of(&given, at("2026-03-04T10:00:00+08:00")), entered, "a day later is in time");
+            assert_eq!(of(&given, at("2026-03-04T09:59:59.999999+08:00")), "obligation.breached");
+            assert_eq!(of(&given, at("2026-03-02T10:00:00+08:00")), "obligation.breached", "as of the founding");
+            assert_eq!(of(&given, at("2026-03-02T09:59:59.999999+08:00")), entered);
+            assert_eq!(of(&hours(&given, 48), at("2026-03-04T09:00:00+08:00")), entered);
+            assert_eq!(of(&hours(&given, 12), at("2026-03-04T12:00:00+08:00")), "obligation.breached");
+            let late = given.when("E-101", at("2026-03-04T09:00:00+08:00").id("opened-late"));
+            let told = late.data();
+            assert_eq!(told["trigger_event"], "opened-late");
+            assert_eq!((&told["object"], &told["level"], &told["due_at"]), (&json!("C-01"), &json!(1), &json!("2026-03-05T01:00:00.000000Z")));
+            assert_eq!((&told["responsible"], &told["escalated_to"]), (&json!(["E-101"]), &json!(["E-201"])));
+            assert!(late.admitted().world.obligation.open.values().all(|open| open.duty != ARCHIVE.number), "nothing stays open");
+        }
+    }
+
+    #[test]
+    fn a_first_contact_put_right_reports_nothing_and_takes_no_report_back() {
+        let given = given([]).at("2026-03-05T10:00:00+08:00");
+        let at = |at: &str| customer("C-01", "Heyuan").with("first_contact_at", at).id("opened-01");
+        let put_right = |given: &Given, at: &str| {
+            let changes = json!([{ "path": "/first_contact_at", "new": at }]);
+            given.amend("E-101", &"opened-01".parse().unwrap(), Some(changes)).then(["record.corrected"])
+        };
+        let breaches = |given: &Given| given.lived.iter().filter(|one| one.0.kind.name == "obligation.breached").count();
+        let late = given.clone().and("E-101", at("2026-03-03T10:00:00+08:00"));
+        assert_eq!(breaches(&put_right(&late, "2026-03-05T09:00:00+08:00")), 1);
+        let in_time = given.and("E-101", at("2026-03-05T09:00:00+08:00"));
+        let found = put_right(&in_time, "2026-03-03T10:00:00+08:00");
+        assert_eq!(breaches(&found), 0);
+        assert!(found.world.obligation.open.values().all(|open| open.duty != ARCHIVE.number));
+        let voided = late.amend("E-101", &"opened-01".parse().unwrap(), None).admitted();
+        assert!(voided.world.obligation.open.values().all(|open| open.duty != ARCHIVE.number));
+        assert_eq!(breaches(&voided), 1);
     }
 
     #[test]

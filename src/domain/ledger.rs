@@ -65,6 +65,8 @@ pub struct State {
     pub zone: Zone,
     /// Whether the ledger is founded.
     pub initialized: bool,
+    /// When it was founded: what was to be done before is not asked for.
+    pub founded_at: Timestamp,
     /// Whether somebody other than the system has entered anything: then the founding is over.
     pub opened: bool,
     /// The size last noted by a checkpoint entry.
@@ -137,6 +139,7 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
             state.initialized = true;
             state.company.clone_from(&initialized.company.0);
             state.zone = initialized.zone.0.parse().unwrap_or_default();
+            state.founded_at = fact.at;
             state.noted_at = fact.at;
         }
         Event::Checkpointed(checkpointed) => {

@@ -41,6 +41,7 @@ pub const PARAMETERS: &[Parameter] = &[
     Parameter::number("p.grant.max_days", 30, 1, 366),
     Parameter::number("p.checkpoint.every", 1000, 1, 1_000_000),
     Parameter::number("p.service.onsite_fee_max", 200, 0, 1_000_000),
+    Parameter::number("p.archive.first_contact_hours", 24, 1, 8760),
     Parameter::number("p.archive.update_days", 3, 1, 60),
     Parameter::number("p.quarter.grace_days", 15, 0, 90),
     Parameter::number("p.ka.day", 25, 1, 28),

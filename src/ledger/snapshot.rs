@@ -135,7 +135,7 @@ pub(super) fn write(home: &Home, origin: &str, key: &SigningKey, state: &State, 
     fs::create_dir_all(&directory)?;
     let body = postcard::to_stdvec(&Body { state: state.clone(), growth: growth.clone() }).map_err(io::Error::other)?;
     let body = zstd::bulk::compress(&body, LEVEL)?;
-    let text = format!("dossier snapshot 7\n{}\n{}\n", state.size, blake3::hash(&body).to_hex());
+    let text = format!("dossier snapshot 8\n{}\n{}\n", state.size, blake3::hash(&body).to_hex());
     let note = checkpoint::sign_note(&text, origin, key).map_err(io::Error::other)?;
     let length = u32::try_from(note.len()).map_err(io::Error::other)?;
     let temporary = directory.join("next.tmp");
@@ -187,7 +187,7 @@ fn head_of<'a>(bytes: &'a [u8], vkey: &Vkey) -> Option<(Head, &'a [u8])> {
     let (note, body) = rest.split_at_checked(length)?;
     let text = checkpoint::open_note(std::str::from_utf8(note).ok()?, vkey).ok()?;
     let mut lines = text.lines();
-    let known = lines.next()? == "dossier snapshot 7";
+    let known = lines.next()? == "dossier snapshot 8";
     Some((Head { known, size: lines.next()?.parse().ok()?, hash: blake3::Hash::from_hex(lines.next()?).ok()? }, body))
 }
 

@@ -100,7 +100,9 @@ fn next_year(served: &Served) {
 #[test]
 fn every_duty_that_a_module_declares_is_a_case() {
     let declared: Vec<String> = dossier::domain::obligation::duties().iter().map(|duty| duty.id()).collect();
-    assert_eq!(cases().iter().map(|case| case.duty).collect::<Vec<_>>(), declared);
+    // An archive opened late is done as soon as anybody hears of it: it is never open, and is a test of its own.
+    let open: Vec<&String> = declared.iter().filter(|duty| *duty != "OB-01").collect();
+    assert_eq!(cases().iter().map(|case| case.duty).collect::<Vec<_>>(), open);
 }
 
 #[test]
@@ -545,15 +547,58 @@ fn what_waits_for_somebody_is_on_their_board_and_nobody_elses() {
     assert_eq!(change("E-002", 0).1["reason"], "more to do");
 }
 
-/// A known gap: OB-01 asks for the archive within a day of the first contact, and nothing says yet that one came later.
+/// A registration of C-04 or whoever it is, who was first in contact with us at that time.
+fn met_first(id: &str, name: &str, at: &str) -> Value {
+    json!({ "type": "customer.registered", "data": {
+        "customer_id": id, "name": name, "party": "end_user", "direct": true, "region": "north", "source": "visit",
+        "first_contact_at": at, "owner": "E-102" } })
+}
+
 #[test]
-fn an_archive_opened_late_is_let_in_and_not_reported() {
+fn an_archive_opened_late_is_let_in_and_reported_as_done_late() {
     let served = served();
-    let late = json!({ "type": "customer.registered", "data": {
-        "customer_id": "C-04", "name": "Tongting Paper", "party": "end_user", "direct": true, "region": "north", "source": "visit",
-        "first_contact_at": "2026-02-20T09:00:00+08:00", "owner": "E-101" } });
-    served.admit("E-101", &late);
+    // What was before the founding is taken over, however long ago.
+    served.admit("E-101", &met_first("C-04", "Tongting Paper", "2026-02-20T09:00:00+08:00"));
+    until(&served, "2026-03-04T12:30:00+08:00");
+    served.admit("E-101", &met_first("C-05", "Linhai Pumps", "2026-03-03T13:00:00+08:00"));
     assert_eq!(overdue(&served, "OB-01"), [] as [Value; 0]);
+    let mut late = met_first("C-06", "Anping Valves", "2026-03-03T12:00:00+08:00");
+    late["id"] = json!("opened-late");
+    let answer = served.post("E-101", &late);
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let entries = answer.json()["entries"].as_array().unwrap().clone();
+    let types: Vec<&Value> = entries.iter().map(|entry| &entry["type"]).collect();
+    assert_eq!(types, ["customer.registered", "obligation.breached"]);
+    // The same proposal once more is told the same.
+    assert_eq!(served.post("E-101", &late).json()["entries"], json!(entries));
+    let breach = served.get("E-901", &format!("/v1/entries/{}", entries[1]["index"])).json()["entry"].clone();
+    assert_eq!((&breach["actor"], &breach["causation"]), (&json!("system"), &json!("opened-late")));
+    assert_eq!(breach["data"]["trigger_event"], "opened-late");
+    // Whoever opened it answers for it, whoever owns the customer.
+    let row = overdue(&served, "OB-01").remove(0);
+    assert_eq!(
+        (&row["responsible"], &row["escalated_to"], &row["level"]),
+        (&json!(["E-101"]), &json!(["E-201"]), &json!(1))
+    );
+    assert_eq!((&row["subject"], &row["customer"]), (&json!("C-06"), &json!("Anping Valves")));
+    assert_eq!((&row["due_at"], &row["late_by"]), (&json!("2026-03-04T04:00:00.000000Z"), &json!(30)));
+    assert_eq!((&row["state"], &row["ended_by"]), (&json!("met_late"), &entries[0]["index"]));
+    assert!(row["met_at"].as_str().unwrap().starts_with("2026-03-04T04:30:"), "{row}");
+    assert_eq!(open(&served, "E-101", "OB-01"), [] as [Value; 0]);
+    for (who, count) in [("E-101", 1), ("E-201", 1), ("E-102", 0), ("E-103", 0)] {
+        assert_eq!(rows(&served, who, "/v1/views/overdue?duty=OB-01").len(), count, "{who}");
+    }
+    // It stays reported once, whatever the clock brings and however the first contact is put right.
+    let corrected = json!({ "type": "record.corrected", "data": {
+        "target_event": "opened-late", "reason": "the visit was a day later",
+        "changes": [{ "path": "/first_contact_at", "new": "2026-03-04T09:00:00+08:00" }] } });
+    served.admit("E-101", &corrected);
+    until(&served, "2026-03-30T08:00:00+08:00");
+    let rows = overdue(&served, "OB-01");
+    assert_eq!(
+        (rows.len(), &rows[0]["late_by"], rows[0]["source_events"].as_array().unwrap().len()),
+        (1, &json!(30), 1)
+    );
 }
 
 #[test]

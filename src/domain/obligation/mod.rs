@@ -25,7 +25,7 @@ pub use self::turn::turned;
 pub use self::watch::Watch;
 pub(super) use self::{
     amended::refold,
-    opening::{concerns, follow},
+    opening::{concerns, done_late, follow},
     turn::turn_to,
 };
 

@@ -1,11 +1,15 @@
 //! What opens and closes obligations: the entries of the modules that declare duties, taken over one by one.
 
 use crate::clock::Timestamp;
+use crate::domain::catalog::{Int, Str};
 use crate::domain::duty::{Due, Duty, NEVER, Opening, Sink, Trigger, Turn};
+use crate::domain::escalation::escalated;
 use crate::domain::obligation::deadline::{Deadline, Unit, count, reschedule};
-use crate::domain::obligation::{Event, Open};
-use crate::domain::{self, Fact, World, conduct, contact, credit, customer, document, loan, person, policy, signoff};
-use crate::ids::{EntryId, SubjectId};
+use crate::domain::obligation::{Breached, Event, Open};
+use crate::domain::{
+    self, About, Actor, Admission, Context, Fact, World, conduct, contact, credit, customer, document, loan, person, policy, signoff,
+};
+use crate::ids::{EntryId, StreamName, SubjectId};
 
 /// Lists every duty some module declares, in the order of the rules' table.
 pub fn duties() -> Vec<&'static Duty> {
@@ -154,6 +158,37 @@ pub(super) fn open(world: &mut World, opening: Opening, (trigger, opener): (&Tri
     }
     state.open.insert(id.clone(), open);
     state.schedule(&id, due);
+}
+
+/// Returns the breach of a duty about the customer of `context` that the proposal fulfills after `due`; it is entered with the proposal, and
+/// nothing stays open.
+pub(in crate::domain) fn done_late(world: &World, context: &Context<'_>, duty: &Duty, due: Timestamp) -> Option<Admission> {
+    let responsible = vec![context.actor.employee().filter(|_| context.at > due)?.clone()];
+    let customer = context.about.customer.clone()?;
+    let id = id_of(duty, customer.as_str(), &Trigger::Entry(context.id.clone()));
+    let event = Event::Breached(Breached {
+        obligation: id.clone(),
+        trigger_event: Some(context.id.clone()),
+        period: None,
+        object: Str(customer.to_string()),
+        due_at: due,
+        counting: None,
+        level: Int(1),
+        escalated_to: escalated(world, &responsible, 1, context.at),
+        responsible,
+    });
+    Some(Admission {
+        event: event.into(),
+        about: About { subject: StreamName::of("obligation", id.as_str()), customer: Some(customer) },
+        actor: Some(Actor::System),
+        id: Some(breach_id(&id, 1)),
+        times: Some((context.at, None)),
+    })
+}
+
+/// Derives the id under which the breach of a level is entered.
+pub(super) fn breach_id(obligation: &SubjectId, level: u8) -> EntryId {
+    format!("{obligation}-{level}").parse().expect("an obligation's id is long enough for an entry's")
 }
 
 /// Derives an obligation's id from what makes it this one: the clock replayed elsewhere finds the same.

@@ -7,6 +7,7 @@ use crate::domain::catalog::{Int, Str};
 use crate::domain::duty::Trigger;
 use crate::domain::escalation::{escalated, responsible};
 use crate::domain::obligation::deadline::Deadline;
+use crate::domain::obligation::opening::breach_id;
 use crate::domain::obligation::turn::{turned, turns};
 use crate::domain::obligation::{Breached, Counting, Event, Extended, Span, about_open};
 use crate::domain::{About, World};
@@ -77,6 +78,5 @@ fn next_due(world: &World, at: Timestamp, passed: &BTreeSet<SubjectId>) -> Optio
         escalated_to: escalated(world, &responsible, level, at),
         responsible,
     });
-    let entry = format!("{id}-{level}").parse().expect("an obligation's id is long enough for an entry's");
-    Some((event, about_open(id, Some(open)), entry))
+    Some((event, about_open(id, Some(open)), breach_id(id, level)))
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
 use crate::domain::duty::Sink;
-use crate::domain::{Actor, Event, Fact, World, escalation, grade, obligation};
+use crate::domain::{Actor, Event, Fact, World, customer, escalation, grade, obligation};
 use crate::ids::{CustomerId, EntryId, StreamName, SubjectId};
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
@@ -115,7 +115,7 @@ impl Shared {
     }
 
     /// Finds the entry that ended an overdue obligation: the first one after it that closes its duty, among as many as are looked at
-    /// for one page.
+    /// for one page; of an archive that was opened late the entry that opened it.
     fn end_of_obligation(
         &self,
         world: &World,
@@ -125,6 +125,14 @@ impl Shared {
         looks: &mut usize,
     ) -> Result<Course, ViewError> {
         let Some(duty) = obligation::duty_of(&overdue.id) else { return Ok(Course::Released) };
+        if *duty == customer::ARCHIVE {
+            let opened = self.places(std::iter::once(overdue.trigger.as_str()))?;
+            let mut ended = None;
+            for index in opened.into_iter().flatten() {
+                self.read_of(then, index, &mut |read| ended = ends(world, overdue, duty.number, read))?;
+            }
+            return Ok(ended.map_or(Course::Released, Course::Ended));
+        }
         let family = duty.met_by.split('.').next().unwrap_or_default();
         let term = match &overdue.customer {
             // What ends these stands in the streams of the staff, whoever's file it is about.
