@@ -193,14 +193,65 @@ fn a_voided_paper_says_so_and_its_file_leaves_to_who_watches_only() {
 #[test]
 fn who_may_not_file_a_paper_is_told_before_it_is_taken_in() {
     let served = one_customer();
-    for (who, class) in [("E-102", "C1"), ("E-103", "C1"), ("E-901", "C1"), ("E-101", "C2"), ("E-501", "C3")] {
+    // Who may append nothing to the archive files nothing in it; who may files what they may read, unmasked.
+    for (who, class, rule) in [
+        ("E-103", "C1", "R-052"),
+        ("E-901", "C1", "R-063"),
+        ("E-102", "C1", "R-051"),
+        ("E-501", "C3", "R-051"),
+        ("E-402", "C4", "R-051"),
+    ] {
         let answer = served.file(who, &paper("other", class), "x.pdf", &pdf(100));
-        assert_eq!(answer.status, 403, "{who} {class}: {}", answer.text());
+        assert_eq!(answer.problem(), (403, "E_FORBIDDEN".into(), rule.into()), "{who} {class}: {}", answer.text());
+        let told = answer.json()["errors"].as_array().map_or(Value::Null, |errors| errors[0]["pointer"].clone());
+        assert_eq!(told, if rule == "R-051" { json!("/data/class") } else { Value::Null }, "{who} {class}");
     }
     filed(&served.file("E-501", &paper("other", "C2"), "x.pdf", &pdf(100)));
     let refusals = served.get("E-902", "/v1/streams/acts/E-102").text();
     assert!(refusals.contains("command.refused") && refusals.contains("document.filed"), "{refusals}");
     assert_eq!(kept(&served).len(), 1);
+    // Whoever has the customer files what belongs to it, contracts too.
+    for class in ["C1", "C2", "C3", "C4", "C5", "C6"] {
+        filed(&served.file("E-101", &of_class(&format!("D-{class}"), class), "x.pdf", &pdf(100)));
+    }
+}
+
+#[test]
+fn a_page_offers_the_classes_its_reader_may_file_and_reads_nothing_again_for_what_is_refused() {
+    let served = one_customer();
+    let offered = |page: &str| {
+        let select = page.split("<select id=\"class\"").nth(1).unwrap().split("</select>").next().unwrap();
+        let values = select.split("option value=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+        values.filter(|value| !value.is_empty()).collect::<Vec<_>>()
+    };
+    for (who, classes) in [
+        ("E-101", &["C1", "C2", "C3", "C4", "C5", "C6"][..]),
+        ("E-501", &["C1", "C2", "C4"]),
+        ("E-402", &["C1", "C2", "C3"]),
+    ] {
+        let page = Browser::signed_in(&served, who, "zh").get("/customers/C-01/documents").text();
+        assert_eq!(offered(&page), classes, "{who}");
+    }
+    let mut browser = Browser::signed_in(&served, "E-102", "en");
+    let page = browser.get("/documents").text();
+    let typed = [
+        ("token", hidden(&page, "token")),
+        ("id", hidden(&page, "id")),
+        ("kind", "other".into()),
+        ("title", "Of somebody else's".into()),
+        ("class", "C1".into()),
+        ("last", "1".into()),
+    ];
+    let mut all: Vec<(&str, Option<Called<'_>>, &[u8])> =
+        typed.iter().map(|(name, value)| (*name, None, value.as_bytes())).collect();
+    let bytes = pdf(100);
+    all.push(("file", Some(("x.pdf", Some("application/pdf"))), &bytes));
+    let (kind, body) = parts(&all);
+    let refused = browser.send_bytes("POST", "/customers/C-01/documents", &[("Content-Type", &kind)], &body);
+    assert_eq!(refused.status, 403);
+    assert!(refused.text().contains("Of somebody else's"), "{}", refused.text());
+    let acts = served.get("E-902", "/v1/streams/acts/E-102").text();
+    assert!(acts.contains("command.refused") && !acts.contains("archive.access_denied"), "{acts}");
 }
 
 #[test]

@@ -152,7 +152,7 @@ const RULES: &[(&str, &str)] = &[
     ("R-048", "customers_are_composed_four_ways"),
     ("R-049", "customers_are_composed_four_ways"),
     ("R-050", "cited"),
-    ("R-051", "every_cell_of_the_matrix_is_as_typed_a_second_time"),
+    ("R-051", "cited"),
     ("R-052", "cited"),
     ("R-053", "cited"),
     ("R-054", "cited"),

@@ -89,6 +89,24 @@ impl Matter {
     pub fn class(self) -> Option<Class> {
         Class::ALL.into_iter().find(|class| class.matter() == self)
     }
+
+    /// Tells whether it is a part of a customer's archive, and no case of its own, nothing of our staff, of readings or of the ledger.
+    #[must_use]
+    pub const fn of_archive(self) -> bool {
+        match self {
+            Self::List
+            | Self::Basic
+            | Self::PersonIdentity
+            | Self::PersonPrivate
+            | Self::Commercial
+            | Self::Credit
+            | Self::Strategy
+            | Self::ContactLog
+            | Self::OwnAreaCorrespondence
+            | Self::OtherAreaCorrespondence => true,
+            Self::ComplaintsService | Self::SuggestionsDemand | Self::Staff | Self::AccessLog | Self::Proofs => false,
+        }
+    }
 }
 
 impl fmt::Display for Matter {

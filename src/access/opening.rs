@@ -28,7 +28,7 @@ impl Opening {
             let Some(grant) = world.grant.open.get(id).filter(|grant| grant.lives(at)) else { continue };
             let mut opened = [Matters::default(); 3];
             for (class, (way, place)) in
-                Opened::ALL.into_iter().flat_map(|class| WAYS.into_iter().zip(0..).map(move |way| (class, way)))
+                Opened::ALL.iter().flat_map(|class| WAYS.into_iter().zip(0..).map(move |way| (*class, way)))
             {
                 if grant.opens(world, class, customer, way, at) {
                     for granted in [opening.granted.get_mut(place), opened.get_mut(place)].into_iter().flatten() {

@@ -434,6 +434,9 @@ macro_rules! choices {
             }
 
             impl $name {
+                /// All of them, in the order declared.
+                pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
                 /// Returns the stored identifier.
                 pub fn as_str(self) -> &'static str {
                     match self {

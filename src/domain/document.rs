@@ -290,6 +290,9 @@ refusals! {
     /// What is about a person is as confidential as the person.
     PersonClass => E_RULE "R-007" at "/class",
         "a document about a person has class C4 or C5", "涉及个人的资料密级须为C4或C5";
+    /// What one files one could read.
+    Unread { class: Secrecy } => E_FORBIDDEN "R-051" at "/class",
+        "you may not read papers of class {class}, so you may not file one", "本人无权查阅{class:#}资料，不得归档此密级";
     /// The person belongs to another customer.
     OtherCustomer { customer: String } => E_RULE "R-016" at "/person_id",
         "this person belongs to customer \"{customer}\"", "该人员属于客户“{customer}”";

@@ -42,9 +42,6 @@ choices! {
 }
 
 impl Opened {
-    /// Every class that can be asked for.
-    pub const ALL: [Self; 7] = [Self::C1, Self::C2, Self::C3, Self::C4, Self::C5, Self::C6, Self::C8];
-
     /// Returns the class.
     pub fn class(self) -> Class {
         match self {

@@ -165,6 +165,28 @@ pub(super) struct Refused {
     pub(super) hidden: bool,
 }
 
+/// Why no role of somebody permits what they propose.
+struct Denial {
+    rule: String,
+    /// The class of a document that they may not read, where that alone stands in the way.
+    class: Option<document::Secrecy>,
+}
+
+impl Denial {
+    fn of(rule: &str) -> Self {
+        Self { rule: rule.to_owned(), class: None }
+    }
+
+    fn refusal(self) -> Refusal {
+        match (self.rule.as_str(), self.class) {
+            // Separation of duties is a code of its own, whoever notices it first.
+            ("R-025", _) => common::Refusal::SeparateDuties.into(),
+            ("R-050" | "R-051" | "R-052", Some(class)) => document::Refusal::Unread { class }.into(),
+            _ => common::Refusal::Forbidden { rule: self.rule }.into(),
+        }
+    }
+}
+
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
         Self { refusal, of: None, hidden: false }
@@ -221,19 +243,19 @@ impl Shared {
             Err(refusal) => return self.seen_or(principal, proposal, &id, &plain, refusal.into()),
         };
         let first = target.as_ref().map(|target| &target.lived.actor);
-        let (actor, denied) = self.authorize(principal, world, &plain, &about, first);
-        let Some(actor) = actor else {
-            let hidden = about.customer.as_ref().is_some_and(|id| world.customer.customers.contains_key(id))
-                && !self.may_list(principal, world);
-            // Separation of duties is a code of its own, whoever notices it first.
-            let refusal = match (denied.as_str(), target.as_ref().map(Target::check)) {
-                // What nobody may correct whoever may know of it is told so.
-                (_, Some(Err(refusal))) if !hidden => refusal.into(),
-                ("R-025", _) => Refusal::from(common::Refusal::SeparateDuties),
-                _ => common::Refusal::Forbidden { rule: denied }.into(),
-            };
-            let of = self.first_actor(principal, world).map(|actor| (actor, about.subject));
-            return Err(Stop::Refused(Refused { refusal, of, hidden }));
+        let actor = match self.authorize(principal, world, &plain, &about, first) {
+            Ok(actor) => actor,
+            Err(denied) => {
+                let hidden = about.customer.as_ref().is_some_and(|id| world.customer.customers.contains_key(id))
+                    && !self.may_list(principal, world);
+                let refusal = match target.as_ref().map(Target::check) {
+                    // What nobody may correct whoever may know of it is told so.
+                    Some(Err(refusal)) if !hidden => refusal.into(),
+                    _ => denied.refusal(),
+                };
+                let of = self.first_actor(principal, world).map(|actor| (actor, about.subject));
+                return Err(Stop::Refused(Refused { refusal, of, hidden }));
+            }
         };
         if let Some(receipts) = self.seen(principal, proposal, &id, &plain)? {
             return Ok(Outcome::Seen(receipts));
@@ -394,11 +416,11 @@ impl Shared {
         event: &Event,
         about: &About,
         first: Option<&Actor>,
-    ) -> (Option<Actor>, String) {
-        let mut denied = "R-050".to_owned();
-        let Some(member) = world.employee.members.get(&principal.employee) else { return (None, denied) };
+    ) -> Result<Actor, Denial> {
+        let mut denied = Denial::of("R-050");
+        let Some(member) = world.employee.members.get(&principal.employee) else { return Err(denied) };
         if !member.works() {
-            return (None, "R-057".to_owned());
+            return Err(Denial::of("R-057"));
         }
         let now = self.clock.now();
         for held in relation::roles(principal, member, world.date(now)) {
@@ -413,31 +435,30 @@ impl Shared {
             }
             debug_assert!(relation::facts_of_type(event.name()).contains(own), "{} carries {own:?}", event.name());
             let mut facts = relation::facts(world, principal, member, held, about.customer.as_ref()).with(own);
-            if let Event::Document(document::Event::Filed(filed)) = event {
-                match self.may_file(held.role, filed, facts) {
-                    Ok(found) => facts = facts.with(found),
-                    Err(rule) => {
-                        denied = rule;
-                        continue;
-                    }
-                }
+            if let Event::Document(_) = event {
+                facts = facts.with_if(self.writes(held.role, facts), Facts::SUBJECT_WRITER);
             }
             let decision = self.policies.decide(held.role, Action::Append, Resource::Event(event.name()), facts);
             if let Some(rule) = decision.rule {
-                denied = rule.to_string();
+                denied = Denial::of(&rule);
+                continue;
+            }
+            if let Event::Document(document::Event::Filed(filed)) = event
+                && let Some(rule) = self.unread(held.role, filed.class, facts)
+            {
+                denied = Denial { rule, class: Some(filed.class) };
                 continue;
             }
             let consequences = relation::consequences(world, principal, member, held, event, about, now);
             match consequences.iter().find_map(|consequence| self.forbidden(consequence)) {
-                Some(rule) => denied = rule,
+                Some(rule) => denied = Denial { rule, class: None },
                 None => {
-                    let actor =
-                        Actor::Employee { id: principal.employee.clone(), role: held.role, unit: held.unit.clone() };
-                    return (Some(actor), String::new());
+                    let id = principal.employee.clone();
+                    return Ok(Actor::Employee { id, role: held.role, unit: held.unit.clone() });
                 }
             }
         }
-        (None, denied)
+        Err(denied)
     }
 
     /// Returns the rule that forbids what an event would let somebody do, if one does.
@@ -456,19 +477,42 @@ impl Shared {
         Some(denied)
     }
 
-    /// A document is filed by whoever may append to what it is about, or keeps the archives, and reads what is in it.
-    fn may_file(&self, role: Role, filed: &document::Filed, facts: Facts) -> Result<Facts, String> {
-        let matter = Resource::Matter(filed.class.class().matter());
+    /// Tells whether a role may append anything to the archive that a document is about.
+    fn writes(&self, role: Role, facts: Facts) -> bool {
         let facts = facts.with(Facts::ABOUT_DOCUMENTS | Facts::PURPOSE);
-        let reads = self.policies.decide(role, Action::Read, matter, facts);
-        if !reads.allowed {
-            return Err(reads.rule.map_or_else(|| "R-051".to_owned(), |rule| rule.to_string()));
-        }
-        // Minutes are about a meeting, which whoever keeps the contact log recorded there.
-        let log = (filed.kind == document::Paper::MeetingMinutes).then_some(Resource::Matter(Matter::ContactLog));
-        let mut about = std::iter::once(matter).chain(log);
-        let writes = about.any(|matter| self.policies.decide(role, Action::Append, matter, facts).allowed);
-        Ok(Facts::NONE.with_if(writes, Facts::SUBJECT_WRITER))
+        let appends = |matter| self.policies.decide(role, Action::Append, Resource::Matter(matter), facts).allowed;
+        Matter::ALL.into_iter().filter(|matter| matter.of_archive()).any(appends)
+    }
+
+    /// Returns the rule by which a role may not read papers of this class unmasked, if one says so: nobody files what they could not read
+    /// (roles.md §5).
+    fn unread(&self, role: Role, class: document::Secrecy, facts: Facts) -> Option<String> {
+        let facts = facts.with(Facts::ABOUT_DOCUMENTS | Facts::PURPOSE);
+        let reads = self.policies.decide(role, Action::Read, Resource::Matter(class.class().matter()), facts);
+        if reads.masked { Some("R-051".to_owned()) } else { reads.rule.map(|rule| rule.to_string()) }
+    }
+
+    /// Returns the classes of papers that somebody may file about a customer, or about none.
+    pub(super) fn fileable(
+        &self,
+        principal: &Principal,
+        world: &World,
+        customer: Option<&CustomerId>,
+    ) -> Vec<document::Secrecy> {
+        let Some(member) = world.employee.members.get(&principal.employee).filter(|member| member.works()) else {
+            return Vec::new();
+        };
+        let filed = Resource::Event("document.filed");
+        let today = world.date(self.clock.now());
+        let may = |class: &document::Secrecy| {
+            relation::roles(principal, member, today).any(|held| {
+                let facts = relation::facts(world, principal, member, held, customer);
+                let facts = facts.with_if(self.writes(held.role, facts), Facts::SUBJECT_WRITER);
+                self.policies.decide(held.role, Action::Append, filed, facts).allowed
+                    && self.unread(held.role, *class, facts).is_none()
+            })
+        };
+        document::Secrecy::ALL.iter().copied().filter(may).collect()
     }
 
     /// The actor a refusal is entered for when no role permits: the first role held.

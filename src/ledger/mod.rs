@@ -27,6 +27,7 @@ use crate::access::principal::Principal;
 use crate::clock::Clock;
 use crate::domain::Event;
 use crate::domain::catalog::{self, EventType};
+use crate::domain::document::Secrecy;
 use crate::entry::Entry;
 use crate::ids::{CustomerId, Source, StreamName};
 use crate::journal::Reader;
@@ -251,6 +252,11 @@ impl Ledger {
         let state = self.shared.state();
         let by_hand = catalog::types().iter().filter(|kind| !kind.system);
         by_hand.filter(|kind| self.shared.proposable(principal, &state.world, kind, customer)).collect()
+    }
+
+    /// Returns the classes of papers that somebody may file about a customer, or about none: those they may read (roles.md §5).
+    pub fn fileable(&self, principal: &Principal, customer: Option<&CustomerId>) -> Vec<Secrecy> {
+        self.shared.fileable(principal, &self.shared.state().world, customer)
     }
 
     /// Enters what the founding of a ledger or a new release says for itself.

@@ -20,6 +20,7 @@ use crate::http::web::form::{self, Filled};
 use crate::http::web::layout::{self, items, shown, text};
 use crate::http::web::propose;
 use crate::http::web::visitor::{Fields, Frame, Visitor, encode, wall};
+use crate::ids::CustomerId;
 use crate::ledger::Answered;
 
 /// `GET /customers/{id}/documents`: the papers of a customer, and a form to file another.
@@ -29,7 +30,7 @@ pub(crate) async fn page(
     Named(id): Named,
 ) -> Result<Response, Problem> {
     let answered = visitor.read(&door, "documents", Some(id.clone()), |_| {}).await?;
-    Ok(written(&door, &visitor, Some((&id, &answered)), &Fields::default(), None))
+    Ok(written(&door, &visitor, (Some(&id), Some(&answered)), &Fields::default(), None))
 }
 
 /// `POST /customers/{id}/documents/open`: the same with the titles of papers about persons, for a purpose.
@@ -41,7 +42,7 @@ pub(crate) async fn reveal(
 ) -> Result<Response, Problem> {
     visitor.check_purpose(&fields)?;
     let answered = visitor.read(&door, "documents", Some(id.clone()), |asked| asked.reveal = true).await?;
-    Ok(written(&door, &visitor, Some((&id, &answered)), &Fields::default(), None))
+    Ok(written(&door, &visitor, (Some(&id), Some(&answered)), &Fields::default(), None))
 }
 
 /// `GET /documents`: a form to file a paper that is about no customer.
@@ -50,7 +51,7 @@ pub(crate) async fn blank(
     visitor: Visitor,
     Query(_): Query<BTreeMap<String, String>>,
 ) -> Response {
-    written(&door, &visitor, None, &Fields::default(), None)
+    written(&door, &visitor, (None, None), &Fields::default(), None)
 }
 
 /// `POST /customers/{id}/documents`: files a paper of a customer.
@@ -120,36 +121,33 @@ async fn take_in(
         }
         Err(problem) => problem,
     };
-    let answered = match &customer {
-        Some(id) => Some(visitor.read(door, "documents", Some(id.clone()), |_| {}).await?),
-        None => None,
-    };
-    Ok(written(door, visitor, customer.as_deref().zip(answered.as_ref()), &typed, Some(&problem)))
+    // What is filed there already is not read again for it: who may not file may not read it either.
+    Ok(written(door, visitor, (customer.as_deref(), None), &typed, Some(&problem)))
 }
 
 fn written(
     door: &Door,
     visitor: &Visitor,
-    of: Option<(&str, &Answered)>,
+    (customer, answered): (Option<&str>, Option<&Answered>),
     typed: &Fields,
     problem: Option<&Problem>,
 ) -> Response {
     let frame = &visitor.frame;
-    let action = of.map_or_else(|| "/documents".to_owned(), |(id, _)| format!("/customers/{}/documents", encode(id)));
+    let action = customer.map_or_else(|| "/documents".to_owned(), |id| format!("/customers/{}/documents", encode(id)));
     let body = html! {
-        @if let Some((id, answered)) = of {
-            (layout::tabs(visitor, door, id, "documents"))
+        @if let Some(id) = customer { (layout::tabs(visitor, door, id, "documents")) }
+        @if let Some((id, answered)) = customer.zip(answered) {
             (list(frame, door, answered))
             @if items(&answered.body, "items").iter().any(|item| text(item, "title") == MASK) {
                 (layout::opening(frame, &format!("{action}/open"), answered.masked.len(), &[]))
             }
             (layout::exporting(frame, "documents", &[("subject", id)]))
         }
-        section { h2 { (frame.say("document-file")) } (filing(frame, door, visitor, &action, of.is_some(), typed, problem)) }
-        @if let Some((_, answered)) = of { (layout::standing(frame, answered)) }
+        section { h2 { (frame.say("document-file")) } (filing(frame, door, visitor, &action, customer, typed, problem)) }
+        @if let Some(answered) = answered { (layout::standing(frame, answered)) }
     };
-    let title = match of {
-        Some((id, _)) => format!("{id} · {}", frame.say("documents")),
+    let title = match customer {
+        Some(id) => format!("{id} · {}", frame.say("documents")),
         None => frame.say("document-file"),
     };
     layout::page(frame, problem.map_or(StatusCode::OK, Problem::status), &title, &body)
@@ -221,16 +219,18 @@ fn filing(
     door: &Door,
     visitor: &Visitor,
     action: &str,
-    of_customer: bool,
+    customer: Option<&str>,
     typed: &Fields,
     problem: Option<&Problem>,
 ) -> Markup {
     let kind = catalog::find("document.filed");
-    let may = door.ledger.proposable(&visitor.asker.principal, None).iter().any(|one| one.name == "document.filed");
+    let of: Option<CustomerId> = customer.and_then(|id| id.parse().ok());
+    let classes = door.ledger.fileable(&visitor.asker.principal, of.as_ref());
+    let classes: Vec<String> = classes.into_iter().map(|class| class.as_str().to_owned()).collect();
     let filled = Filled {
         typed,
-        left_out: if of_customer { &["customer_id"] } else { &[] },
-        offered: &[],
+        left_out: if customer.is_some() { &["customer_id"] } else { &[] },
+        offered: &[("class", classes)],
         refused: problem.map(|problem| problem.fields(frame.language)).unwrap_or_default(),
         zone: door.ledger.state().world.ledger.zone,
         more: "",
@@ -240,7 +240,7 @@ fn filing(
     let accepted = [Mime::Pdf, Mime::Png, Mime::Jpeg, Mime::Tiff].map(Mime::as_str).join(",");
     let most = (FILE_BYTES_MAX >> 20).to_string();
     html! {
-        @if !may && problem.is_none() { p.hint { (frame.say("record-not-yours")) } }
+        @if filled.offered.iter().all(|(_, classes)| classes.is_empty()) && problem.is_none() { p.hint { (frame.say("record-not-yours")) } }
         form.card action=(action) method="post" enctype="multipart/form-data" autocomplete="off" {
             @if let Some(problem) = problem { (layout::told(frame, problem, kind.map_or(&[], |kind| kind.fields))) }
             (layout::token(frame))

@@ -20,7 +20,7 @@ pub(crate) struct Filled<'a> {
     pub(crate) typed: &'a Fields,
     /// Fields that nobody fills in here.
     pub(crate) left_out: &'a [&'a str],
-    /// The values to choose from where the catalog takes any text, by the field's name.
+    /// The values to choose from where the catalog takes any text or more of them, by the field's name.
     pub(crate) offered: &'a [(&'a str, Vec<String>)],
     /// What was refused about single fields: the pointer within the payload, and the words.
     pub(crate) refused: Vec<(String, String)>,
@@ -146,6 +146,11 @@ fn input(frame: &Frame, field: &Field, name: &str, filled: &Filled<'_>, required
     };
     let offered = filled.offered.iter().find(|(of, _)| *of == name);
     let written = match (&field.kind, offered) {
+        (Kind::Choice(choices), Some((_, offered))) => {
+            let open =
+                choices.iter().filter(|choice| choice.value == value || offered.iter().any(|one| one == choice.value));
+            choose(open.map(|choice| (choice.value, frame.language.choose((choice.en, choice.zh)))).collect())
+        }
         (_, Some((_, offered))) => choose(offered.iter().map(|one| (one.as_str(), one.as_str())).collect()),
         (Kind::Choice(choices), _) => {
             choose(choices.iter().map(|choice| (choice.value, frame.language.choose((choice.en, choice.zh)))).collect())
