@@ -224,6 +224,49 @@ fn private_data_need_two_decisions_and_either_of_them_closes_them() {
 }
 
 #[test]
+fn nobody_asks_for_what_would_open_nothing_to_them() {
+    let served = company();
+    let ask = |classes: &[&str], ways: &[&str]| {
+        json!({ "type": "access.requested", "data": {
+            "customers": ["C-01"], "classes": classes, "modes": ways, "purpose": "for the bid",
+            "from": "2026-03-02T10:00:00+08:00", "until": "2026-03-09T10:00:00+08:00" } })
+    };
+    // No role of theirs prints, takes out, or reads it unmasked, however much is granted (roles.md, section 3).
+    for (who, class, way, said) in [
+        ("E-103", "C1", "print", "no role of yours could use \"C1 basic data\" in the way \"Print\""),
+        ("E-301", "C3", "export", "\"C3 credit\" in the way \"Export\""),
+        ("E-402", "C4", "view", "\"C4 person identity\" in the way \"View\""),
+        ("E-703", "C5", "view", "\"C5 person private\" in the way \"View\""),
+        ("E-001", "C1", "view", "\"C1 basic data\" in the way \"View\""),
+    ] {
+        for (classes, ways) in [(vec![class], vec![way]), (vec!["C6", class], vec!["view", way])] {
+            let answer = served.post(who, &ask(&classes, &ways));
+            assert_eq!(answer.problem(), (422, "E_RULE".into(), "R-055".into()), "{who}: {}", answer.text());
+            assert_eq!(answer.json()["errors"][0]["pointer"], "/data/classes", "{who}");
+            assert!(
+                classes.len() > 1 || answer.text().contains(&said.replace('"', "\\\"")),
+                "{who}: {}",
+                answer.text()
+            );
+        }
+    }
+    // Whoever could is let ask, from away too; who could open nothing anyhow is told that.
+    for (who, class, way) in [
+        ("E-103", "C3", "view"),
+        ("E-301", "C2", "export"),
+        ("E-402", "C3", "print"),
+        ("E-901", "C1", "export"),
+        ("E-201", "C1", "print"),
+    ] {
+        served.admit(who, &ask(&[class], &[way]));
+    }
+    let away = [("Dossier-Place", "offsite"), ("Content-Type", "application/json")];
+    let asked = served.request("E-103", "POST", "/v1/events", &away, ask(&["C3"], &["view"]).to_string().as_bytes());
+    assert_eq!(asked.status, 201, "{}", asked.text());
+    assert_eq!(served.refuse("E-002", &ask(&["C1"], &["view"])), refusal(422, "E_RULE", "R-055"));
+}
+
+#[test]
 fn nobody_decides_on_their_own_request_and_it_moves_up_until_nobody_is_left() {
     let served = company();
     let south = json!({ "type": "access.requested", "data": {

@@ -122,7 +122,7 @@ impl Matters {
 const WAYS: [Way; 3] = [Way::View, Way::Print, Way::Export];
 
 /// The matters a class opens: what was talked about with a customer goes with what was traded.
-fn matters_granted(class: Opened) -> &'static [Matter] {
+pub fn matters_granted(class: Opened) -> &'static [Matter] {
     match class {
         Opened::C1 => &[Matter::Basic],
         Opened::C2 => &[Matter::Commercial, Matter::ContactLog],

@@ -3,15 +3,15 @@
 use crate::access::decide::Action;
 use crate::access::facts::Facts;
 use crate::access::matter::Matter;
-use crate::access::opening::matters_lent;
+use crate::access::opening::{matters_granted, matters_lent};
 use crate::access::principal::Principal;
 use crate::clock::{Date, Timestamp};
 use crate::domain::audit::Place;
 use crate::domain::employee::{Held, Member, Status};
 use crate::domain::role::Role;
 use crate::domain::{
-    About, Actor, Event, World, anomaly, approval, contact, customer, escalation, grade, grant, loan, obligation,
-    signoff,
+    About, Actor, Event, Refusal, World, anomaly, approval, common, contact, customer, escalation, grade, grant, loan,
+    obligation, signoff,
 };
 use crate::ids::{CustomerId, EmployeeId};
 use crate::projection::grant::Line;
@@ -201,15 +201,14 @@ pub fn facts_of_type(kind: &str) -> Facts {
 pub struct Consequence {
     /// What.
     pub action: Action,
-    /// With which matter.
-    pub matter: Matter,
-    /// As what, and with which facts; one of them must be permitted.
-    pub any: Vec<(Role, Facts)>,
-    /// The rule a denial cites where the policies say only that nothing permits it.
-    pub rule: &'static str,
+    /// As what, with which matter, and with which facts; one of them must be permitted.
+    pub any: Vec<(Role, Matter, Facts)>,
+    /// What is told otherwise; where it says no more than a rule, that of the policies goes before it, if they name one.
+    pub refusal: Refusal,
 }
 
-/// Says what else must be permitted for an event to be entered: to open each class granted, to hold the file that is lent.
+/// Says what else must be permitted for an event to be entered: to read what is asked for once it is granted, to open each class granted,
+/// to hold the file that is lent.
 pub fn consequences(
     world: &World,
     principal: &Principal,
@@ -219,7 +218,19 @@ pub fn consequences(
     about: &About,
     at: Timestamp,
 ) -> Vec<Consequence> {
+    let forbidden = |rule: &str| Refusal::from(common::Refusal::Forbidden { rule: rule.to_owned() });
     match event {
+        Event::Grant(grant::Event::Requested(requested)) => {
+            // Of no customer there is nothing to open, which the grants say themselves.
+            let named = requested.classes.iter().filter(|_| !requested.customers.is_empty());
+            let pairs = named.flat_map(|class| requested.modes.iter().map(move |way| (*class, *way)));
+            let used = pairs.map(|(class, way)| Consequence {
+                action: action_granted(way).0,
+                any: uses(world, principal, member, requested, (class, way), at),
+                refusal: grant::Refusal::OpensNothing { class, way }.into(),
+            });
+            used.collect()
+        }
         Event::Grant(grant::Event::Decided(decided)) => {
             let Some((_, grant)) = grant::of(world, &about.subject) else { return Vec::new() };
             let actor = actor(principal, held);
@@ -228,13 +239,11 @@ pub fn consequences(
                 let own = Facts::NONE
                     .with_if(grant.holder == principal.employee, Facts::SELF)
                     .with_if(moved_up, Facts::SUBSTITUTE);
-                let of = |customer| (held.role, facts(world, principal, member, held, Some(customer)).with(own));
-                Consequence {
-                    action: Action::GrantAccess,
-                    matter: class.class().matter(),
-                    any: grant.customers.iter().map(of).collect(),
-                    rule: "R-055",
-                }
+                let matter = class.class().matter();
+                let of =
+                    |customer| (held.role, matter, facts(world, principal, member, held, Some(customer)).with(own));
+                let any = grant.customers.iter().map(of).collect();
+                Consequence { action: Action::GrantAccess, any, refusal: forbidden("R-055") }
             });
             opened.collect()
         }
@@ -243,13 +252,46 @@ pub fn consequences(
             let Some(borrower) = world.employee.members.get(&borrowed.borrower) else { return Vec::new() };
             let reader = Principal::new(borrowed.borrower.clone());
             let of = |held: &Held| (held.role, facts(world, &reader, borrower, held, Some(&borrowed.customer_id)));
-            let any: Vec<_> = borrower.roles_on(world.date(at)).map(of).collect();
+            let readers: Vec<_> = borrower.roles_on(world.date(at)).map(of).collect();
             let sections: Vec<&str> = borrowed.sections.iter().map(|section| section.0.as_str()).collect();
             let lent = matters_lent(&sections).filter(|matter| BORROWED.contains(matter));
-            lent.map(|matter| Consequence { action: Action::Borrow, matter, any: any.clone(), rule: "R-053" }).collect()
+            let held = lent.map(|matter| {
+                let any = readers.iter().map(|(role, facts)| (*role, matter, *facts)).collect();
+                Consequence { action: Action::Borrow, any, refusal: forbidden("R-053") }
+            });
+            held.collect()
         }
         _ => Vec::new(),
     }
+}
+
+fn action_granted(way: grant::Way) -> (Action, Facts) {
+    match way {
+        grant::Way::View => (Action::Read, Facts::GRANT),
+        grant::Way::Print => (Action::Print, Facts::EXPORT_GRANT),
+        grant::Way::Export => (Action::Export, Facts::EXPORT_GRANT),
+    }
+}
+
+/// As what, and with what, somebody would use a class in a way once it is granted: whichever of their roles they then act under, in the
+/// office.
+fn uses(
+    world: &World,
+    principal: &Principal,
+    member: &Member,
+    requested: &grant::Requested,
+    (class, way): (grant::Opened, grant::Way),
+    at: Timestamp,
+) -> Vec<(Role, Matter, Facts)> {
+    let granted = action_granted(way).1 | Facts::PURPOSE;
+    let mut uses = Vec::new();
+    for held in member.roles_on(world.date(at)) {
+        for customer in &requested.customers {
+            let facts = facts(world, principal, member, held, Some(customer)).without(Facts::OFFSITE).with(granted);
+            uses.extend(matters_granted(class).iter().map(|matter| (held.role, *matter, facts)));
+        }
+    }
+    uses
 }
 
 /// The matters an archive file holds.

@@ -191,6 +191,10 @@ refusals! {
     NotOpen { grant: String } => E_STATE "SM-10", "request \"{grant}\" does not exist or has ended", "查阅申请“{grant}”不存在或已结束";
     /// Something must be asked for.
     Nothing => E_SCHEMA "R-055" at "/classes", "name customers, classes and ways", "须填写客户、密级与方式";
+    /// What is asked for would open nothing to whoever asks.
+    OpensNothing { class: Opened, way: Way } => E_RULE "R-055" at "/classes",
+        "no role of yours could use \"{class}\" in the way \"{way}\", granted or not: leave one of them out",
+        "您的任何角色即使获准也不能以“{way:#}”方式使用“{class:#}”，请去掉其一";
     /// The period ends before it begins, or is over.
     Over => E_RULE "R-055" at "/until", "the period must end after it begins and after now", "截止时间须晚于起始时间和当前时间";
     /// The period is longer than the policy allows.

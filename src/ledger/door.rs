@@ -165,26 +165,18 @@ pub(super) struct Refused {
     pub(super) hidden: bool,
 }
 
-/// Why no role of somebody permits what they propose.
-struct Denial {
-    rule: String,
-    /// The class of a document that they may not read, where that alone stands in the way.
-    class: Option<document::Secrecy>,
+/// What is told of a denial by a rule.
+fn denied(rule: &str) -> Refusal {
+    match rule {
+        // Separation of duties is a code of its own, whoever notices it first.
+        "R-025" => common::Refusal::SeparateDuties.into(),
+        rule => common::Refusal::Forbidden { rule: rule.to_owned() }.into(),
+    }
 }
 
-impl Denial {
-    fn of(rule: &str) -> Self {
-        Self { rule: rule.to_owned(), class: None }
-    }
-
-    fn refusal(self) -> Refusal {
-        match (self.rule.as_str(), self.class) {
-            // Separation of duties is a code of its own, whoever notices it first.
-            ("R-025", _) => common::Refusal::SeparateDuties.into(),
-            ("R-050" | "R-051" | "R-052", Some(class)) => document::Refusal::Unread { class }.into(),
-            _ => common::Refusal::Forbidden { rule: self.rule }.into(),
-        }
-    }
+/// Tells whether a rule says only that nothing permits what was asked for, which is less than why it was asked.
+fn says_least(rule: &str) -> bool {
+    matches!(rule, "R-050" | "R-051" | "R-052")
 }
 
 impl From<Refusal> for Refused {
@@ -245,13 +237,13 @@ impl Shared {
         let first = target.as_ref().map(|target| &target.lived.actor);
         let actor = match self.authorize(principal, world, &plain, &about, first) {
             Ok(actor) => actor,
-            Err(denied) => {
+            Err(told) => {
                 let hidden = about.customer.as_ref().is_some_and(|id| world.customer.customers.contains_key(id))
                     && !self.may_list(principal, world);
                 let refusal = match target.as_ref().map(Target::check) {
                     // What nobody may correct whoever may know of it is told so.
                     Some(Err(refusal)) if !hidden => refusal.into(),
-                    _ => denied.refusal(),
+                    _ => told,
                 };
                 let of = self.first_actor(principal, world).map(|actor| (actor, about.subject));
                 return Err(Stop::Refused(Refused { refusal, of, hidden }));
@@ -416,11 +408,11 @@ impl Shared {
         event: &Event,
         about: &About,
         first: Option<&Actor>,
-    ) -> Result<Actor, Denial> {
-        let mut denied = Denial::of("R-050");
-        let Some(member) = world.employee.members.get(&principal.employee) else { return Err(denied) };
+    ) -> Result<Actor, Refusal> {
+        let mut told = denied("R-050");
+        let Some(member) = world.employee.members.get(&principal.employee) else { return Err(told) };
         if !member.works() {
-            return Err(Denial::of("R-057"));
+            return Err(denied("R-057"));
         }
         let now = self.clock.now();
         for held in relation::roles(principal, member, world.date(now)) {
@@ -440,41 +432,44 @@ impl Shared {
             }
             let decision = self.policies.decide(held.role, Action::Append, Resource::Event(event.name()), facts);
             if let Some(rule) = decision.rule {
-                denied = Denial::of(&rule);
+                told = denied(&rule);
                 continue;
             }
             if let Event::Document(document::Event::Filed(filed)) = event
                 && let Some(rule) = self.unread(held.role, filed.class, facts)
             {
-                denied = Denial { rule, class: Some(filed.class) };
+                told = match says_least(&rule) {
+                    true => document::Refusal::Unread { class: filed.class }.into(),
+                    false => denied(&rule),
+                };
                 continue;
             }
             let consequences = relation::consequences(world, principal, member, held, event, about, now);
             match consequences.iter().find_map(|consequence| self.forbidden(consequence)) {
-                Some(rule) => denied = Denial { rule, class: None },
+                Some(found) => told = found,
                 None => {
                     let id = principal.employee.clone();
                     return Ok(Actor::Employee { id, role: held.role, unit: held.unit.clone() });
                 }
             }
         }
-        Err(denied)
+        Err(told)
     }
 
-    /// Returns the rule that forbids what an event would let somebody do, if one does.
-    fn forbidden(&self, consequence: &Consequence) -> Option<String> {
-        let Consequence { action, matter, any, rule } = consequence;
-        let mut denied = (*rule).to_owned();
-        for (role, facts) in any {
+    /// Says what forbids what an event would let somebody do, if anything does.
+    fn forbidden(&self, consequence: &Consequence) -> Option<Refusal> {
+        let Consequence { action, any, refusal } = consequence;
+        let mut told = refusal.clone();
+        for (role, matter, facts) in any {
             let decision = self.policies.decide(*role, *action, Resource::Matter(*matter), *facts);
-            match decision.rule {
-                None => return None,
-                // That nothing permits it says less than the rule of what was asked for.
-                Some(found) if matches!(&*found, "R-050" | "R-052") => {}
-                Some(found) => denied = found.to_string(),
+            match (decision.rule, &told) {
+                (None, _) if decision.masked => {}
+                (None, _) => return None,
+                (Some(rule), Refusal::Common(_)) if !says_least(&rule) => told = denied(&rule),
+                (Some(_), _) => {}
             }
         }
-        Some(denied)
+        Some(told)
     }
 
     /// Tells whether a role may append anything to the archive that a document is about.
