@@ -15,7 +15,7 @@ use crate::demo::trade::Bills;
 use crate::demo::{BuildError, Plan};
 use crate::domain::role::Role;
 use crate::domain::{calendar, contact};
-use crate::ids::{self, EmployeeId, EntryId, SubjectId};
+use crate::ids::{self, EmployeeId, EntryId, StreamName, SubjectId};
 use crate::ledger::{Asked, Ledger, Proposal, SubmitError, ViewError};
 use crate::projection;
 
@@ -41,8 +41,6 @@ pub(super) struct Years<'a> {
     pub(super) owed: Owed,
     /// Who met the owners of which customer yesterday, and the entry of it.
     pub(super) met: Option<(&'static str, usize, String)>,
-    /// When the ledger last noted a checkpoint, and how many it has noted.
-    noted: (Timestamp, u64),
 }
 
 /// A customer, as the people of the demo know it.
@@ -147,7 +145,6 @@ impl<'a> Years<'a> {
             bills: Bills::new(),
             owed: Owed::default(),
             met: None,
-            noted: (ledger.state().world.ledger.noted_at, 0),
         }
     }
 
@@ -328,14 +325,10 @@ impl<'a> Years<'a> {
         share.max(self.plan.events / count(days) / 2)
     }
 
-    /// How many entries there are but checkpoints: these come when they are signed, a little sooner or later in every demo.
-    fn size(&mut self) -> u64 {
+    /// How many entries there are but the ledger's own: checkpoints come when they are signed, a little sooner or later in every demo.
+    fn size(&self) -> u64 {
         let state = self.ledger.state();
-        let noted_at = state.world.ledger.noted_at;
-        if noted_at != self.noted.0 {
-            self.noted = (noted_at, self.noted.1 + 1);
-        }
-        state.size - self.noted.1
+        state.size - state.heads.get(&StreamName::single("ledger")).map_or(0, |head| head.version)
     }
 
     /// What is read in the course of a day; a few readings are refused, which is entered too.
@@ -396,6 +389,7 @@ impl<'a> Years<'a> {
             }
         }))
         .await;
+        self.tick().await?;
         // What did not go in whole is looked at one by one.
         for ((who, batch), entered) in work.into_iter().zip(entered) {
             if !entered {
@@ -413,7 +407,9 @@ impl<'a> Years<'a> {
             let rest = proposals.split_off(proposals.len().min(BATCH_MAX));
             let mut batch = std::mem::replace(&mut proposals, rest);
             while !batch.is_empty() {
-                let Err(error) = self.ledger.submit(&principal, batch.clone()).await else { break };
+                let entered = self.ledger.submit(&principal, batch.clone()).await;
+                self.tick().await?;
+                let Err(error) = entered else { break };
                 let at = match &error {
                     SubmitError::Refused { at, .. } => *at,
                     // Which one is hidden from its proposer is not said.
@@ -508,9 +504,19 @@ impl<'a> Years<'a> {
         due
     }
 
-    /// Lets time pass and what it brings be entered: at once, so that it comes before whatever follows in every demo.
+    /// Lets time pass and what it brings be entered.
     pub(super) async fn pause(&self, seconds: u64) -> Result<(), BuildError> {
         self.clock.advance(Duration::from_secs(seconds));
+        self.tick().await
+    }
+
+    /// Has what is due by now entered now, and not when the ledger next looks at the clock: every demo goes on from the same state. The
+    /// day's checkpoint notes what is signed by then, which is everything.
+    async fn tick(&self) -> Result<(), BuildError> {
+        let state = self.ledger.state();
+        if self.zone.date(state.world.ledger.noted_at) != self.zone.date(self.clock.now()) {
+            self.ledger.settle();
+        }
         Ok(self.ledger.tick().await?)
     }
 
