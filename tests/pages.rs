@@ -958,3 +958,46 @@ fn the_home_page_tells_whoever_decides_of_requests_and_whoever_is_addressed_of_a
     );
     assert!(!home("E-103").contains("Requests for access to decide"), "who asked does not decide");
 }
+
+#[test]
+fn printing_and_taking_out_are_offered_to_whom_they_would_open_and_to_nobody_else() {
+    let served = Served::new();
+    customer(&served);
+    let now = served.test.clock_now();
+    let request = json!({ "type": "access.requested", "data": {
+        "grant_id": "G-1", "customers": ["C-01"], "classes": ["C1"], "modes": ["view", "print"], "from": now,
+        "until": now.plus(Duration::from_secs(86_400)), "purpose": "comparing two bids" } });
+    served.admit("E-112", &request);
+    served.admit(
+        "E-201",
+        &json!({ "type": "access.decided", "subject": "grant/G-1",
+            "data": { "decision": "granted", "classes": ["C1"], "reason": "needed for the tender" } }),
+    );
+    // Whoever may read only, both, or print by a grant that names printing.
+    for (who, prints, exports) in [("E-101", false, false), ("E-801", true, true), ("E-112", true, false)] {
+        let mut browser = Browser::signed_in(&served, who, "en");
+        let card = browser.get("/customers/C-01/card").text();
+        assert_eq!(card.contains("value=\"print\""), prints, "{who}: {card}");
+        let documents = browser.get("/customers/C-01/documents").text();
+        assert_eq!(documents.contains("/export/documents"), exports, "{who}: {documents}");
+        let list = browser.get("/customers").text();
+        assert_eq!(list.contains("/export/list"), exports, "{who}: {list}");
+        assert_eq!(browser.get("/signoffs").text().contains("/export/signoffs"), exports, "{who}");
+        // What is offered opens.
+        let token = hidden(&card, "token");
+        let purpose = [("token", token.as_str()), ("purpose", "management")];
+        if prints {
+            let sent = [purpose[0], purpose[1], ("as", "print")];
+            assert_eq!(browser.post("/customers/C-01/card", &sent).status, 200, "{who}");
+        }
+        if exports {
+            for (view, subject) in [("documents", "C-01"), ("list", ""), ("signoffs", "")] {
+                let sent = [purpose[0], purpose[1], ("subject", subject), ("format", "csv")];
+                assert_eq!(browser.post(&format!("/export/{view}"), &sent).status, 200, "{who}: {view}");
+            }
+        }
+    }
+    served.test.ledger.settle();
+    let denied = served.get("E-902", "/v1/views/refusals").json();
+    assert_eq!(denied["items"], json!([]), "to look leaves no denial");
+}

@@ -49,17 +49,18 @@ pub(crate) async fn print(
 fn written(visitor: &Visitor, door: &Door, id: &str, answered: &Answered, printed: bool) -> Response {
     let frame = &visitor.frame;
     let action = format!("/customers/{}/card", encode(id));
+    let printable = visitor.leaves(door, "card", Some(id.to_owned()), Mode::Print);
     let body = html! {
         (layout::tabs(visitor, door, id, "card"))
         @if printed { p.hint.screen { (frame.say("print-hint")) } }
         (card(frame, door, answered, printed))
         @if !printed {
-            form.filters action=(action) method="post" {
+            @if printable || !answered.masked.is_empty() { form.filters action=(action) method="post" {
                 (layout::token(frame))
                 (layout::stating(frame, "card-purpose", true))
-                button name="as" value="print" { (frame.say("print-prepare")) }
+                @if printable { button name="as" value="print" { (frame.say("print-prepare")) } }
                 @if !answered.masked.is_empty() { button.quiet name="as" value="view" { (frame.say("reveal")) } }
-            }
+            } }
             p { a href="/signoffs" { (frame.say("signoffs")) } }
             (layout::standing(frame, answered))
         }

@@ -71,7 +71,7 @@ pub(crate) async fn list(
             }
         }
         (layout::next(frame, "/customers", &parts, answered.next.as_deref()))
-        (layout::exporting(frame, "list", &parts))
+        (layout::exporting(&visitor, &door, "list", &parts))
         @if !typed("after").is_empty() { p { a href="/customers" { (frame.say("first-page")) } } }
         @if visitor.opens(&door, dates::KEY, None) {
             p { a href="/important-dates" { (words::view(frame.language, dates::KEY)) } }

@@ -141,7 +141,7 @@ fn written(
             @if items(&answered.body, "items").iter().any(|item| text(item, "title") == MASK) {
                 (layout::opening(frame, &format!("{action}/open"), answered.masked.len(), &[]))
             }
-            (layout::exporting(frame, "documents", &[("subject", id)]))
+            (layout::exporting(visitor, door, "documents", &[("subject", id)]))
         }
         section { h2 { (frame.say("document-file")) } (filing(frame, door, visitor, &action, customer, typed, problem)) }
         @if let Some(answered) = answered { (layout::standing(frame, answered)) }

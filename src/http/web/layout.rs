@@ -7,6 +7,7 @@ use maud::{DOCTYPE, Markup, html};
 use serde_json::{Map, Value};
 
 use crate::access::principal::{Language, PurposeKind};
+use crate::domain::audit::Mode;
 use crate::domain::catalog::{self, Field, Kind};
 use crate::http::Door;
 use crate::http::error::Problem;
@@ -176,10 +177,12 @@ pub(crate) fn asking(frame: &Frame, problem: &Problem) -> Markup {
     }
 }
 
-/// Asks for a purpose to take a view out for; `more` narrows it.
-pub(crate) fn exporting(frame: &Frame, key: &str, more: &[(&str, &str)]) -> Markup {
+/// Asks for a purpose to take a view out for, where the visitor may take it out; `more` narrows it.
+pub(crate) fn exporting(visitor: &Visitor, door: &Door, key: &str, more: &[(&str, &str)]) -> Markup {
+    let frame = &visitor.frame;
+    let subject = more.iter().find(|(name, _)| *name == "subject").map(|(_, subject)| (*subject).to_owned());
     html! {
-        details.screen { summary { (frame.say("export")) }
+        @if visitor.leaves(door, key, subject, Mode::Export) { details.screen { summary { (frame.say("export")) }
             form.filters action={ "/export/" (key) } method="post" {
                 (token(frame))
                 @for (name, value) in more.iter().filter(|(_, value)| !value.is_empty()) { input type="hidden" name=(name) value=(value); }
@@ -188,7 +191,7 @@ pub(crate) fn exporting(frame: &Frame, key: &str, more: &[(&str, &str)]) -> Mark
                 button name="format" value="xlsx" { "XLSX" }
                 button.quiet name="format" value="csv" { "CSV" }
             }
-        }
+        } }
     }
 }
 

@@ -70,7 +70,7 @@ async fn written(
         @if rows.is_empty() { p { (frame.say(if all { "signoffs-none" } else { "signoffs-none-mine" })) } }
         @for (place, row) in rows.iter().enumerate() { (waiting(frame, door, row, place, refused)) }
         (layout::next(frame, "/signoffs", parts, answered.next.as_deref()))
-        (layout::exporting(frame, "signoffs", &[]))
+        (layout::exporting(visitor, door, "signoffs", &[]))
         (layout::standing(frame, &answered))
     };
     let status = refused.map_or(StatusCode::OK, |(_, problem)| problem.status());

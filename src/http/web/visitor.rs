@@ -13,6 +13,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 
 use crate::access::principal::{Language, Purpose, PurposeKind};
 use crate::clock::{Date, Timestamp};
+use crate::domain::audit::Mode;
 use crate::http::Door;
 use crate::http::api::views;
 use crate::http::error::Problem;
@@ -115,13 +116,22 @@ impl Visitor {
 
     /// Tells whether a view would open as the visitor asks; asking leaves no entry, as nothing is shown.
     pub(crate) fn may_read(&self, door: &Door, key: &str, subject: Option<String>) -> bool {
-        self.viewable(door, key, subject, self.asker.purpose.clone())
+        self.viewable(door, key, subject, |asked| asked.purpose.clone_from(&self.asker.purpose))
     }
 
     /// Tells whether a page of a view is worth a link: the view would open as the visitor asks, or once a purpose is stated, which
     /// the page then asks for.
     pub(crate) fn opens(&self, door: &Door, key: &str, subject: Option<String>) -> bool {
-        self.viewable(door, key, subject, self.asker.purpose.clone().or(Some(ANY)))
+        self.leaves(door, key, subject, Mode::View)
+    }
+
+    /// Tells whether to offer a view printed or taken out: a refusal would stand on the visitor's name. The form asks for the
+    /// purpose.
+    pub(crate) fn leaves(&self, door: &Door, key: &str, subject: Option<String>, mode: Mode) -> bool {
+        self.viewable(door, key, subject, |asked| {
+            asked.purpose = self.asker.purpose.clone().or(Some(ANY));
+            asked.mode = mode;
+        })
     }
 
     /// Returns those of some views whose pages are worth a link.
@@ -134,9 +144,11 @@ impl Visitor {
         keys.into_iter().filter(|key| self.opens(door, key, subject.map(str::to_owned))).collect()
     }
 
-    fn viewable(&self, door: &Door, key: &str, subject: Option<String>, purpose: Option<Purpose>) -> bool {
+    fn viewable(&self, door: &Door, key: &str, subject: Option<String>, narrow: impl FnOnce(&mut Asked)) -> bool {
         projection::view(key).is_some_and(|view| {
-            door.ledger.viewable(&self.asker.principal, &Asked { subject, purpose, ..Asked::new(view) })
+            let mut asked = Asked { subject, ..Asked::new(view) };
+            narrow(&mut asked);
+            door.ledger.viewable(&self.asker.principal, &asked)
         })
     }
 
