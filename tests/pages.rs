@@ -1,8 +1,10 @@
 //! The pages as a browser gets them: signing in, forms and their refusals, and addresses that lead nowhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use dossier::domain::catalog::{self, Kind};
+use dossier::projection;
 use serde_json::{Value, json};
 
 use crate::support::http::{Answer, Client, Served};
@@ -1000,4 +1002,189 @@ fn printing_and_taking_out_are_offered_to_whom_they_would_open_and_to_nobody_els
     served.test.ledger.settle();
     let denied = served.get("E-902", "/v1/views/refusals").json();
     assert_eq!(denied["items"], json!([]), "to look leaves no denial");
+}
+
+/// What a page says to people: without its tags, and without what stands as code.
+fn told(page: &str) -> String {
+    let body = page.split_once("<main").map_or(page, |(_, body)| body);
+    let parts = body.split("<code").enumerate().map(|(at, part)| match at {
+        0 => part,
+        _ => part.split_once("</code>").map_or("", |(_, rest)| rest),
+    });
+    let whole: String = parts.collect();
+    let said = whole.split('<').enumerate().map(|(at, part)| match at {
+        0 => part,
+        _ => part.split_once('>').map_or("", |(_, said)| said),
+    });
+    said.collect::<Vec<_>>().join(" ")
+}
+
+/// The words of the ledger itself that no page shows as they are stored: values of closed lists, types, roles, views, streams.
+fn raw() -> BTreeSet<&'static str> {
+    fn values(kind: &Kind, raw: &mut BTreeSet<&'static str>) {
+        match kind {
+            Kind::Choice(choices) => raw.extend(choices.iter().map(|choice| choice.value)),
+            Kind::List(inner) => values(inner, raw),
+            Kind::Object(fields) => fields.iter().for_each(|field| values(&field.kind, raw)),
+            _ => {}
+        }
+    }
+    let mut raw: BTreeSet<&str> = BTreeSet::from(["system", "policy", "calendar", "ledger", "org"]);
+    for kind in catalog::types() {
+        raw.insert(kind.name);
+        kind.fields.iter().for_each(|field| values(&field.kind, &mut raw));
+    }
+    raw.extend(projection::VIEWS.iter().map(|view| view.key));
+    // Short ones are grades and classes; a unit of the company is called as a role is.
+    raw.retain(|word| word.len() > 2 && *word != "accounting");
+    raw
+}
+
+#[test]
+fn no_chinese_page_shows_a_word_of_the_ledger_as_it_is_stored() {
+    let served = Served::new();
+    let register = json!({ "type": "customer.registered", "data": {
+        "customer_id": "C-01", "name": "河源合金厂", "party": "end_user", "direct": true, "region": "north",
+        "source": "visit", "first_contact_at": "2026-03-01T10:00:00+08:00", "owner": "E-101" } });
+    served.admit("E-101", &register);
+    let classify = |dimension: &str, value: &str| {
+        json!({ "type": "customer.classified", "subject": "customer/C-01",
+            "data": { "dimension": dimension, "value": value, "basis": "见合同" } })
+    };
+    let evidence = served.admit("E-101", &classify("time", "future"))["id"].as_str().unwrap().to_owned();
+    served.admit("E-101", &classify("nature", "steel_plant"));
+    let now = served.test.clock_now();
+    let soon = now.plus(Duration::from_secs(86_400));
+    served.admit("E-103", &json!({ "type": "access.requested", "data": {
+        "grant_id": "G-1", "customers": ["C-01"], "classes": ["C1", "C3"], "modes": ["view"], "from": now, "until": soon,
+        "purpose": "比较两个投标" } }));
+    served.admit(
+        "E-501",
+        &json!({ "type": "archive.borrowed", "data": {
+        "loan_id": "L-1", "customer_id": "C-01", "borrower": "E-201", "sections": ["credit"], "purpose": "投标",
+        "declaration": true, "until": "2026-03-05" } }),
+    );
+    served.admit(
+        "E-401",
+        &json!({ "type": "anomaly.reported", "data": {
+        "kind": "credit", "customer_id": "C-01", "facts": "两期未付", "reported_to": ["E-801"] } }),
+    );
+    served.admit("E-101", &json!({ "type": "credit_grade.proposed", "data": {
+        "customer_id": "C-01", "to": "B", "trigger": "initial", "evidence": [evidence], "reason": "历次付款均在期前完成" } }));
+    served.admit(
+        "E-601",
+        &json!({ "type": "policy.adopted", "data": {
+        "unit": "hq", "presets": { "verify": "verify.annual" }, "parameters": { "p.backdate.hours": 48 },
+        "effective_at": soon, "reason": "放宽补记" } }),
+    );
+    assert_eq!(served.get("E-101", "/v1/views/policy").status, 200);
+    assert_eq!(served.get("E-901", "/v1/streams/policy").status, 200);
+    assert_eq!(served.get("E-103", "/v1/customers/C-01/grades").status, 403);
+    served.test.ledger.settle();
+    let raw = raw();
+    let mut faults = BTreeSet::new();
+    for (who, pages) in [
+        (
+            "E-101",
+            &[
+                "/",
+                "/customers/C-01",
+                "/customers/C-01/timeline",
+                "/customers/C-01/grades",
+                "/customers",
+                "/customers/C-01/work?view=classification",
+                "/propose/customer.classified?subject=customer%2FC-01",
+                "/propose/access.requested",
+                "/propose",
+            ][..],
+        ),
+        ("E-201", &["/", "/access", "/access?show=waiting", "/access?show=loans", "/analysis/classification"]),
+        ("E-301", &["/", "/customers/C-01/grades"]),
+        ("E-402", &["/access", "/access?view=anomalies"]),
+        (
+            "E-801",
+            &["/", "/access?view=anomalies", "/access?view=refusals", "/staff", "/overdue", "/propose/policy.adopted"],
+        ),
+        (
+            "E-901",
+            &[
+                "/reads",
+                "/questions",
+                "/customers/C-01/reads",
+                "/employees/E-101/acts",
+                "/employees/E-101/reads",
+                "/employees/E-601/acts",
+                "/employees/E-103/acts",
+                "/analysis/grade_audit",
+            ],
+        ),
+        ("E-902", &["/access?view=refusals", "/reads"]),
+    ] {
+        let mut browser = Browser::signed_in(&served, who, "zh-CN");
+        browser.purpose = Some("audit");
+        for path in pages {
+            let page = browser.get(path);
+            assert_eq!(page.status, 200, "{who} {path}");
+            let said = told(&page.text());
+            let words = said.split(|c: char| !(c.is_ascii_alphanumeric() || "._-/".contains(c)));
+            let shown = words.map(|word| word.trim_matches(['.', '-', '/', '_'])).filter(|word| raw.contains(word));
+            faults.extend(shown.map(|word| format!("{path}: {word}")));
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn what_depends_on_another_field_or_on_the_policy_is_chosen_and_shown_in_the_readers_language() {
+    let served = Served::new();
+    customer(&served);
+    let mut owner = Browser::signed_in(&served, "E-101", "zh-CN");
+    let path = "/propose/customer.classified";
+    let form = owner.get(&format!("{path}?subject=customer%2FC-01&dimension=weight")).text();
+    let (_, choices) = form.split_once("<select id=\"value\"").unwrap();
+    let (choices, _) = choices.split_once("</select>").unwrap();
+    assert!(choices.contains("<optgroup label=\"主次\"><option value=\"main\">主力</option>"), "{choices}");
+    assert!(choices.find("主次") < choices.find("性质"), "those of the dimension chosen come first: {choices}");
+    assert!(choices.contains("<option value=\"steel_plant\">钢厂</option>"));
+    let sent = |value: &str, other: &str, dimension: &str| {
+        [
+            ("subject", "customer/C-01"),
+            ("dimension", dimension),
+            ("value", value),
+            ("value.other", other),
+            ("basis", "x"),
+        ]
+        .map(|(name, value)| (name, value.to_owned()))
+    };
+    for (value, other, dimension) in [("main", "", "weight"), ("", "冶金", "industry")] {
+        let form = owner.get(path).text();
+        let mut fields: BTreeMap<&str, String> = sent(value, other, dimension).into();
+        fields.insert("token", hidden(&form, "token"));
+        fields.insert("id", hidden(&form, "id"));
+        let answer = post(&mut owner, path, &fields);
+        assert_eq!(answer.status, 303, "{}", answer.text());
+    }
+    let timeline = owner.get("/customers/C-01/timeline").text();
+    assert!(timeline.contains("主力") && timeline.contains("冶金") && !timeline.contains(">main<"), "{timeline}");
+    // Grades are those of the policy in force, regions those of the units, classes asked for are ticked.
+    for (who, form, choice) in [
+        ("E-101", "credit_grade.proposed", "<select id=\"to\""),
+        ("E-101", "business_grade.proposed", "<select id=\"to\""),
+        ("E-401", "trade_terms.set", "<select id=\"credit_grade\""),
+        ("E-401", "credit_review.recorded", "<select id=\"grade\""),
+        ("E-101", "customer.registered", "<option value=\"north\">"),
+        ("E-103", "access.requested", "type=\"checkbox\" name=\"classes\" value=\"C1\""),
+    ] {
+        let page = Browser::signed_in(&served, who, "en").get(&format!("/propose/{form}")).text();
+        assert!(page.contains(choice), "{form}: {page}");
+    }
+    let now = served.test.clock_now();
+    let adopted = json!({ "type": "policy.adopted", "data": { "unit": "hq", "presets": {},
+        "parameters": { "p.grade.credit_scale": "AAA,AA,A" }, "effective_at": now.plus(Duration::from_secs(60)), "reason": "x" } });
+    let request = served.admit("E-601", &adopted);
+    let given = json!({ "type": "approval.given", "data": { "request_id": request["id"] } });
+    served.admit("E-801", &given);
+    served.test.clock.advance(Duration::from_secs(120));
+    let page = Browser::signed_in(&served, "E-101", "en").get("/propose/credit_grade.proposed").text();
+    assert!(page.contains("<option value=\"AAA\">AAA</option>") && !page.contains("<option value=\"B\">"), "{page}");
 }

@@ -82,7 +82,13 @@ fn adoption(notice: &holidays::Notice) -> Option<Event> {
 
 /// Tells whether a unit may name a calendar: one that has a table, or the default.
 pub fn is_known(world: &World, name: &str) -> bool {
-    name == DEFAULT || world.calendar.tables.keys().any(|(calendar, _)| calendar == name)
+    known(world).any(|calendar| calendar == name)
+}
+
+/// Returns the calendars that a unit may name: the default, and those that have a table.
+pub fn known(world: &World) -> impl Iterator<Item = &str> {
+    let tables = world.calendar.tables.keys().map(|(calendar, _)| calendar.as_str());
+    std::iter::once(DEFAULT).chain(tables).collect::<BTreeSet<_>>().into_iter()
 }
 
 /// What the rules call the calendar of whoever names no other.

@@ -9,7 +9,9 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value;
 
+use crate::access::matter::Matter;
 use crate::access::redactor::MASK;
+use crate::domain::grant::Seat;
 use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::web::layout::{self, items, text};
@@ -178,7 +180,7 @@ fn value(frame: &Frame, door: &Door, view: &View, row: &Value, name: &str) -> Ma
             @if !text(decision, "conditions").is_empty() { " · " (text(decision, "conditions")) }
         } } } },
         ("grants", "waiting_for") => html! { ul.plain { @for place in items(row, name) { li {
-            (text(place, "class")) " · " (words::role(frame.language, text(place, "seat")))
+            (text(place, "class")) " · " (words::chosen::<Seat>(frame.language, text(place, "seat")))
         } } } },
         ("grants", "modes") => layout::of_kind(frame, door, "access.requested", name, value),
         ("grants", "scope") if text(row, "kind") == "grant" => {
@@ -188,7 +190,7 @@ fn value(frame: &Frame, door: &Door, view: &View, row: &Value, name: &str) -> Ma
             layout::of_kind(frame, door, "access.requested", name, value)
         }
         ("grants", "scope") => html! { ul.plain { @for section in items(row, name).iter().filter_map(Value::as_str) {
-            li { (words::section(frame.language, section)) }
+            li { (lent(frame, section)) }
         } } },
         ("grants", "customers") => html! { ul.plain { @for id in items(row, name).iter().filter_map(Value::as_str) {
             li { a href={ "/customers/" (encode(id)) } { (id) } }
@@ -201,9 +203,22 @@ fn value(frame: &Frame, door: &Door, view: &View, row: &Value, name: &str) -> Ma
         ("refusals", "place") => layout::of_kind(frame, door, "archive.access_denied", name, value),
         ("refusals", "code") => html! { code { (text(row, name)) } },
         ("refusals", "role") => html! { (words::role(frame.language, text(row, name))) },
+        ("refusals", "target") => html! { (words::stream(frame.language, text(row, name))) },
+        (_, "who" | "by" | "reporter" | "resolved_by") if value.is_string() => {
+            html! { (layout::actor(frame.language, text(row, name))) }
+        }
         (_, "at") => layout::shown(frame, door, "at", value),
         _ => layout::shown(frame, door, "", value),
     }
+}
+
+/// Names what of a file is lent; other words stand for the whole file.
+fn lent(frame: &Frame, section: &str) -> String {
+    let matter = Matter::ALL.into_iter().find(|matter| matter.key() == section);
+    matter.map_or_else(
+        || words::section(frame.language, section),
+        |matter| frame.language.choose((matter.en(), matter.zh())).to_owned(),
+    )
 }
 
 fn classes(decision: &Value) -> String {

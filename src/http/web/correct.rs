@@ -20,7 +20,7 @@ use crate::http::error::Problem;
 use crate::http::web::form::{self, Filled};
 use crate::http::web::layout::{self, items, text};
 use crate::http::web::visitor::{Fields, Visitor};
-use crate::http::web::words;
+use crate::http::web::{offers, words};
 use crate::ledger::{Proposal, SubmitError};
 
 /// An entry as it is now, to be put right.
@@ -179,7 +179,7 @@ fn written(
     let filled = Filled {
         typed,
         left_out,
-        offered: &[],
+        offered: &offers::of(frame, door, target.kind, Some(typed)),
         refused: refused
             .map(|(problem, changes)| beside(problem.fields(frame.language), changes, typed))
             .unwrap_or_default(),

@@ -11,13 +11,14 @@ use serde_json::Value;
 
 use crate::access::redactor::{MASK, MISSING};
 use crate::domain::catalog;
-use crate::domain::document::{FILE_BYTES_MAX, Mime};
+use crate::domain::document::{FILE_BYTES_MAX, Mime, Secrecy};
 use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::api::documents::{self, Parts};
 use crate::http::error::Problem;
 use crate::http::web::form::{self, Filled};
 use crate::http::web::layout::{self, items, shown, text};
+use crate::http::web::offers::Offer;
 use crate::http::web::propose;
 use crate::http::web::visitor::{Fields, Frame, Visitor, encode, wall};
 use crate::ids::CustomerId;
@@ -226,11 +227,13 @@ fn filing(
     let kind = catalog::find("document.filed");
     let of: Option<CustomerId> = customer.and_then(|id| id.parse().ok());
     let classes = door.ledger.fileable(&visitor.asker.principal, of.as_ref());
-    let classes: Vec<String> = classes.into_iter().map(|class| class.as_str().to_owned()).collect();
+    let called = |class: Secrecy| frame.language.choose((format!("{class}"), format!("{class:#}")));
+    let classes = classes.into_iter().map(|class| (class.as_str().to_owned(), called(class)));
+    let offered = [Offer { field: "class", groups: vec![(String::new(), classes.collect())], open: false }];
     let filled = Filled {
         typed,
         left_out: if customer.is_some() { &["customer_id"] } else { &[] },
-        offered: &[("class", classes)],
+        offered: &offered,
         refused: problem.map(|problem| problem.fields(frame.language)).unwrap_or_default(),
         zone: door.ledger.state().world.ledger.zone,
         more: "",
@@ -240,7 +243,7 @@ fn filing(
     let accepted = [Mime::Pdf, Mime::Png, Mime::Jpeg, Mime::Tiff].map(Mime::as_str).join(",");
     let most = (FILE_BYTES_MAX >> 20).to_string();
     html! {
-        @if filled.offered.iter().all(|(_, classes)| classes.is_empty()) && problem.is_none() { p.hint { (frame.say("record-not-yours")) } }
+        @if offered.iter().flat_map(|offer| &offer.groups).all(|(_, classes)| classes.is_empty()) && problem.is_none() { p.hint { (frame.say("record-not-yours")) } }
         form.card action=(action) method="post" enctype="multipart/form-data" autocomplete="off" {
             @if let Some(problem) = problem { (layout::told(frame, problem, kind.map_or(&[], |kind| kind.fields))) }
             (layout::token(frame))

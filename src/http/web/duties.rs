@@ -95,7 +95,7 @@ pub(crate) async fn home(State(door): State<Arc<Door>>, visitor: Visitor) -> Res
             section { h2 { (frame.say("signoffs-mine")) }
                 @if items(body, "items").is_empty() { p { (frame.say("signoffs-none-mine")) } }
                 @else { ul { @for row in items(body, "items") { li {
-                    (words::chosen::<Form>(frame.language, text(row, "form"))) " · " (subject_link(text(row, "subject")))
+                    (words::chosen::<Form>(frame.language, text(row, "form"))) " · " (subject_link(frame, text(row, "subject")))
                 } } } p { a.button href="/signoffs" { (frame.say("signoffs")) } } }
             }
         }
@@ -347,7 +347,7 @@ fn board_of(frame: &Frame, door: &Door, rows: &[Value]) -> Markup {
         @if mine.is_empty() { p { (frame.say("nothing-waits")) } }
         @for row in mine {
             article.card {
-                h3 { (words::event(frame.language, text(row, "form"))) " · " (subject_link(text(row, "subject"))) }
+                h3 { (words::event(frame.language, text(row, "form"))) " · " (subject_link(frame, text(row, "subject"))) }
                 p { (frame.say("proposed-by-whom")) ": " (layout::actor(frame.language, text(row, "proposer")))
                     " · " span.when { (wall(door, text(row, "since"))) } }
                 (changes(frame, door, row))
@@ -370,6 +370,10 @@ fn changes(frame: &Frame, door: &Door, row: &Value) -> Markup {
         .flat_map(|kind| kind.fields)
         .filter(|field| [before, after].iter().any(|of| !value(*of, field.name).is_null()))
         .partition(replaces);
+    let told = |of: Option<&Value>, field: &'static Field, value: &Value| match (kind, of.and_then(Value::as_object)) {
+        (Some(kind), Some(of)) => layout::said_by(frame, door, (kind, of), field, value),
+        _ => layout::declared(frame, door, field, value),
+    };
     let label = |field: &'static Field| match (graded, field.name) {
         (true, "to") => frame.say("grade"),
         _ => frame.language.choose((field.en, field.zh)).to_owned(),
@@ -382,8 +386,8 @@ fn changes(frame: &Frame, door: &Door, row: &Value) -> Markup {
                     @let (was, will) = (value(before, field.name), value(after, field.name));
                     tr class=[(was != will).then_some("changed")] {
                         th scope="row" { (label(field)) }
-                        td data-label=(frame.say("in-force")) { (layout::declared(frame, door, field, &was)) }
-                        td data-label=(frame.say("proposed-value")) { (layout::declared(frame, door, field, &will)) }
+                        td data-label=(frame.say("in-force")) { (told(before, field, &was)) }
+                        td data-label=(frame.say("proposed-value")) { (told(after, field, &will)) }
                     }
                 } }
             } }
@@ -393,7 +397,7 @@ fn changes(frame: &Frame, door: &Door, row: &Value) -> Markup {
                 dt { (label(field)) }
                 dd {
                     @if graded && field.name == "evidence" { (evidence(frame, row, after)) }
-                    @else { (layout::declared(frame, door, field, &value(after, field.name))) }
+                    @else { (told(after, field, &value(after, field.name))) }
                 }
             } } }
         }
@@ -427,10 +431,10 @@ fn deciding(frame: &Frame, row: &Value) -> Markup {
     }
 }
 
-fn subject_link(subject: &str) -> Markup {
+fn subject_link(frame: &Frame, subject: &str) -> Markup {
     match subject.strip_prefix("customer/") {
         Some(customer) => html! { a href={ "/customers/" (encode(customer)) } { (customer) } },
-        None => html! { (subject) },
+        None => html! { (words::stream(frame.language, subject)) },
     }
 }
 

@@ -6,11 +6,12 @@ use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 use crate::clock::{Date, Timestamp, Zone};
-use crate::domain::catalog::{self, Field, Kind, Referent, Thing};
+use crate::domain::catalog::{self, Choice, Field, Kind, Referent, Thing};
 use crate::domain::{Refusal, common};
 use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::web::correct::is_masked;
+use crate::http::web::offers::Offer;
 use crate::http::web::visitor::{Fields, Frame};
 use crate::ledger::SubmitError;
 
@@ -20,8 +21,8 @@ pub(crate) struct Filled<'a> {
     pub(crate) typed: &'a Fields,
     /// Fields that nobody fills in here.
     pub(crate) left_out: &'a [&'a str],
-    /// The values to choose from where the catalog takes any text or more of them, by the field's name.
-    pub(crate) offered: &'a [(&'a str, Vec<String>)],
+    /// The values to choose from where the catalog takes any text, or more of them.
+    pub(crate) offered: &'a [Offer],
     /// What was refused about single fields: the pointer within the payload, and the words.
     pub(crate) refused: Vec<(String, String)>,
     /// The zone in which times are typed.
@@ -45,6 +46,7 @@ pub(crate) fn inputs(frame: &Frame, fields: &[Field], filled: &Filled<'_>, prefi
                     (inputs(frame, inner, filled, &format!("{name}.")))
                 },
                 Part::Many(inner) => (rows(frame, field, inner, filled, &name)),
+                Part::Value if ticked(&field.kind).is_some() => (boxes(frame, field, &name, filled)),
                 Part::Value => {
                     @let required = filled.whole && field.required && prefix.is_empty() && !matches!(field.kind, Kind::List(_) | Kind::Map);
                     label for=(name) {
@@ -82,6 +84,45 @@ fn rows(frame: &Frame, field: &Field, inner: &[Field], filled: &Filled<'_>, name
             button.quiet name="more" value=(name) formnovalidate formaction={ "#" (name) } { (frame.say("more-rows")) }
         }
     }
+}
+
+/// Returns the values of a list of which several are ticked.
+fn ticked(kind: &Kind) -> Option<&'static [Choice]> {
+    match kind {
+        Kind::List(inner) => match inner.as_ref() {
+            Kind::Choice(choices) => Some(choices),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Writes a list of values of a closed list: one box to tick for each.
+fn boxes(frame: &Frame, field: &Field, name: &str, filled: &Filled<'_>) -> Markup {
+    let choices = ticked(&field.kind).unwrap_or_default();
+    let typed: Vec<&str> = parts(&field.kind, filled.typed.text(name)).collect();
+    // What was typed elsewhere stays, though it is not offered.
+    let unknown = typed.iter().filter(|one| choices.iter().all(|choice| choice.value != **one));
+    let wrong = filled.about(name).next().map(|_| format!("{name}-refused"));
+    html! {
+        fieldset.boxes id=(name) aria-describedby=[wrong] {
+            legend { (frame.language.choose((field.en, field.zh)))
+                @if filled.whole && field.required { " " small { (frame.say("required")) } } }
+            @for choice in choices {
+                label { input type="checkbox" name=(name) value=(choice.value) checked[typed.contains(&choice.value)];
+                    " " (frame.language.choose((choice.en, choice.zh))) }
+            }
+            @for one in unknown { label { input type="checkbox" name=(name) value=(one) checked; " " (one) } }
+            (said(filled, name))
+        }
+    }
+}
+
+/// Takes apart what was typed or ticked for a list: names may have spaces and commas in them; ids have neither.
+fn parts<'a>(kind: &Kind, text: &'a str) -> impl Iterator<Item = &'a str> {
+    let lines = matches!(kind, Kind::List(inner) if matches!(inner.as_ref(), Kind::Str(..) | Kind::Text));
+    let apart = move |c: char| if lines { c == '\n' } else { matches!(c, '\n' | ',' | '，' | '、' | ' ') };
+    text.split(apart).map(str::trim).filter(|part| !part.is_empty())
 }
 
 /// Says what was refused about a field or something in it, where a reader of the field is told of it.
@@ -144,14 +185,9 @@ fn input(frame: &Frame, field: &Field, name: &str, filled: &Filled<'_>, required
             }
         }
     };
-    let offered = filled.offered.iter().find(|(of, _)| *of == name);
+    let offered = filled.offered.iter().find(|offer| offer.field == name);
     let written = match (&field.kind, offered) {
-        (Kind::Choice(choices), Some((_, offered))) => {
-            let open =
-                choices.iter().filter(|choice| choice.value == value || offered.iter().any(|one| one == choice.value));
-            choose(open.map(|choice| (choice.value, frame.language.choose((choice.en, choice.zh)))).collect())
-        }
-        (_, Some((_, offered))) => choose(offered.iter().map(|one| (one.as_str(), one.as_str())).collect()),
+        (_, Some(offer)) => offering(frame, offer, name, filled, (required, wrong, told.as_deref())),
         (Kind::Choice(choices), _) => {
             choose(choices.iter().map(|choice| (choice.value, frame.language.choose((choice.en, choice.zh)))).collect())
         }
@@ -182,6 +218,43 @@ fn input(frame: &Frame, field: &Field, name: &str, filled: &Filled<'_>, required
         @if let Some(hint) = hint { small id={ (name) "-hint" } { (hint) } }
     }
 }
+
+/// Writes the choice of what is offered; where another text will do too, a place to type it stands below.
+fn offering(
+    frame: &Frame,
+    offer: &Offer,
+    name: &str,
+    filled: &Filled<'_>,
+    (required, wrong, told): (bool, Option<&str>, Option<&str>),
+) -> Markup {
+    let value = filled.typed.text(name);
+    let known = offer.groups.iter().flat_map(|(_, group)| group).any(|(one, _)| one == value);
+    let other = format!("{name}{OTHER}");
+    let words = if known || value.is_empty() { filled.typed.text(&other) } else { value };
+    // Two groups may offer the same word; it is one value.
+    let mut chosen = false;
+    let mut is_chosen = |one: &str| one == value && !std::mem::replace(&mut chosen, true);
+    html! {
+        select id=(name) name=(name) required[required && !offer.open] aria-invalid=[wrong] aria-describedby=[told] {
+            option value="" {}
+            @if !known && !value.is_empty() && !offer.open { option value=(value) selected { (value) } }
+            @for (heading, group) in &offer.groups {
+                @if heading.is_empty() {
+                    @for (one, label) in group { option value=(one) selected[is_chosen(one)] { (label) } }
+                } @else {
+                    optgroup label=(heading) { @for (one, label) in group { option value=(one) selected[is_chosen(one)] { (label) } } }
+                }
+            }
+        }
+        @if offer.open {
+            label for=(other) { (frame.say("offer-other")) }
+            input id=(other) name=(other) value=(words);
+        }
+    }
+}
+
+/// The end of the name of the field for what is not offered.
+const OTHER: &str = ".other";
 
 /// Says how a value is typed, where the label alone does not.
 fn hint(frame: &Frame, kind: &Kind, zone: Zone) -> Option<String> {
@@ -286,7 +359,10 @@ pub(crate) fn payload(zone: Zone, fields: &[Field], typed: &Fields, prefix: &str
                 let rows: Vec<Value> = rows.filter_map(|row| object(inner, &format!("{name}.{row}."))).collect();
                 (!rows.is_empty()).then_some(Value::Array(rows))
             }
-            Part::Value => value(zone, &field.kind, typed.text(&name).trim()),
+            Part::Value => {
+                let chosen = Some(typed.text(&name).trim()).filter(|chosen| !chosen.is_empty());
+                value(zone, &field.kind, chosen.unwrap_or_else(|| typed.text(&format!("{name}{OTHER}")).trim()))
+            }
         };
         // Nothing in it is a list too, and whether that will do the module says better than the catalog.
         let nothing = match &field.kind {
@@ -370,15 +446,7 @@ fn value(zone: Zone, kind: &Kind, text: &str) -> Option<Value> {
         Kind::Int(..) => text.parse::<i64>().map_or_else(|_| typed(), Value::from),
         Kind::Bool => text.parse::<bool>().map_or_else(|_| typed(), Value::from),
         Kind::Instant => zone.from_wall(text).map_or_else(typed, Value::from),
-        Kind::List(inner) => {
-            // Names may have spaces and commas in them; ids have neither.
-            let apart = |c: char| match inner.as_ref() {
-                Kind::Str(..) | Kind::Text => c == '\n',
-                _ => matches!(c, '\n' | ',' | '，' | '、' | ' '),
-            };
-            let parts = text.split(apart).map(str::trim).filter(|part| !part.is_empty());
-            Value::Array(parts.filter_map(|part| value(zone, inner, part)).collect())
-        }
+        Kind::List(inner) => Value::Array(parts(kind, text).filter_map(|part| value(zone, inner, part)).collect()),
         Kind::Map => pairs(text).map_or_else(typed, Value::Object),
         // A number, yes or no, or a list is written as programs write it; anything else is a text.
         Kind::Any => serde_json::from_str(text).unwrap_or_else(|_| typed()),
@@ -515,7 +583,7 @@ mod tests {
         let typed = typed(&[("to", "Z"), ("reason", "<late>")]);
         let refused =
             vec![("/to".to_owned(), "is off the scale".to_owned()), ("/evidence/1".to_owned(), "no entry".to_owned())];
-        let offered = [("to", vec!["A".to_owned(), "B".to_owned()])];
+        let offered = [Offer::of("to", ["A", "B"])];
         let filled = Filled { left_out: &["customer_id"], offered: &offered, refused, ..filled(&typed) };
         let shown = inputs(&frame(), fields, &filled, "").into_string();
         assert!(shown.contains(r#"<p class="refusal" id="to-refused">is off the scale"#));
@@ -568,6 +636,56 @@ mod tests {
         assert!(shown.contains(r##"name="more" value="promises" formnovalidate formaction="#promises""##));
         assert_eq!(rows(&Filled { more: "promises", ..filled(&typed) }).0, 4, "and yet another where one is asked for");
         assert_eq!(rows(&Filled { more: "promises", ..filled(&Fields::default()) }).0, 1);
+    }
+
+    #[test]
+    fn what_is_one_or_several_of_a_closed_list_is_chosen_and_never_typed() {
+        fn closed(field: &Field) -> bool {
+            matches!(field.kind, Kind::Choice(_)) || ticked(&field.kind).is_some()
+        }
+        let mut seen = 0;
+        for kind in catalog::types().iter().filter(|kind| !kind.system) {
+            let shown = form(kind.name, &[]);
+            for field in kind.fields.iter().filter(|field| fillable(field) && closed(field)) {
+                let name = format!("name=\"{}\"", field.name);
+                let (before, after) = shown.split_once(&name).unwrap_or_else(|| panic!("{} {name}", kind.name));
+                let written = before.rsplit('<').next().unwrap_or_default();
+                let ticked = after.starts_with(" type=\"checkbox\"") || written.contains("checkbox");
+                assert!(written.starts_with("select") || ticked, "{} {name}: {written}", kind.name);
+                seen += 1;
+            }
+        }
+        assert!(seen > 40, "{seen}");
+        let ticked = [("classes", "C1\nC9"), ("modes", "view")];
+        let shown = form("access.requested", &ticked);
+        assert!(shown.contains(r#"name="classes" value="C1" checked"#), "{shown}");
+        assert!(shown.contains(r#"name="classes" value="C9" checked"#), "nothing typed is lost");
+        assert!(!shown.contains(r#"name="classes" value="C2" checked"#));
+        assert_eq!(made("access.requested", &ticked)["classes"], json!(["C1", "C9"]));
+        assert_eq!(made("access.requested", &[])["classes"], json!([]));
+    }
+
+    #[test]
+    fn what_is_offered_under_headings_is_one_choice_and_another_text_may_stand_beside_it() {
+        let group = |heading: &str, values: &[&str]| {
+            (heading.to_owned(), values.iter().map(|one| ((*one).to_owned(), format!("{heading} {one}"))).collect())
+        };
+        let groups = vec![group("Intent", &["A", "B"]), group("Value", &["A", "high"])];
+        let offered = [Offer { field: "value", groups, open: true }];
+        let fields = catalog::find("customer.classified").unwrap().fields;
+        let shown = |pairs: &[(&str, &str)]| {
+            let typed = typed(pairs);
+            inputs(&frame(), fields, &Filled { offered: &offered, ..filled(&typed) }, "").into_string()
+        };
+        let chosen = shown(&[("value", "A")]);
+        assert_eq!(chosen.matches("selected>").count(), 1, "{chosen}");
+        assert!(
+            chosen.contains(r#"<optgroup label="Intent"><option value="A" selected>Intent A</option>"#),
+            "{chosen}"
+        );
+        assert!(shown(&[("value", "steel")]).contains(r#"name="value.other" value="steel""#));
+        assert_eq!(made("customer.classified", &[("value", ""), ("value.other", "steel")])["value"], "steel");
+        assert_eq!(made("customer.classified", &[("value", "A"), ("value.other", "steel")])["value"], "A");
     }
 
     #[test]

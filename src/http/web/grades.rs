@@ -17,7 +17,7 @@ use crate::http::api::Named;
 use crate::http::error::Problem;
 use crate::http::web::layout::{self, items, shown, text};
 use crate::http::web::visitor::{Fields, Frame, Visitor, encode, wall};
-use crate::http::web::{form, words};
+use crate::http::web::{form, offers, words};
 use crate::ledger::{Answered, Asked, Proposal};
 
 /// `GET /customers/{id}/grades?of=`: the trace of one kind of grade, as a picture, as a table, and what can be done now.
@@ -475,7 +475,7 @@ fn proposing(
             Dimension::Credit => &["customer_id", "deviation_reason"],
             Dimension::Business => &["customer_id"],
         },
-        offered: &[("to", scale(door, now, of, &[]))],
+        offered: &offers::of(frame, door, kind, None),
         refused: refused.map(|(_, problem)| problem.fields(frame.language)).unwrap_or_default(),
         zone: door.ledger.state().world.ledger.zone,
         more: "",

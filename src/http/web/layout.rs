@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::access::principal::{Language, PurposeKind};
 use crate::domain::audit::Mode;
-use crate::domain::catalog::{self, Field, Kind};
+use crate::domain::catalog::{self, EventType, Field, Kind};
 use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::web::visitor::{Frame, Visitor, encode, wall};
@@ -299,11 +299,44 @@ pub(crate) fn payload(frame: &Frame, door: &Door, kind: &str, value: &Value) -> 
             @match kind.field(name) {
                 Some(field) => {
                     dt { (frame.language.choose((field.en, field.zh))) }
-                    dd { (declared(frame, door, field, value)) }
+                    dd { (said_by(frame, door, (kind, values), field, value)) }
                 },
                 None => { dt { (words::label(frame.language, name)) } dd { (shown(frame, door, name, value)) } },
             }
         } } }
+    }
+}
+
+/// Shows a value of a payload as its type means it, where what it says depends on more than its own field.
+pub(crate) fn said_by(
+    frame: &Frame,
+    door: &Door,
+    (kind, of): (&EventType, &Map<String, Value>),
+    field: &'static Field,
+    value: &Value,
+) -> Markup {
+    let masked = value.as_str() == Some(MASK);
+    match (kind.name, field.name, value) {
+        _ if masked => declared(frame, door, field, value),
+        ("customer.classified", "value", _) => part(frame, door, of, field.name, value),
+        ("archive.accessed" | "archive.access_denied", "view", Value::String(key)) => {
+            html! { (words::view(frame.language, key)) }
+        }
+        ("archive.accessed" | "archive.access_denied", "purpose", Value::String(purpose)) => {
+            html! { (words::purpose(frame.language, purpose)) }
+        }
+        ("archive.accessed", "masked", Value::Array(fields)) => html! { (words::labels(frame.language, fields)) },
+        ("approval.requested", "about", Value::String(stream))
+        | ("command.refused", "target", Value::String(stream)) => {
+            html! { (words::stream(frame.language, stream)) }
+        }
+        ("archive.accessed" | "archive.access_denied", "targets", Value::Array(streams)) => html! {
+            ul.plain { @for stream in streams.iter().filter_map(Value::as_str) { li { (words::stream(frame.language, stream)) } } }
+        },
+        ("command.refused", "command", Value::String(name)) => {
+            html! { (words::view(frame.language, &words::event(frame.language, name))) }
+        }
+        _ => declared(frame, door, field, value),
     }
 }
 
@@ -392,10 +425,25 @@ fn shown_as(frame: &Frame, door: &Door, name: &str, kind: Option<&Kind>, value: 
             html! { ul.plain { @for value in values { li { (shown_as(frame, door, name, inner, value)) } } } }
         }
         Value::Object(values) => html! {
-            dl.inner { @for (name, value) in values {
-                div { dt { (words::label(frame.language, name)) } dd { (part(frame, door, values, name, value)) } }
-            } }
+            dl.inner { @for (name, value) in values { div {
+                @match declares(inner, name).filter(|field| !matches!(field.kind, Kind::Any)) {
+                    // Other types call other things by the same name.
+                    Some(field) => {
+                        dt { (frame.language.choose((field.en, field.zh))) }
+                        dd { (declared(frame, door, field, value)) }
+                    },
+                    None => { dt { (words::label(frame.language, name)) } dd { (part(frame, door, values, name, value)) } },
+                }
+            } } }
         },
+    }
+}
+
+/// Returns the field of that name of an object.
+fn declares(kind: Option<&Kind>, name: &str) -> Option<&'static Field> {
+    match kind {
+        Some(Kind::Object(fields)) => fields.iter().find(|field| field.name == name),
+        _ => None,
     }
 }
 

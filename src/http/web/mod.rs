@@ -37,6 +37,7 @@ mod export;
 mod form;
 mod grades;
 mod layout;
+mod offers;
 mod people;
 mod privacy;
 mod propose;

@@ -17,9 +17,9 @@ use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::error::Problem;
 use crate::http::web::form::{self, Filled};
-use crate::http::web::layout;
 use crate::http::web::visitor::{Fields, Frame, Visitor, encode, home};
 use crate::http::web::words;
+use crate::http::web::{layout, offers};
 use crate::ids::{CustomerId, EntryId, StreamName, SubjectId};
 use crate::ledger::{Proposal, Receipt, SubmitError};
 
@@ -193,7 +193,7 @@ fn written(door: &Door, visitor: &Visitor, kind: &EventType, typed: &Fields, pro
     let filled = Filled {
         typed,
         left_out: &left_out,
-        offered: &[],
+        offered: &offers::of(frame, door, kind, Some(typed)),
         refused: problem.map(|problem| problem.fields(frame.language)).unwrap_or_default(),
         zone: door.ledger.state().world.ledger.zone,
         more: typed.text("more"),

@@ -1,6 +1,5 @@
 //! Who has read an archive, and what has happened to it.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -100,7 +99,7 @@ async fn page(
                                 br; strong { (frame.say("denied")) } " " code { (text(item, "denied_rule")) }
                             }
                         }
-                        @if customer.is_none() { td data-label=(words::label(frame.language, "targets")) { (targets(text(item, "view"), layout::items(item, "targets"))) } }
+                        @if customer.is_none() { td data-label=(words::label(frame.language, "targets")) { (targets(frame, text(item, "view"), layout::items(item, "targets"))) } }
                         @for name in columns {
                             td data-label=(words::label(frame.language, name)) {
                                 @match (name, item.get(name).and_then(Value::as_str)) {
@@ -110,7 +109,7 @@ async fn page(
                                     ("classes", _) => { @for class in layout::items(item, "classes").iter().filter_map(Value::as_str) { (class) " " } },
                                     ("authority", _) => (authority(frame, door, item)),
                                     ("masked", _) => (masked(frame, layout::items(item, "masked"))),
-                                    ("purpose", Some(value)) => (purpose(frame.language, value)),
+                                    ("purpose", Some(value)) => (words::purpose(frame.language, value)),
                                     _ => (cell(item, name)),
                                 }
                             }
@@ -166,15 +165,28 @@ fn authority(frame: &Frame, door: &Door, item: &Value) -> Markup {
     }
 }
 
-/// Links to the archives that were read, or to the staff whose duties were.
-fn targets(view: &str, ids: &[Value]) -> Markup {
-    let of_staff = projection::view(view).is_some_and(|view| matches!(view.scope, Scope::Employee | Scope::Employees));
-    let page = if of_staff { "/staff?employee=" } else { "/customers/" };
+/// Links to the archives that were read, to the staff whose duties were, or to the entries; other streams are named.
+fn targets(frame: &Frame, view: &str, ids: &[Value]) -> Markup {
+    let scope = projection::view(view).map(|view| view.scope);
+    let linked = |id: &str| {
+        let staff = matches!(scope, Some(Scope::Employee | Scope::Employees));
+        match () {
+            () if words::stream(frame.language, id) != id => None,
+            () if staff => Some(format!("/staff?employee={}", encode(id))),
+            () if id.bytes().all(|byte| byte.is_ascii_digit()) => Some(format!("/entries/{id}")),
+            () => Some(format!("/customers/{}", encode(id))),
+        }
+    };
     let mut ids = ids.iter().filter_map(Value::as_str);
     let shown: Vec<&str> = ids.by_ref().take(TARGETS_SHOWN).collect();
     let more = ids.count();
     html! {
-        @for id in shown { a href={ (page) (encode(id)) } { (id) } " " }
+        @for id in shown {
+            @match linked(id) {
+                Some(address) => a href=(address) { (id) },
+                None => (words::stream(frame.language, id)),
+            } " "
+        }
         @if more > 0 { "+" (more) }
     }
 }
@@ -184,21 +196,9 @@ const TARGETS_SHOWN: usize = 10;
 
 /// Names the fields that were masked.
 fn masked(frame: &Frame, fields: &[Value]) -> Markup {
-    let names = fields.iter().filter_map(Value::as_str).map(|name| words::label(frame.language, name));
-    let names: Vec<Cow<'_, str>> = names.collect();
     html! {
-        @if names.is_empty() { span.none { (frame.say("no-value")) } }
-        @else { (names.join(frame.language.choose((", ", "、")))) }
-    }
-}
-
-fn purpose(language: crate::access::principal::Language, text: &str) -> String {
-    match crate::access::principal::Purpose::parse(text) {
-        Ok(purpose) => {
-            let label = language.choose(purpose.kind.label());
-            purpose.note.map_or_else(|| label.to_owned(), |note| format!("{label}: {note}"))
-        }
-        Err(_) => text.to_owned(),
+        @if fields.is_empty() { span.none { (frame.say("no-value")) } }
+        @else { (words::labels(frame.language, fields)) }
     }
 }
 

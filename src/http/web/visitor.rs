@@ -216,6 +216,18 @@ pub(crate) fn same(one: &str, other: &str) -> bool {
 pub(crate) struct Fields(pub(crate) BTreeMap<String, String>);
 
 impl Fields {
+    /// Takes fields as they come; of one that comes several times, as boxes ticked do, each value is a line.
+    fn of(pairs: Vec<(String, String)>) -> Self {
+        let mut fields = BTreeMap::<String, String>::new();
+        for (name, value) in pairs {
+            match fields.get_mut(&name) {
+                Some(lines) => lines.extend(["\n", &value]),
+                None => drop(fields.insert(name, value)),
+            }
+        }
+        Self(fields)
+    }
+
     /// Returns a field, empty where there is none.
     pub(crate) fn text(&self, name: &str) -> &str {
         self.0.get(name).map(String::as_str).unwrap_or_default()
@@ -231,8 +243,8 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let read = Form::<BTreeMap<String, String>>::from_request(request, state).await;
-        read.map(|Form(fields)| Self(fields)).map_err(|rejection| match rejection.into_response().status() {
+        let read = Form::<Vec<(String, String)>>::from_request(request, state).await;
+        read.map(|Form(pairs)| Self::of(pairs)).map_err(|rejection| match rejection.into_response().status() {
             StatusCode::PAYLOAD_TOO_LARGE => Problem::FormTooLarge,
             _ => Problem::value("/", "is no form", "不是表单"),
         })
@@ -326,6 +338,13 @@ mod tests {
     #[test]
     fn what_stands_in_an_address_is_encoded() {
         assert_eq!(encode("/a?b=北&c"), "%2Fa%3Fb%3D%E5%8C%97%26c");
+    }
+
+    #[test]
+    fn boxes_ticked_of_one_name_are_lines_of_one_field() {
+        let pairs = [("classes", "C1"), ("reason", "x"), ("classes", "C2")];
+        let fields = Fields::of(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+        assert_eq!((fields.text("classes"), fields.text("reason")), ("C1\nC2", "x"));
     }
 
     #[test]

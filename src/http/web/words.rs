@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
+use serde_json::Value;
 
-use crate::access::principal::Language;
+use crate::access::principal::{Language, Purpose};
 use crate::domain::catalog::{self, Choice, EventType, Field, Kind, Shape};
 use crate::domain::customer;
 use crate::domain::role::Role;
@@ -157,8 +158,24 @@ pub(crate) fn class(language: Language, dimension: &str, value: &str) -> String 
         .map_or_else(|| value.to_owned(), |classes| choice(language, classes, value))
 }
 
-/// Returns the label of a role.
+/// Says what a stream is of: the kind of thing and its number, a customer by its number alone.
+pub(crate) fn stream(language: Language, name: &str) -> String {
+    let (family, of) = name.split_once('/').unwrap_or((name, ""));
+    let key = format!("stream-{family}");
+    let called = say(language, &key);
+    match (family, of) {
+        ("customer", of) if !of.is_empty() => of.to_owned(),
+        _ if called == key => name.to_owned(),
+        (_, "") => called,
+        _ => format!("{called} {of}"),
+    }
+}
+
+/// Returns the label of a role; the system acts under none.
 pub(crate) fn role(language: Language, key: &str) -> String {
+    if key == "system" {
+        return say(language, key);
+    }
     key.parse().map_or_else(|_| key.to_owned(), |role: Role| language.choose((role.en(), role.zh())).to_owned())
 }
 
@@ -179,6 +196,23 @@ pub(crate) fn event(language: Language, name: &str) -> String {
 pub(crate) fn doc(language: Language, kind: &EventType) -> &'static str {
     let chinese = DOCS.iter().find(|(name, _)| *name == kind.name).map_or(kind.doc, |(_, doc)| doc);
     language.choose((kind.doc, chinese))
+}
+
+/// Says what something is read for, with what was noted about it.
+pub(crate) fn purpose(language: Language, text: &str) -> String {
+    match Purpose::parse(text) {
+        Ok(purpose) => {
+            let label = language.choose(purpose.kind.label());
+            purpose.note.map_or_else(|| label.to_owned(), |note| format!("{label}: {note}"))
+        }
+        Err(_) => text.to_owned(),
+    }
+}
+
+/// Names fields by their labels.
+pub(crate) fn labels(language: Language, fields: &[Value]) -> String {
+    let names: Vec<Cow<'_, str>> = fields.iter().filter_map(Value::as_str).map(|name| label(language, name)).collect();
+    names.join(language.choose((", ", "、")))
 }
 
 /// Returns the label of a module.
@@ -339,6 +373,12 @@ mod tests {
             include_str!("documents.rs"),
             include_str!("signoffs.rs"),
             include_str!("dates.rs"),
+            include_str!("offers.rs"),
+            include_str!("questions.rs"),
+            include_str!("staff.rs"),
+            include_str!("privacy.rs"),
+            include_str!("compare.rs"),
+            include_str!("search.rs"),
         ];
         let known = keys(EN);
         for page in pages {
@@ -358,6 +398,19 @@ mod tests {
             }
         }
         assert!(DOCS.iter().all(|(name, _)| catalog::find(name).is_some_and(|kind| !kind.system)));
+    }
+
+    #[test]
+    fn every_stream_that_may_be_named_has_a_name() {
+        let families = catalog::types().iter().filter_map(|kind| kind.subject).map(|subject| subject.stream);
+        let others = ["policy", "calendar", "org", "ledger", "access_policy", "employee", "document"];
+        for (family, language) in families.chain(others).flat_map(|f| [(f, Language::English), (f, Language::Chinese)])
+        {
+            assert_ne!(stream(language, family), family, "no word for the stream {family}");
+        }
+        assert_eq!(stream(Language::Chinese, "calendar/cn"), "工作日历 cn");
+        assert_eq!(stream(Language::English, "customer/C-01"), "C-01");
+        assert_eq!(stream(Language::English, "C-01"), "C-01", "and what is no stream is called as it is");
     }
 
     #[test]
