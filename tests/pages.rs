@@ -1077,6 +1077,17 @@ fn no_chinese_page_shows_a_word_of_the_ledger_as_it_is_stored() {
         "unit": "hq", "presets": { "verify": "verify.annual" }, "parameters": { "p.backdate.hours": 48 },
         "effective_at": soon, "reason": "放宽补记" } }),
     );
+    let talked = served.admit(
+        "E-101",
+        &json!({ "type": "contact.recorded", "subject": "contact/C-01", "data": {
+        "direction": "outbound", "channel": "phone", "at": "2026-03-02T09:30:00+08:00", "our_people": ["E-101"],
+        "purpose": "care_bond", "summary": "谈到备件", "major": false, "class": "C2" } }),
+    );
+    served.admit(
+        "E-101",
+        &json!({ "type": "record.corrected", "data": { "target_event": talked["id"],
+        "changes": [{ "path": "/channel", "new": "visit" }], "reason": "当日是上门拜访，不是电话联系" } }),
+    );
     assert_eq!(served.get("E-101", "/v1/views/policy").status, 200);
     assert_eq!(served.get("E-901", "/v1/streams/policy").status, 200);
     assert_eq!(served.get("E-103", "/v1/customers/C-01/grades").status, 403);
@@ -1096,8 +1107,10 @@ fn no_chinese_page_shows_a_word_of_the_ledger_as_it_is_stored() {
                 "/propose/customer.classified?subject=customer%2FC-01",
                 "/propose/access.requested",
                 "/propose",
+                "/analysis/policy",
             ][..],
         ),
+        ("E-501", &["/corrections"]),
         ("E-201", &["/", "/access", "/access?show=waiting", "/access?show=loans", "/analysis/classification"]),
         ("E-301", &["/", "/customers/C-01/grades"]),
         ("E-402", &["/access", "/access?view=anomalies"]),
@@ -1116,6 +1129,7 @@ fn no_chinese_page_shows_a_word_of_the_ledger_as_it_is_stored() {
                 "/employees/E-601/acts",
                 "/employees/E-103/acts",
                 "/analysis/grade_audit",
+                "/analysis/sod?all=true",
             ],
         ),
         ("E-902", &["/access?view=refusals", "/reads"]),
@@ -1187,4 +1201,85 @@ fn what_depends_on_another_field_or_on_the_policy_is_chosen_and_shown_in_the_rea
     served.test.clock.advance(Duration::from_secs(120));
     let page = Browser::signed_in(&served, "E-101", "en").get("/propose/credit_grade.proposed").text();
     assert!(page.contains("<option value=\"AAA\">AAA</option>") && !page.contains("<option value=\"B\">"), "{page}");
+}
+
+#[test]
+fn the_policy_in_force_is_shown_and_a_draft_sets_only_what_is_changed() {
+    let served = Served::new();
+    customer(&served);
+    let path = "/analysis/policy";
+    for (language, shown) in [
+        ("en", ["Credit limit of each credit grade", "¥5,000,000.00", "default"]),
+        ("zh-CN", ["各信用等级的信用额度", "¥5,000,000.00", "默认"]),
+    ] {
+        let mut reader = Browser::signed_in(&served, "E-101", language);
+        let page = reader.get(path).text();
+        for told in shown {
+            assert!(page.contains(told), "{told}: {page}");
+        }
+        assert!(!page.contains("/propose/policy.adopted"), "not theirs to draft");
+        assert!(tabs(&reader.get("/analysis/composition").text()).contains(&path.to_owned()));
+    }
+    let mut director = Browser::signed_in(&served, "E-601", "zh-CN");
+    assert!(director.get(path).text().contains("/propose/policy.adopted?back=%2Fanalysis%2Fpolicy&amp;unit=hq"));
+    let form = director.get("/propose/policy.adopted?unit=hq").text();
+    assert!(form.contains("name=\"parameters.p.backdate.hours\" value=\"24\""), "{form}");
+    assert!(form.contains("<option value=\"verify.quarterly\" selected>"), "{form}");
+    assert!(!form.contains("<textarea id=\"parameters\""), "{form}");
+    // Every field as the form had it, but those that are changed.
+    let mut fields: BTreeMap<String, String> = BTreeMap::new();
+    for input in form.split("<input ").skip(1).filter_map(|rest| rest.split('>').next()) {
+        let said = |name: &str| Some(input.split_once(&format!("{name}=\""))?.1.split('"').next()?.to_owned());
+        fields.extend(said("name").zip(said("value")));
+    }
+    let changed = [
+        ("parameters.p.backdate.hours", "48"),
+        ("presets.verify", "verify.annual"),
+        ("effective_at", "2026-03-05T08:00"),
+        ("reason", "放宽补记"),
+    ];
+    fields.extend(changed.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let mut send = |fields: &BTreeMap<String, String>| {
+        let sent: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        director.post("/propose/policy.adopted", &sent)
+    };
+    let mut wrong = fields.clone();
+    wrong.insert("parameters.p.backdate.hours".into(), "many".into());
+    let refused = send(&wrong);
+    let text = refused.text();
+    assert_eq!(refused.status, 400, "{text}");
+    assert!(text.contains("value=\"many\"") && text.contains("id=\"parameters-refused\""), "{text}");
+    let entered = send(&fields);
+    assert_eq!(entered.status, 303, "{}", entered.text());
+    let waiting = Browser::signed_in(&served, "E-801", "zh-CN").get("/").text();
+    let (_, waiting) = waiting.split_once("<article").unwrap();
+    let (waiting, _) = waiting.split_once("</article>").unwrap();
+    assert!(waiting.contains("每年核查") && waiting.contains("48") && !waiting.contains("流失"), "{waiting}");
+    let request = waiting.split("request_id=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+    served.admit("E-801", &json!({ "type": "approval.given", "data": { "request_id": request } }));
+    served.test.clock.advance(Duration::from_secs(4 * 86_400));
+    let page = Browser::signed_in(&served, "E-101", "zh-CN").get(path).text();
+    let (_, row) = page.split_once("<code>p.backdate.hours</code>").unwrap();
+    assert!(row.split("</tr>").next().unwrap().contains("48") && page.contains("放宽补记"), "{page}");
+}
+
+#[test]
+fn whoever_audits_finds_on_a_page_who_did_two_steps() {
+    let served = Served::new();
+    let evidence = customer(&served);
+    let proposed =
+        json!({ "customer_id": "C-01", "to": "B", "trigger": "initial", "evidence": [evidence], "reason": REASON });
+    served.admit("E-101", &json!({ "type": "credit_grade.proposed", "data": proposed }));
+    for (who, language, none) in
+        [("E-901", "en", "1 processes were examined"), ("E-902", "zh-CN", "共检查 1 个审批流程")]
+    {
+        let mut browser = Browser::signed_in(&served, who, language);
+        browser.purpose = Some("audit");
+        assert!(browser.get("/questions").text().contains("href=\"/analysis/sod\""), "{who}");
+        let page = browser.get("/analysis/sod").text();
+        assert!(page.contains(none) && !page.contains("/customers/C-01/grades"), "{page}");
+        let all = browser.get("/analysis/sod?all=true").text();
+        assert!(all.contains("/customers/C-01/grades?of=credit") && all.contains("E-101"), "{all}");
+    }
+    assert_eq!(Browser::signed_in(&served, "E-101", "en").get("/analysis/sod").status, 403);
 }

@@ -270,8 +270,8 @@ pub fn table<'a>(world: &'a World, unit: Option<&'a UnitId>, at: Timestamp, name
     rows(text_parameter(world, unit, at, name)).unwrap_or_default()
 }
 
-/// Reads a table as it is written, in yuan; `None` unless every grade is named once and no amount exceeds the one before.
-fn rows(text: &str) -> Option<Vec<(&str, i64)>> {
+/// Reads a table of amounts as it is written, in yuan, into fen; `None` unless every grade is named once and no amount exceeds the one before.
+pub fn rows(text: &str) -> Option<Vec<(&str, i64)>> {
     let mut rows: Vec<(&str, i64)> = Vec::new();
     for row in text.split(',') {
         let (grade, yuan) = row.split_once('=')?;
@@ -302,8 +302,8 @@ fn set<'a>(world: &'a World, unit: Option<&'a UnitId>, at: Timestamp, name: &str
         .map(|(_, value)| value.as_str())
 }
 
-/// Versions in force at `unit`, newest first; the company's first unit stands in where there is none.
-fn in_force<'a>(world: &'a World, unit: Option<&'a UnitId>, at: Timestamp) -> impl Iterator<Item = &'a Version> {
+/// Returns the versions in force at `unit`, newest first; the company's first unit stands in where there is none.
+pub fn in_force<'a>(world: &'a World, unit: Option<&'a UnitId>, at: Timestamp) -> impl Iterator<Item = &'a Version> {
     let unit = unit.or_else(|| world.policy.adopted.front().map(|version| &version.unit));
     world.policy.adopted.iter().rev().filter(move |version| {
         version.effective_at <= at && unit.is_some_and(|unit| world.organization.within(unit, &version.unit))

@@ -9,6 +9,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value;
 
+use crate::domain::catalog;
 use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::web::layout::{self, items, shown, text};
@@ -54,10 +55,14 @@ fn written(door: &Door, frame: &Frame, answered: &Answered) -> Response {
 /// Each change with the value before and the value now.
 fn changes(door: &Door, frame: &Frame, row: &Value) -> Markup {
     let changes = items(row, "changes");
-    let value = |change: &Value, name: &str| shown(frame, door, "", change.get(name).unwrap_or(&Value::Null));
+    let kind = text(row, "target_type");
+    let fields = catalog::find(kind).map_or(&[][..], |kind| kind.fields);
+    let value = |change: &Value, name: &str| {
+        layout::located(frame, door, kind, text(change, "path"), change.get(name).unwrap_or(&Value::Null))
+    };
     html! { @if !changes.is_empty() {
         dl.facts { @for change in changes { div {
-            dt { (words::label(frame.language, text(change, "path").rsplit('/').next().unwrap_or_default())) " " code { (text(change, "path")) } }
+            dt { (words::label_at(frame.language, fields, text(change, "path"))) " " code { (text(change, "path")) } }
             dd { small { (frame.say("before")) } " " (value(change, "old")) " · " small { (frame.say("after")) } " " (value(change, "new")) }
         } } }
     } }

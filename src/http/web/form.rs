@@ -12,6 +12,7 @@ use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::web::correct::is_masked;
 use crate::http::web::offers::Offer;
+use crate::http::web::policy;
 use crate::http::web::visitor::{Fields, Frame};
 use crate::ledger::SubmitError;
 
@@ -46,6 +47,9 @@ pub(crate) fn inputs(frame: &Frame, fields: &[Field], filled: &Filled<'_>, prefi
                     (inputs(frame, inner, filled, &format!("{name}.")))
                 },
                 Part::Many(inner) => (rows(frame, field, inner, filled, &name)),
+                Part::Value if policy::sets(field.name, filled.typed) => {
+                    (policy::inputs(frame, field, filled.typed, &said(filled, &name)))
+                },
                 Part::Value if ticked(&field.kind).is_some() => (boxes(frame, field, &name, filled)),
                 Part::Value => {
                     @let required = filled.whole && field.required && prefix.is_empty() && !matches!(field.kind, Kind::List(_) | Kind::Map);
@@ -359,6 +363,7 @@ pub(crate) fn payload(zone: Zone, fields: &[Field], typed: &Fields, prefix: &str
                 let rows: Vec<Value> = rows.filter_map(|row| object(inner, &format!("{name}.{row}."))).collect();
                 (!rows.is_empty()).then_some(Value::Array(rows))
             }
+            Part::Value if policy::sets(field.name, typed) => Some(Value::Object(policy::changed(field.name, typed))),
             Part::Value => {
                 let chosen = Some(typed.text(&name).trim()).filter(|chosen| !chosen.is_empty());
                 value(zone, &field.kind, chosen.unwrap_or_else(|| typed.text(&format!("{name}{OTHER}")).trim()))

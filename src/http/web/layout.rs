@@ -12,7 +12,7 @@ use crate::domain::catalog::{self, EventType, Field, Kind};
 use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::web::visitor::{Frame, Visitor, encode, wall};
-use crate::http::web::words;
+use crate::http::web::{policy, words};
 use crate::ledger::{Answered, ViewError};
 use crate::projection::{Column, View};
 
@@ -326,6 +326,17 @@ pub(crate) fn said_by(
             html! { (words::purpose(frame.language, purpose)) }
         }
         ("archive.accessed", "masked", Value::Array(fields)) => html! { (words::labels(frame.language, fields)) },
+        ("record.corrected", "changes", Value::Array(changes)) => {
+            let record = of.get("record_type").and_then(Value::as_str).unwrap_or_default();
+            corrected(frame, door, record, changes)
+        }
+        ("record.corrected" | "record.voided", "fields", Value::Array(pointers)) => {
+            let record = of.get("record_type").and_then(Value::as_str).unwrap_or_default();
+            let fields = catalog::find(record).map_or(&[][..], |kind| kind.fields);
+            let pointers = pointers.iter().filter_map(Value::as_str);
+            html! { ul.plain { @for pointer in pointers { li { (words::label_at(frame.language, fields, pointer)) } } } }
+        }
+        ("policy.adopted", "presets" | "parameters", Value::Object(values)) => policy::values_of(frame, values),
         ("approval.requested", "about", Value::String(stream))
         | ("command.refused", "target", Value::String(stream)) => {
             html! { (words::stream(frame.language, stream)) }
@@ -338,6 +349,35 @@ pub(crate) fn said_by(
         }
         _ => declared(frame, door, field, value),
     }
+}
+
+/// Shows a value as the field declares it that a pointer into a payload leads to.
+pub(crate) fn located(frame: &Frame, door: &Door, kind: &str, pointer: &str, value: &Value) -> Markup {
+    let place = catalog::find(kind).and_then(|kind| catalog::locate(kind.fields, pointer));
+    match (kind, pointer, value) {
+        ("customer.classified", "/value", Value::String(class)) if class != MASK => {
+            html! { (words::class_of_any(frame.language, class)) }
+        }
+        // Where it stands may be masked from whoever may see what it says.
+        (_, MASK, Value::String(text)) if text != MASK => {
+            html! { span.text { (words::anywhere(frame.language, text)) } }
+        }
+        _ => match place {
+            Some(place) => shown_as(frame, door, "", Some(place.kind), value),
+            // Whose type its reader may not see, it is called as the fields of its name are.
+            None => shown(frame, door, pointer.rsplit('/').next().unwrap_or_default(), value),
+        },
+    }
+}
+
+/// Shows what a correction puts right, each value as the record's own type declares it.
+fn corrected(frame: &Frame, door: &Door, record: &str, changes: &[Value]) -> Markup {
+    let fields = catalog::find(record).map_or(&[][..], |kind| kind.fields);
+    html! { dl.inner { @for change in changes { div {
+        @let path = text(change, "path");
+        dt { (words::label_at(frame.language, fields, path)) }
+        dd { (located(frame, door, record, path, change.get("new").unwrap_or(&Value::Null))) }
+    } } } }
 }
 
 /// Shows a value as the field of its type declares it.

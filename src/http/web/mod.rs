@@ -39,6 +39,7 @@ mod grades;
 mod layout;
 mod offers;
 mod people;
+mod policy;
 mod privacy;
 mod propose;
 mod questions;
@@ -78,6 +79,7 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/important-dates", get(dates::page).post(dates::reveal))
         .route("/privacy", get(privacy::page).post(privacy::reveal))
         .route("/analysis", get(tables::first))
+        .route("/analysis/policy", get(policy::page))
         .route("/analysis/{view}", get(tables::of_company))
         .route("/documents", get(documents::blank).merge(post(documents::file_blank).layer(large())))
         .route("/documents/{id}", post(documents::open))

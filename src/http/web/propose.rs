@@ -19,7 +19,7 @@ use crate::http::error::Problem;
 use crate::http::web::form::{self, Filled};
 use crate::http::web::visitor::{Fields, Frame, Visitor, encode, home};
 use crate::http::web::words;
-use crate::http::web::{layout, offers};
+use crate::http::web::{layout, offers, policy};
 use crate::ids::{CustomerId, EntryId, StreamName, SubjectId};
 use crate::ledger::{Proposal, Receipt, SubmitError};
 
@@ -72,7 +72,11 @@ pub(crate) async fn form(
             customer.map_or_else(|| "/documents".to_owned(), |id| format!("/customers/{}/documents", encode(id)));
         return Ok(Redirect::to(&form).into_response());
     }
-    Ok(written(&door, &visitor, kind, &prefilled(kind, query), None))
+    let mut typed = prefilled(kind, query);
+    if kind.name == "policy.adopted" {
+        policy::prefilled(&visitor.frame, &door.ledger.state().world, door.ledger.clock().now(), &mut typed);
+    }
+    Ok(written(&door, &visitor, kind, &typed, None))
 }
 
 /// `POST /propose/{type}`: proposes what was typed, or shows the form with one more row.

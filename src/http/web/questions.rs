@@ -60,9 +60,9 @@ pub(crate) async fn page(
             (text_field(frame, "did", "actor", "actor", ""))
             (period(frame, "did", |_| ""))
         }))
-        p.buttons { @for key in visitor.opening(&door, ["grade_audit", "access_log", "overdue", "corrections", "refusals", "staff"], None) {
+        p.buttons { @for key in visitor.opening(&door, ["grade_audit", "access_log", "overdue", "corrections", "refusals", "staff", "sod", "policy"], None) {
             a href=(match key {
-                "grade_audit" => "/analysis/grade_audit".to_owned(),
+                "grade_audit" | "sod" | "policy" => format!("/analysis/{key}"),
                 "access_log" => "/reads".to_owned(),
                 "refusals" => "/access?view=refusals".to_owned(),
                 _ => format!("/{key}"),

@@ -21,13 +21,13 @@ use crate::http::web::compare::{MOMENT, looking_back};
 use crate::http::web::layout::{self, TRADE, WORK, items, shown, text};
 use crate::http::web::questions::{choice_field, period, text_field};
 use crate::http::web::visitor::{Frame, Visitor, encode, moments, wall};
-use crate::http::web::{grades, words};
+use crate::http::web::{grades, policy, words};
 use crate::ledger::{Answered, Asked, ViewError};
 use crate::projection::composition::{By, UNGRADED};
 use crate::projection::{self, View};
 
 /// The tables of the company there are pages of.
-const COMPANY: [&str; 15] = [
+const COMPANY: [&str; 17] = [
     "composition",
     "grading",
     "stats",
@@ -43,7 +43,12 @@ const COMPANY: [&str; 15] = [
     "ownership",
     "appraisals",
     "discipline",
+    policy::KEY,
+    SEPARATION,
 ];
+
+/// Who did which step of what was decided.
+const SEPARATION: &str = "sod";
 
 /// The one with a form of its own.
 const TRACE: &str = "grade_audit";
@@ -95,13 +100,15 @@ pub(crate) async fn of_company(
     let base = format!("/analysis/{}", view.key);
     let mut query = known(view, &parts);
     query.extend(parts.get("customer").filter(|_| view.key == TRACE).map(|customer| ("customer", customer.as_str())));
+    let examined = answered.body.get("examined").and_then(Value::as_u64).map(|count| count.to_string());
     let body = html! {
-        (layout::views(&visitor, &door, &frame.say("analysis"), (&COMPANY, None), view.key, |key| format!("/analysis/{key}")))
+        (tabs(&visitor, &door, view.key))
         @if view.key == TRACE {
             (narrowing_trace(frame, &base, &parts))
             (trace(frame, &door, customer.as_deref(), &answered))
         } @else {
             (narrowing(frame, view, &base, &answered, &parts))
+            @if let Some(examined) = &examined { p.hint { (frame.say_with("sod-examined", &[("count", examined)])) } }
             (rows(frame, &door, view, &[], &answered))
         }
         (layout::next(frame, &base, &query, answered.next.as_deref()))
@@ -109,6 +116,12 @@ pub(crate) async fn of_company(
         (layout::standing(frame, &answered))
     };
     Ok(layout::page(frame, StatusCode::OK, &words::view(frame.language, view.key), &body))
+}
+
+/// The tabs of the tables of the company that would open.
+pub(crate) fn tabs(visitor: &Visitor, door: &Door, current: &str) -> Markup {
+    let label = visitor.frame.say("analysis");
+    layout::views(visitor, door, &label, (&COMPANY, None), current, |key| format!("/analysis/{key}"))
 }
 
 /// `GET /customers/{id}/trade?view=`: the customer's payments, terms or credit reviews.
@@ -216,6 +229,9 @@ fn filter(frame: &Frame, name: &str, typed: &str) -> Markup {
         _ => Kind::Text,
     };
     let choices = if let Kind::Choice(choices) = choices { choices } else { &[] };
+    if name == "all" {
+        return choice_field(frame, "narrow", (name, "filter-all"), typed, [("true", frame.say("sod-all"))]);
+    }
     let (kind, example) = match name {
         "year" => ("text", "2026"),
         "quarter" => ("text", "2026Q1"),
@@ -329,6 +345,7 @@ fn cell(frame: &Frame, door: &Door, view: &View, row: &Value, name: &str) -> Mar
     let value = row.get(name).unwrap_or(&Value::Null);
     match (name, value) {
         ("customer_id", Value::String(id)) => html! { a href={ "/customers/" (encode(id)) } { (id) } },
+        ("process", Value::String(process)) if process != MASK => self::process(frame, process),
         ("subject", Value::String(id)) => html! { a href={ "/staff?employee=" (encode(id)) } { (id) } },
         ("source_event" | "business_event", value) => layout::entry(Some(value)),
         ("since" | "business_since", Value::String(at)) if at != MASK => html! { (wall(door, at)) },
@@ -354,6 +371,19 @@ fn cell(frame: &Frame, door: &Door, view: &View, row: &Value, name: &str) -> Mar
                 None => shown(frame, door, name, value),
             }
         }
+    }
+}
+
+/// What was decided: a grade by its customer and kind, anything else by its type and whose it is.
+fn process(frame: &Frame, process: &str) -> Markup {
+    let (what, of) = process.split_once(' ').unwrap_or((process, ""));
+    let mut parts = what.split('/');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some("grade"), Some(customer), Some(dimension)) => html! {
+            a href={ "/customers/" (encode(customer)) "/grades?of=" (dimension) } { (customer) } " "
+            (words::say(frame.language, &format!("{dimension}-grade"))) br; small { (of) }
+        },
+        _ => html! { (words::event(frame.language, what)) " " (words::stream(frame.language, of)) },
     }
 }
 

@@ -126,7 +126,16 @@ pub(crate) fn choice(language: Language, choices: &[Choice], value: &str) -> Str
 
 /// Returns the label of a value of whichever closed list has it, among those of fields of this name; itself where none has.
 pub(crate) fn elsewhere(language: Language, name: &str, value: &str) -> String {
-    let fields = catalog::types().iter().flat_map(|kind| kind.fields).filter(|field| field.name == name);
+    of_any(language, value, |field| field.name == name)
+}
+
+/// Returns the label of a value of whichever closed list has it; itself where none has.
+pub(crate) fn anywhere(language: Language, value: &str) -> String {
+    of_any(language, value, |_| true)
+}
+
+fn of_any(language: Language, value: &str, wanted: impl Fn(&Field) -> bool) -> String {
+    let fields = catalog::types().iter().flat_map(|kind| kind.fields).filter(|field| wanted(field));
     let known = |choices: &[Choice]| choices.iter().any(|choice| choice.value == value);
     let found = fields.filter_map(|field| match &field.kind {
         Kind::Choice(choices) if known(choices) => Some(choice(language, choices, value)),
@@ -169,6 +178,28 @@ pub(crate) fn stream(language: Language, name: &str) -> String {
         (_, "") => called,
         _ => format!("{called} {of}"),
     }
+}
+
+/// Returns the label of a customer's class where it is not said along which dimension.
+pub(crate) fn class_of_any(language: Language, value: &str) -> String {
+    let Kind::Choice(dimensions) = <customer::Dimension as Shape>::kind() else { return value.to_owned() };
+    let called = dimensions.iter().map(|dimension| class(language, dimension.value, value));
+    called.into_iter().find(|called| called != value).unwrap_or_else(|| value.to_owned())
+}
+
+/// Returns the label of a topic of the policy.
+pub(crate) fn topic(language: Language, topic: &str) -> String {
+    say(language, &format!("policy-topic-{topic}"))
+}
+
+/// Returns what a preset of the policy is called.
+pub(crate) fn preset(language: Language, preset: &str) -> String {
+    say(language, &format!("preset-{}", preset.replace('.', "-")))
+}
+
+/// Returns the label of a parameter of the policy.
+pub(crate) fn parameter(language: Language, name: &str) -> String {
+    say(language, &name.replace('.', "-"))
 }
 
 /// Returns the label of a role; the system acts under none.
@@ -374,6 +405,7 @@ mod tests {
             include_str!("signoffs.rs"),
             include_str!("dates.rs"),
             include_str!("offers.rs"),
+            include_str!("policy.rs"),
             include_str!("questions.rs"),
             include_str!("staff.rs"),
             include_str!("privacy.rs"),

@@ -300,7 +300,7 @@ const WALKERS: [(&str, &str); 5] = [
 ];
 
 /// The pages there are; the walk says which it did not come to.
-const PAGES: [&str; 38] = [
+const PAGES: [&str; 40] = [
     "/",
     "/access",
     "/analysis/appraisals",
@@ -314,7 +314,9 @@ const PAGES: [&str; 38] = [
     "/analysis/grading",
     "/analysis/key_customers",
     "/analysis/ownership",
+    "/analysis/policy",
     "/analysis/registration_status",
+    "/analysis/sod",
     "/analysis/special",
     "/analysis/stats",
     "/analysis/terms",
