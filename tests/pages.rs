@@ -1283,3 +1283,30 @@ fn whoever_audits_finds_on_a_page_who_did_two_steps() {
     }
     assert_eq!(Browser::signed_in(&served, "E-101", "en").get("/analysis/sod").status, 403);
 }
+
+#[test]
+fn every_page_about_a_customer_is_headed_by_its_name_and_leads_back_to_the_archive() {
+    let served = Served::new();
+    customer(&served);
+    let individual = json!({ "customer_id": "C-02", "name": "Invented Person", "direct": true,
+        "region": "north", "source": "visit", "first_contact_at": "2026-03-01T10:00:00+08:00", "owner": "E-101" });
+    served.admit("E-101", &json!({ "type": "customer.individual_registered", "data": individual }));
+    let mut owner = Browser::signed_in(&served, "E-101", "en");
+    let size = |served: &Served| served.test.ledger.state().size;
+    for path in
+        ["timeline", "documents", "people", "trade", "work", "card", "grades", "promises"]
+    {
+        let before = size(&served);
+        let page = owner.get(&format!("/customers/C-01/{path}")).text();
+        let (_, head) = page.split_once("<h1>").unwrap();
+        assert!(head.starts_with("Heyuan Alloy Works · "), "{path}: {head}");
+        assert!(page.contains("<a href=\"/customers/C-01\">← Archive</a>"), "{path}: {page}");
+        let entered = size(&served) - before;
+        assert!(entered <= 1, "{path}: to head a page is no reading of its own: {entered}");
+        let page = owner.get(&format!("/customers/C-02/{path}")).text();
+        assert!(page.contains("<h1>C-02 · ") && !page.contains("Invented Person"), "{path}: {page}");
+    }
+    assert!(!owner.get("/customers/C-01").text().contains("←"));
+    let page = owner.get("/employees/E-101/acts").text();
+    assert!(page.contains("<h1>E-101 · "), "{page}");
+}

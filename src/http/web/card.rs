@@ -65,7 +65,7 @@ fn written(visitor: &Visitor, door: &Door, id: &str, answered: &Answered, printe
             (layout::standing(frame, answered))
         }
     };
-    layout::page(frame, StatusCode::OK, &format!("{id} · {}", frame.say("card")), &body)
+    layout::page(frame, StatusCode::OK, &layout::headed(visitor, door, id, &frame.say("card")), &body)
 }
 
 /// The paper form: its rows, its signatures, and in the foot where in the ledger it stands.

@@ -148,7 +148,7 @@ fn written(
         @if let Some(answered) = answered { (layout::standing(frame, answered)) }
     };
     let title = match customer {
-        Some(id) => format!("{id} · {}", frame.say("documents")),
+        Some(id) => layout::headed(visitor, door, id, &frame.say("documents")),
         None => frame.say("document-file"),
     };
     layout::page(frame, problem.map_or(StatusCode::OK, Problem::status), &title, &body)

@@ -250,7 +250,7 @@ pub(crate) async fn promises(
         }
         (layout::standing(frame, &answered))
     };
-    Ok(layout::page(frame, StatusCode::OK, &format!("{id} · {}", frame.say("promises")), &body))
+    Ok(layout::page(frame, StatusCode::OK, &layout::headed(&visitor, &door, &id, &frame.say("promises")), &body))
 }
 
 /// Open obligations, each with the form that fulfils it and the one that asks for more time.

@@ -156,7 +156,7 @@ fn written(
         @if proposed.is_some() || (open.is_none() && decided.is_none() && may_propose(door, visitor, id, of)) { (proposing(frame, door, id, of, &steps, proposed)) }
         @if let Some(answered) = answered { (layout::standing(frame, answered)) }
     };
-    layout::page(frame, status, &format!("{id} · {}", named(frame, of)), &body)
+    layout::page(frame, status, &layout::headed(visitor, door, id, &named(frame, of)), &body)
 }
 
 /// Tells whether it makes sense to show somebody the form; whether they may the ledger says when it is sent.

@@ -233,7 +233,11 @@ pub(crate) fn tabs(visitor: &Visitor, door: &Door, id: &str, current: &str) -> M
     html! {
         nav.tabs aria-label=(id) {
             @for (key, address) in shown {
-                a href=(address) aria-current=[(key == current).then_some("page")] { (words::say(frame.language, key)) }
+                a href=(address) aria-current=[(key == current).then_some("page")] {
+                    // From everywhere else the first leads back.
+                    @if key == ARCHIVE && current != ARCHIVE { "← " }
+                    (words::say(frame.language, key))
+                }
             }
         }
     }
@@ -383,6 +387,12 @@ fn corrected(frame: &Frame, door: &Door, record: &str, changes: &[Value]) -> Mar
 /// Shows a value as the field of its type declares it.
 pub(crate) fn declared(frame: &Frame, door: &Door, field: &Field, value: &Value) -> Markup {
     shown_as(frame, door, "", Some(&field.kind), value)
+}
+
+/// Heads a page about a customer: by the customer's name, as far as the visitor may see it, else by its number.
+pub(crate) fn headed(visitor: &Visitor, door: &Door, id: &str, page: &str) -> String {
+    let called = id.parse().ok().and_then(|id| door.ledger.called(&visitor.asker.principal, &id));
+    format!("{} · {page}", called.as_deref().unwrap_or(id))
 }
 
 /// Shows of an entry what corrects or voids it, what it corrects or voids, and what it says now.
@@ -561,9 +571,12 @@ pub(crate) fn actor(language: Language, value: &str) -> String {
     if value == "system" { words::say(language, "system") } else { value.to_owned() }
 }
 
+/// The page about a customer that all others belong to.
+const ARCHIVE: &str = "archive";
+
 /// The pages about one customer: what they are called, where they are, and which views they show.
 const CUSTOMER: [(&str, &str, &[&str]); 10] = [
-    ("archive", "", &["archive"]),
+    (ARCHIVE, "", &["archive"]),
     ("card", "/card", &["card"]),
     ("people", "/people", &PEOPLE),
     ("documents", "/documents", &["documents"]),

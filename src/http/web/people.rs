@@ -71,7 +71,12 @@ fn view(key: &str) -> Result<&'static View, Problem> {
 fn asking(visitor: &Visitor, door: &Door, id: &str, view: &'static View, problem: &Problem) -> Response {
     let frame = &visitor.frame;
     let body = html! { (tabs(visitor, door, id, view)) (layout::asking(frame, problem)) };
-    layout::page(frame, problem.status(), &format!("{id} · {}", words::view(frame.language, view.key)), &body)
+    layout::page(
+        frame,
+        problem.status(),
+        &layout::headed(visitor, door, id, &words::view(frame.language, view.key)),
+        &body,
+    )
 }
 
 fn tabs(visitor: &Visitor, door: &Door, id: &str, view: &View) -> Markup {
@@ -100,7 +105,12 @@ fn written(visitor: &Visitor, door: &Door, id: &str, view: &'static View, answer
         } }
         (layout::standing(frame, answered))
     };
-    layout::page(frame, StatusCode::OK, &format!("{id} · {}", words::view(frame.language, view.key)), &body)
+    layout::page(
+        frame,
+        StatusCode::OK,
+        &layout::headed(visitor, door, id, &words::view(frame.language, view.key)),
+        &body,
+    )
 }
 
 /// One person: what is known, and what was agreed.

@@ -122,7 +122,11 @@ async fn page(
         (layout::next(frame, &address, &query.filters().collect::<Vec<_>>(), answered.next.as_deref()))
         (layout::standing(frame, &answered))
     };
-    let title = about.map_or_else(|| frame.say("reads"), |(_, id)| format!("{id} · {}", frame.say("reads")));
+    let title = match (customer, employee) {
+        (Some(id), _) => layout::headed(visitor, door, id, &frame.say("reads")),
+        (None, Some(id)) => format!("{id} · {}", frame.say("reads")),
+        (None, None) => frame.say("reads"),
+    };
     Ok(layout::page(frame, StatusCode::OK, &title, &body))
 }
 
@@ -265,7 +269,7 @@ async fn happenings(
         (layout::next(frame, address, &query.filters().collect::<Vec<_>>(), answered.next.as_deref()))
         (layout::standing(frame, &answered))
     };
-    Ok(layout::page(frame, StatusCode::OK, &format!("{id} · {}", frame.say("timeline")), &body))
+    Ok(layout::page(frame, StatusCode::OK, &layout::headed(visitor, door, id, &frame.say("timeline")), &body))
 }
 
 /// A choice of the types of what happens to a customer.

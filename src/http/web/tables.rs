@@ -167,7 +167,12 @@ async fn of_customer(
         (layout::next(frame, &base, &known(view, parts), answered.next.as_deref()))
         (layout::standing(frame, &answered))
     };
-    Ok(layout::page(frame, StatusCode::OK, &format!("{id} · {}", words::view(frame.language, view.key)), &body))
+    Ok(layout::page(
+        frame,
+        StatusCode::OK,
+        &layout::headed(visitor, door, id, &words::view(frame.language, view.key)),
+        &body,
+    ))
 }
 
 fn view(of: &[&str], key: &str) -> Result<&'static View, Problem> {

@@ -14,7 +14,7 @@ use crate::access::decide::{Action, Resource};
 use crate::access::facts::Facts;
 use crate::access::opening::Opening;
 use crate::access::principal::{Principal, Purpose};
-use crate::access::redactor::{ERASED, RESTRICTED, Reader, Sight, WITHHELD};
+use crate::access::redactor::{ERASED, MASK, RESTRICTED, Reader, Sight, WITHHELD};
 use crate::access::relation;
 use crate::clock::Timestamp;
 use crate::domain::audit::Mode;
@@ -36,6 +36,7 @@ use crate::ledger::reading::views::Built;
 use crate::ledger::state::State;
 use crate::ledger::writer::{Access, Answer, Job, Reading};
 use crate::ledger::{ATTEMPTS, Ledger, Shared, SubmitError};
+use crate::projection::register::Listed;
 use crate::projection::{self, Node, Scope, View};
 use crate::store::ReadError;
 
@@ -273,6 +274,32 @@ impl Ledger {
         let member = state.world.employee.members.get(&principal.employee).filter(|member| member.works());
         let (Some(member), Ok(subject)) = (member, self.shared.subject(&state, asked)) else { return false };
         self.shared.first_permitted(principal, &state.world, member, asked, &subject).is_ok()
+    }
+
+    /// Returns what a customer is called, to head what somebody reads of it: as the list shows it, which leaves no entry of a name alone.
+    ///
+    /// `None` where the asker may not see the name, and of a natural person, whose name is personal.
+    pub fn called(&self, principal: &Principal, id: &CustomerId) -> Option<String> {
+        let shared = &self.shared;
+        let state = shared.state();
+        let member = state.world.employee.members.get(&principal.employee).filter(|member| member.works())?;
+        let mut asked = Asked::new(projection::view("list")?);
+        asked.filters.insert("q".into(), id.to_string());
+        let subject = shared.subject(&state, &asked).ok()?;
+        let held = shared.first_permitted(principal, &state.world, member, &asked, &subject).ok()?;
+        let now = shared.clock.now();
+        let then = shared.then(&state, asked.moment(), now).ok()?;
+        let (action, extra) = (action(asked.mode), request_facts(&state.world, &asked));
+        let world = &state.world;
+        let reader =
+            Reader { policies: &shared.policies, world, principal, member, held, action, extra, purpose: None, now };
+        let open = |seal: &str, at: &projection::SealedAt| shared.open_seal(seal, &at.id, &at.kind, &at.pointer);
+        let mut sight = Sight::new(&reader, &open, false);
+        let named = shared.with_register(&state, &then, |register| {
+            register.customers.get(id).filter(|listed| listed.sealed.is_none()).map(Listed::named)
+        });
+        let name = sight.show(&Node::About(id.clone(), Box::new(named.ok()??)));
+        name.as_str().filter(|name| *name != MASK).map(str::to_owned)
     }
 
     async fn attempt(
