@@ -1285,6 +1285,27 @@ fn whoever_audits_finds_on_a_page_who_did_two_steps() {
 }
 
 #[test]
+fn whoever_knows_a_customers_people_goes_on_from_each_of_them() {
+    let served = Served::new();
+    customer(&served);
+    let buyer = json!({ "person_id": "P-1", "customer_id": "C-01", "name": "Invented Buyer", "position": "Buyer" });
+    served.admit("E-101", &json!({ "type": "person.recorded", "data": buyer }));
+    let forms = ["person.updated", "consent.recorded", "relationship.assessed"];
+    let page = Browser::signed_in(&served, "E-101", "zh-CN").get("/customers/C-01/people").text();
+    assert!(page.contains("登记同意") && page.contains("/propose/person.recorded?customer_id=C-01"), "{page}");
+    for form in forms {
+        let address = format!("/propose/{form}?subject=person%2FP-1&amp;back=%2Fcustomers%2FC-01%2Fpeople");
+        assert!(page.contains(&address), "{form}: {page}");
+        let form = Browser::signed_in(&served, "E-101", "en").get(&address.replace("&amp;", "&")).text();
+        assert!(form.contains("name=\"subject\" value=\"person/P-1\""), "{form}");
+    }
+    let mut auditor = Browser::signed_in(&served, "E-901", "en");
+    auditor.purpose = Some("audit");
+    let page = auditor.get("/customers/C-01/people");
+    assert!(page.status == 200 && forms.iter().all(|form| !page.text().contains(form)), "{}", page.text());
+}
+
+#[test]
 fn every_page_about_a_customer_is_headed_by_its_name_and_leads_back_to_the_archive() {
     let served = Served::new();
     customer(&served);

@@ -9,14 +9,16 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value;
 
+use crate::access::redactor::MASK;
 use crate::domain::catalog;
 use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::error::Problem;
 use crate::http::web::dates;
-use crate::http::web::layout::{self, PEOPLE, items, shown};
+use crate::http::web::layout::{self, PEOPLE, items, shown, text};
 use crate::http::web::visitor::{Fields, Frame, Visitor, encode};
 use crate::http::web::words;
+use crate::ids::CustomerId;
 use crate::ledger::{Answered, ViewError};
 use crate::projection::{self, View};
 
@@ -95,8 +97,12 @@ fn written(visitor: &Visitor, door: &Door, id: &str, view: &'static View, answer
     let body = html! {
         (tabs(visitor, door, id, view))
         @if !answered.masked.is_empty() { (layout::opening(frame, &base, answered.masked.len(), &[("view", view.key)])) }
+        @let may = may(visitor, door, id);
+        @if view.key == "people" && may.contains(&"person.recorded") {
+            p { a.button href={ "/propose/person.recorded?customer_id=" (encode(id)) "&back=" (encode(&base)) } { (words::doing(frame.language, "person.recorded")) } }
+        }
         @if rows.is_empty() { p { (frame.say("none-recorded")) } }
-        @else if view.key == "people" { @for person in rows { (card(frame, door, view, person)) } }
+        @else if view.key == "people" { @for person in rows { (card(frame, door, view, person, &may, &base)) } }
         @else { (layout::table(frame, view, &["unit_name"], rows, |row, name| value(frame, door, row, name))) }
         @if let Some(sum) = answered.body.get("power_sum") { dl.facts {
             @for (name, value) in [("power_sum", Some(sum)), ("sum_above_100", answered.body.get("sum_above_100"))] {
@@ -113,8 +119,26 @@ fn written(visitor: &Visitor, door: &Door, id: &str, view: &'static View, answer
     )
 }
 
-/// One person: what is known, and what was agreed.
-fn card(frame: &Frame, door: &Door, view: &View, person: &Value) -> Markup {
+/// What the visitor may perhaps record of the people of this customer.
+fn may(visitor: &Visitor, door: &Door, id: &str) -> Vec<&'static str> {
+    let of = |id: CustomerId| door.ledger.proposable(&visitor.asker.principal, Some(&id));
+    let types = id.parse().map(of).unwrap_or_default();
+    types.into_iter().map(|kind| kind.name).collect()
+}
+
+/// Links to the forms that go on with a person.
+fn forms(frame: &Frame, person: &Value, may: &[&str], back: &str) -> Markup {
+    let id = text(person, "person_id");
+    let kinds =
+        ["person.updated", "consent.recorded", "relationship.assessed"].into_iter().filter(|kind| may.contains(kind));
+    let subject = encode(&format!("person/{id}"));
+    html! { @if !id.is_empty() && id != MASK { p.buttons { @for kind in kinds {
+        a.button href={ "/propose/" (kind) "?subject=" (subject) "&back=" (encode(back)) } { (words::doing(frame.language, kind)) }
+    } } } }
+}
+
+/// One person: what is known, what was agreed, and what may be recorded next.
+fn card(frame: &Frame, door: &Door, view: &View, person: &Value, may: &[&str], back: &str) -> Markup {
     let known = view.columns.iter().filter(|column| !matches!(column.id, "unit_name" | "name" | "consents"));
     let known = known.filter(|column| person.get(column.id).is_some());
     let consents = items(person, "consents");
@@ -133,6 +157,7 @@ fn card(frame: &Frame, door: &Door, view: &View, person: &Value) -> Markup {
                     (layout::entry(consent.get("source_event")))
                 } } }
             }
+            (forms(frame, person, may, back))
         }
     }
 }

@@ -469,3 +469,7 @@ p-credit-limit_table = Credit limit of each credit grade
 p-work-hours = Working hours
 p-escalate-days = Working days until level 2 and level 3
 p-revisit-days = Days between revisits for each tier
+do-person-recorded = Record a person
+do-person-updated = Update
+do-consent-recorded = Record consent
+do-relationship-assessed = Assess the relationship

@@ -469,3 +469,7 @@ p-credit-limit_table = 各信用等级的信用额度
 p-work-hours = 工作时间
 p-escalate-days = 逾期升级的工作日数（二级、三级）
 p-revisit-days = 各客户等级的回访间隔（天）
+do-person-recorded = 登记人员
+do-person-updated = 更新资料
+do-consent-recorded = 登记同意
+do-relationship-assessed = 评估关系
