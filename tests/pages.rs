@@ -1306,6 +1306,26 @@ fn whoever_knows_a_customers_people_goes_on_from_each_of_them() {
 }
 
 #[test]
+fn a_contact_is_at_first_ones_own_and_of_now() {
+    let served = Served::new();
+    customer(&served);
+    let mut owner = Browser::signed_in(&served, "E-101", "en");
+    let form = owner.get(CONTACT).text();
+    let now = served.test.clock_now();
+    let wall = dossier::clock::Zone::default().wall(now).replace(' ', "T");
+    assert!(form.contains(&format!("name=\"at\" type=\"datetime-local\" value=\"{}\"", &wall[..16])), "{form}");
+    let (_, people) = form.split_once("<textarea id=\"our_people\"").unwrap();
+    assert!(people.split("</textarea>").next().unwrap().ends_with("E-101"), "{people}");
+    // Who puts it right is not put right again.
+    let wrong = with(&contact(&form), &[("our_people", "E-102"), ("at", ""), ("summary", "")]);
+    let again = post(&mut owner, CONTACT, &wrong).text();
+    assert!(
+        again.contains(">E-102</textarea>") && again.contains("name=\"at\" type=\"datetime-local\" value=\"\""),
+        "{again}"
+    );
+}
+
+#[test]
 fn every_page_about_a_customer_is_headed_by_its_name_and_leads_back_to_the_archive() {
     let served = Served::new();
     customer(&served);

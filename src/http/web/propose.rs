@@ -76,7 +76,18 @@ pub(crate) async fn form(
     if kind.name == "policy.adopted" {
         policy::prefilled(&visitor.frame, &door.ledger.state().world, door.ledger.clock().now(), &mut typed);
     }
+    if kind.name == "contact.recorded" {
+        beginning(&door, &visitor, &mut typed);
+    }
     Ok(written(&door, &visitor, kind, &typed, None))
+}
+
+/// Most who record a contact had it themselves, and just now.
+fn beginning(door: &Door, visitor: &Visitor, typed: &mut Fields) {
+    let now = door.ledger.state().world.ledger.zone.wall(door.ledger.clock().now());
+    let minute = now.get(..16).map(|minute| minute.replace(' ', "T"));
+    typed.0.entry("our_people".into()).or_insert_with(|| visitor.asker.principal.employee.to_string());
+    typed.0.extend(minute.map(|minute| ("at".to_owned(), minute)));
 }
 
 /// `POST /propose/{type}`: proposes what was typed, or shows the form with one more row.
