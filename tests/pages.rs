@@ -1351,3 +1351,28 @@ fn every_page_about_a_customer_is_headed_by_its_name_and_leads_back_to_the_archi
     let page = owner.get("/employees/E-101/acts").text();
     assert!(page.contains("<h1>E-101 · "), "{page}");
 }
+
+#[test]
+fn whoever_decides_on_a_request_sees_in_the_form_what_it_is() {
+    let served = Served::new();
+    customer(&served);
+    let soon = served.test.clock_now().plus(Duration::from_secs(86_400));
+    let adopted = json!({ "unit": "hq", "presets": { "verify": "verify.annual" }, "parameters": { "p.backdate.hours": 48 },
+        "effective_at": soon, "reason": "to give more time" });
+    let request = served.admit("E-601", &json!({ "type": "policy.adopted", "data": adopted }));
+    let mut manager = Browser::signed_in(&served, "E-801", "en");
+    let path = format!("request_id={}", request["id"].as_str().unwrap());
+    for form in ["approval.given", "approval.declined"] {
+        let page = manager.get(&format!("/propose/{form}?{path}")).text();
+        for told in ["Policy adopted", "E-601", "Once a year", "to give more time", "Hours after which"] {
+            assert!(page.contains(told), "{form} {told}: {page}");
+        }
+    }
+    // What is refused shows it again; whoever has no such request before them is shown none.
+    let token = hidden(&manager.get("/propose/approval.declined").text(), "token");
+    let id = request["id"].as_str().unwrap();
+    let refused = manager.post("/propose/approval.declined", &[("token", &token), ("request_id", id), ("reason", "")]);
+    assert!(refused.status == 400 && refused.text().contains("to give more time"), "{}", refused.text());
+    let other = Browser::signed_in(&served, "E-101", "en").get(&format!("/propose/approval.given?{path}"));
+    assert!(other.status == 200 && !other.text().contains("to give more time"), "{}", other.text());
+}

@@ -16,6 +16,7 @@ use crate::domain::signoff::Form;
 use crate::domain::{escalation, obligation};
 use crate::http::Door;
 use crate::http::api::Named;
+use crate::http::api::views::LIMIT_MAX;
 use crate::http::error::Problem;
 use crate::http::web::layout::{self, items, shown, text};
 use crate::http::web::visitor::{Frame, Narrowed, Visitor, encode, wall};
@@ -348,13 +349,37 @@ fn board_of(frame: &Frame, door: &Door, rows: &[Value]) -> Markup {
         @for row in mine {
             article.card {
                 h3 { (words::event(frame.language, text(row, "form"))) " · " (subject_link(frame, text(row, "subject"))) }
-                p { (frame.say("proposed-by-whom")) ": " (layout::actor(frame.language, text(row, "proposer")))
-                    " · " span.when { (wall(door, text(row, "since"))) } }
-                (changes(frame, door, row))
+                (proposed(frame, door, row))
                 p { (deciding(frame, row)) }
             }
         }
     }
+}
+
+/// Who proposed it, when, and what.
+fn proposed(frame: &Frame, door: &Door, row: &Value) -> Markup {
+    html! {
+        p { (frame.say("proposed-by-whom")) ": " (layout::actor(frame.language, text(row, "proposer")))
+            " · " span.when { (wall(door, text(row, "since"))) } }
+        (changes(frame, door, row))
+    }
+}
+
+/// Shows a request by its id as the inbox shows it; nothing where the visitor has no such request before them.
+pub(crate) async fn requested(door: &Door, visitor: &Visitor, request: &str) -> Result<Markup, Problem> {
+    let frame = &visitor.frame;
+    if !visitor.may_read(door, "approvals", None) {
+        return Ok(html! {});
+    }
+    let answered = visitor.read(door, "approvals", None, |asked| asked.limit = LIMIT_MAX).await?;
+    let found = items(&answered.body, "items").iter().find(|row| text(row, "request") == request);
+    Ok(html! { @if let Some(row) = found {
+        article.card {
+            h2 { (words::event(frame.language, text(row, "form"))) " · " (subject_link(frame, text(row, "subject"))) }
+            (proposed(frame, door, row))
+        }
+        (layout::standing(frame, &answered))
+    } })
 }
 
 /// What is in force beside what it would be, field by field, and below that what is said of the change alone.

@@ -19,7 +19,7 @@ use crate::http::error::Problem;
 use crate::http::web::form::{self, Filled};
 use crate::http::web::visitor::{Fields, Frame, Visitor, encode, home};
 use crate::http::web::words;
-use crate::http::web::{layout, offers, policy};
+use crate::http::web::{duties, layout, offers, policy};
 use crate::ids::{CustomerId, EntryId, StreamName, SubjectId};
 use crate::ledger::{Proposal, Receipt, SubmitError};
 
@@ -79,7 +79,8 @@ pub(crate) async fn form(
     if kind.name == "contact.recorded" {
         beginning(&door, &visitor, &mut typed);
     }
-    Ok(written(&door, &visitor, kind, &typed, None))
+    let about = about(&door, &visitor, kind, &typed).await?;
+    Ok(written(&door, &visitor, kind, &typed, None, &about))
 }
 
 /// Most who record a contact had it themselves, and just now.
@@ -88,6 +89,16 @@ fn beginning(door: &Door, visitor: &Visitor, typed: &mut Fields) {
     let minute = now.get(..16).map(|minute| minute.replace(' ', "T"));
     typed.0.entry("our_people".into()).or_insert_with(|| visitor.asker.principal.employee.to_string());
     typed.0.extend(minute.map(|minute| ("at".to_owned(), minute)));
+}
+
+/// What a form is to decide on: the request that it names, as it waits for the visitor.
+async fn about(door: &Door, visitor: &Visitor, kind: &EventType, typed: &Fields) -> Result<Markup, Problem> {
+    match kind.name {
+        "approval.given" | "approval.declined" if typed.said("request_id").is_some() => {
+            duties::requested(door, visitor, typed.text("request_id").trim()).await
+        }
+        _ => Ok(html! {}),
+    }
 }
 
 /// `POST /propose/{type}`: proposes what was typed, or shows the form with one more row.
@@ -109,7 +120,7 @@ pub(crate) async fn propose(
     let problem = match (visitor.check_sent(&fields), shown) {
         (Err(problem), _) => problem,
         (Ok(()), Some(kind)) if fields.said("more").is_some() => {
-            return Ok(written(&door, &visitor, kind, &fields, None));
+            return Ok(written(&door, &visitor, kind, &fields, None, &html! {}));
         }
         (Ok(()), _) => {
             let proposal = proposal(&door, &name, kind, &fields);
@@ -120,7 +131,10 @@ pub(crate) async fn propose(
         }
     };
     match shown {
-        Some(kind) => Ok(written(&door, &visitor, kind, &fields, Some(&problem))),
+        Some(kind) => {
+            let about = about(&door, &visitor, kind, &fields).await?;
+            Ok(written(&door, &visitor, kind, &fields, Some(&problem), &about))
+        }
         None => Err(problem),
     }
 }
@@ -198,7 +212,14 @@ fn address(kind: &EventType, customer: Option<&CustomerId>) -> String {
     format!("{base}?{}", query.join("&"))
 }
 
-fn written(door: &Door, visitor: &Visitor, kind: &EventType, typed: &Fields, problem: Option<&Problem>) -> Response {
+fn written(
+    door: &Door,
+    visitor: &Visitor,
+    kind: &EventType,
+    typed: &Fields,
+    problem: Option<&Problem>,
+    about: &Markup,
+) -> Response {
     let frame = &visitor.frame;
     let may = door.ledger.proposable(&visitor.asker.principal, None).iter().any(|one| one.name == kind.name);
     // Nobody has consented yet who is only now recorded: what needs consent is asked for later.
@@ -225,6 +246,7 @@ fn written(door: &Door, visitor: &Visitor, kind: &EventType, typed: &Fields, pro
     let body = html! {
         p { (words::doc(frame.language, kind)) }
         @if !may && problem.is_none() { p.hint { (frame.say("record-not-yours")) } }
+        (about)
         form.card action={ "/propose/" (kind.name) } method="post" autocomplete="off" {
             // The first button is the one that the Enter key presses.
             button.first tabindex="-1" aria-hidden="true" { (frame.say("record-send")) }
