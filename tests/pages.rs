@@ -1376,3 +1376,17 @@ fn whoever_decides_on_a_request_sees_in_the_form_what_it_is() {
     let other = Browser::signed_in(&served, "E-101", "en").get(&format!("/propose/approval.given?{path}"));
     assert!(other.status == 200 && !other.text().contains("to give more time"), "{}", other.text());
 }
+
+#[test]
+fn what_waits_on_the_home_page_is_called_by_what_it_is() {
+    let served = Served::new();
+    customer(&served);
+    for (language, decide, sign) in
+        [("en", "Approvals to decide", "Forms to sign off"), ("zh-CN", "待我审批的事项", "待我签核的单据")]
+    {
+        let page = Browser::signed_in(&served, "E-301", language).get("/").text();
+        let heads: Vec<&str> = page.split("<h2>").skip(1).filter_map(|rest| rest.split("</h2>").next()).collect();
+        assert!(heads.contains(&decide) && heads.contains(&sign), "{heads:?}");
+        assert_eq!(heads.iter().collect::<BTreeSet<_>>().len(), heads.len(), "{heads:?}");
+    }
+}
