@@ -397,11 +397,21 @@ pub(crate) fn headed(visitor: &Visitor, door: &Door, id: &str, page: &str) -> St
 
 /// Shows of an entry what corrects or voids it, what it corrects or voids, and what it says now.
 pub(crate) fn corrections(frame: &Frame, door: &Door, line: &Value) -> Markup {
-    let naming = items(line, "corrections");
     html! {
         @if let Some(target) = line.get("corrects") {
             p.corrects { (frame.say("corrects")) " " (entry(target.get("index"))) }
         }
+        (corrections_named(frame, door, line))
+        @if let Some(now) = line.get("now") {
+            section { h3 { (frame.say("as-corrected")) } (payload(frame, door, text(line, "type"), now)) }
+        }
+    }
+}
+
+/// Names what corrects or voids an entry.
+pub(crate) fn corrections_named(frame: &Frame, door: &Door, line: &Value) -> Markup {
+    let naming = items(line, "corrections");
+    html! {
         @if !naming.is_empty() {
             p.corrects {
                 @if line.get("voided_by").is_some() { strong { (frame.say("voided")) } " · " }
@@ -412,9 +422,6 @@ pub(crate) fn corrections(frame: &Frame, door: &Door, line: &Value) -> Markup {
                         @if one.get("counts") == Some(&Value::Bool(false)) { " (" (frame.say("no-longer-counts")) ")" } }
                 }
             }
-        }
-        @if let Some(now) = line.get("now") {
-            section { h3 { (frame.say("as-corrected")) } (payload(frame, door, text(line, "type"), now)) }
         }
     }
 }

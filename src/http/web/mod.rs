@@ -25,6 +25,7 @@ use crate::http::web::visitor::{Frame, Visitor};
 mod access;
 mod archive;
 mod card;
+mod changes;
 mod compare;
 mod correct;
 mod corrections;
@@ -69,6 +70,7 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/customers/{id}/work", get(tables::work))
         .route("/customers/{id}/promises", get(duties::promises))
         .route("/customers/{id}/reads", get(reads::of_customer))
+        .route("/customers/{id}/changes", get(changes::page))
         .route("/customers/{id}/timeline", get(reads::timeline))
         .route("/employees/{id}/acts", get(reads::acts))
         .route("/employees/{id}/reads", get(reads::of_employee))

@@ -1,4 +1,4 @@
-//! The auditor's three questions: who changed a grade, who read an archive, and what somebody did in it.
+//! The auditor's three questions: who changed what, who read an archive, and what somebody did in it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::domain::grade::Dimension;
 use crate::http::Door;
 use crate::http::web::reads;
 use crate::http::web::visitor::{Fields, Frame, Visitor, encode};
-use crate::http::web::{layout, words};
+use crate::http::web::{changes, layout, words};
 
 /// `GET /questions?ask=`: the questions as forms; one that is asked leads to the page that answers it.
 ///
@@ -44,10 +44,13 @@ pub(crate) async fn page(
     let body = html! {
         (form("changed", html! {
             (text_field(frame, "changed", "customer", "customer-number", ""))
-            div { label for="changed-of" { (frame.say("grades")) }
-                select id="changed-of" name="of" { @for of in [Dimension::Credit, Dimension::Business] {
-                    option value=(of.as_str()) { (words::say(frame.language, &format!("{}-grade", of.as_str()))) }
-                } } }
+            div { label for="changed-of" { (frame.say("change-of")) }
+                select id="changed-of" name="of" {
+                    optgroup label=(frame.say("grades")) { @for of in [Dimension::Credit, Dimension::Business] {
+                        option value=(of.as_str()) { (words::say(frame.language, &format!("{}-grade", of.as_str()))) }
+                    } }
+                    (changes::choices(frame, ""))
+                } }
         }))
         (form("read", html! {
             (text_field(frame, "read", "customer", "customer-number", ""))
@@ -80,7 +83,12 @@ fn answer(asked: &Fields) -> Option<String> {
         said.collect::<Vec<_>>().join("&")
     };
     match asked.text("ask") {
-        "changed" => Some(format!("{}/grades?{}", customer?, narrowed(&["of"]))),
+        "changed" => Some(match asked.said("of") {
+            Some(field) if Dimension::Credit.as_str() != field && Dimension::Business.as_str() != field => {
+                format!("{}/changes?field={}", customer?, encode(&field))
+            }
+            _ => format!("{}/grades?{}", customer?, narrowed(&["of"])),
+        }),
         "read" => {
             let employee = asked.said("employee").map(|id| format!("/employees/{}", encode(&id)));
             let period = narrowed(&["from", "until"]);
@@ -141,6 +149,8 @@ mod tests {
     fn a_question_leads_to_the_page_that_answers_it() {
         let changed = asked(&[("ask", "changed"), ("customer", " C-01 "), ("of", "business")]);
         assert_eq!(changed.as_deref(), Some("/customers/C-01/grades?of=business"));
+        let owner = asked(&[("ask", "changed"), ("customer", "C-01"), ("of", "terms.credit_limit")]);
+        assert_eq!(owner.as_deref(), Some("/customers/C-01/changes?field=terms.credit_limit"));
         let read = asked(&[("ask", "read"), ("employee", "E-101"), ("from", "2026-03-01"), ("until", "")]);
         assert_eq!(read.as_deref(), Some("/employees/E-101/reads?from=2026-03-01"));
         let one = asked(&[("ask", "read"), ("customer", "C-01"), ("employee", "E-101"), ("until", "2026-03-31")]);

@@ -406,6 +406,7 @@ mod tests {
             include_str!("dates.rs"),
             include_str!("offers.rs"),
             include_str!("policy.rs"),
+            include_str!("changes.rs"),
             include_str!("questions.rs"),
             include_str!("staff.rs"),
             include_str!("privacy.rs"),
