@@ -1439,3 +1439,22 @@ fn an_auditor_learns_who_set_any_value_of_an_archive() {
     assert_eq!(auditor.get("/customers/C-01/changes?field=reason").status, 404);
     assert_eq!(Browser::signed_in(&served, "E-103", "en").get("/customers/C-01/changes?field=name").status, 403);
 }
+
+#[test]
+fn whoever_may_record_appraisals_and_violations_is_led_to_their_forms() {
+    let served = Served::new();
+    for (path, kind) in [("/analysis/appraisals", "appraisal.recorded"), ("/analysis/discipline", "violation.recorded")]
+    {
+        let address = format!("/propose/{kind}?back={}", path.replace('/', "%2F"));
+        let types = |who: &str| served.test.ledger.proposable(&principal(who), None).iter().any(|one| one.name == kind);
+        let mut found = 0;
+        for who in ["E-001", "E-201", "E-801", "E-901", "E-902"] {
+            let page = Browser::signed_in(&served, who, "en").get(path);
+            if page.status == 200 {
+                assert_eq!(page.text().contains(&address), types(who), "{who} {path}: {}", page.text());
+                found += usize::from(types(who));
+            }
+        }
+        assert!(found > 0, "{path}");
+    }
+}

@@ -108,6 +108,7 @@ pub(crate) async fn of_company(
             (trace(frame, &door, customer.as_deref(), &answered))
         } @else {
             (narrowing(frame, view, &base, &answered, &parts))
+            (recording(frame, &door, &visitor, view))
             @if let Some(examined) = &examined { p.hint { (frame.say_with("sod-examined", &[("count", examined)])) } }
             (rows(frame, &door, view, &[], &answered))
         }
@@ -430,6 +431,17 @@ fn proposing(frame: &Frame, door: &Door, visitor: &Visitor, id: &str, view: &Vie
     let tab = if TRADE.contains(&view.key) { "trade" } else { "work" };
     let back = encode(&format!("/customers/{id}/{tab}?view={}", view.key));
     html! { @if may { p { a.button href={ "/propose/" (kind) "?" (about) "&back=" (back) } { (words) } } } }
+}
+
+/// A link to the form of what a table of the company is made of, for whoever may perhaps propose it.
+fn recording(frame: &Frame, door: &Door, visitor: &Visitor, view: &View) -> Markup {
+    let kind = match view.key {
+        "appraisals" | "discipline" => recorded_as(view).first().copied().unwrap_or_default(),
+        _ => return html! {},
+    };
+    let may = door.ledger.proposable(&visitor.asker.principal, None).iter().any(|one| one.name == kind);
+    let back = encode(&format!("/analysis/{}", view.key));
+    html! { @if may { p { a.button href={ "/propose/" (kind) "?back=" (back) } { (words::doing(frame.language, kind)) } } } }
 }
 
 /// Terms that wait for approval, each with the way to decide on it.
