@@ -1225,6 +1225,7 @@ fn the_policy_in_force_is_shown_and_a_draft_sets_only_what_is_changed() {
     let form = director.get("/propose/policy.adopted?unit=hq").text();
     assert!(form.contains("name=\"parameters.p.backdate.hours\" value=\"24\""), "{form}");
     assert!(form.contains("<option value=\"verify.quarterly\" selected>"), "{form}");
+    assert!(form.contains("<option value=\"hq\" selected>"), "{form}");
     assert!(!form.contains("<textarea id=\"parameters\""), "{form}");
     // Every field as the form had it, but those that are changed.
     let mut fields: BTreeMap<String, String> = BTreeMap::new();
@@ -1237,6 +1238,7 @@ fn the_policy_in_force_is_shown_and_a_draft_sets_only_what_is_changed() {
         ("presets.verify", "verify.annual"),
         ("effective_at", "2026-03-05T08:00"),
         ("reason", "放宽补记"),
+        ("unit", "hq"),
     ];
     fields.extend(changed.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let mut send = |fields: &BTreeMap<String, String>| {
@@ -1303,6 +1305,11 @@ fn whoever_knows_a_customers_people_goes_on_from_each_of_them() {
     auditor.purpose = Some("audit");
     let page = auditor.get("/customers/C-01/people");
     assert!(page.status == 200 && forms.iter().all(|form| !page.text().contains(form)), "{}", page.text());
+    // Of whoever may not be processed nothing more is recorded.
+    let hold = json!({ "type": "legal_hold.placed", "subject": "person/P-1", "data": { "matter": "a dispute over a delivery" } });
+    served.admit("E-902", &hold);
+    let page = Browser::signed_in(&served, "E-101", "en").get("/customers/C-01/people").text();
+    assert!(forms.iter().all(|form| !page.contains(&format!("{form}?subject"))), "{page}");
 }
 
 #[test]

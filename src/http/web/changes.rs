@@ -180,13 +180,13 @@ fn table(frame: &Frame, door: &Door, asked: &Asked, lines: &[Line], in_force: Op
         let said = line.said(name).map(|(field, value)| layout::declared(frame, door, field, value));
         said.unwrap_or_else(|| html! { span.none { (frame.say("no-value")) } })
     };
-    let heads = ["before", "after", "who", "when", "reason", "approved-by", "entry"];
+    let heads = ["compare-before", "compare-after", "who", "when", "reason", "approved-by", "entry"];
     html! {
         div.wide tabindex="0" role="region" aria-label=(asked.called(frame)) { table.stack {
             thead { tr { @for head in heads { th scope="col" { (words::say(frame.language, head)) } } } }
             tbody { @for (place, line) in lines.iter().enumerate() {
                 tr class=[line.voided.then_some("refused")] {
-                    td data-label=(frame.say("before")) {
+                    td data-label=(frame.say("compare-before")) {
                         @match before(place) { Some(before) => (value(before)), None => span.none { (frame.say("no-value")) } }
                     }
                     th scope="row" {

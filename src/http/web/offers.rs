@@ -48,6 +48,7 @@ pub(crate) fn of(frame: &Frame, door: &Door, kind: &EventType, typed: Option<&Fi
         "customer.classified" => {
             vec![classes(frame, world, typed.map(|typed| typed.text("dimension")).unwrap_or_default())]
         }
+        "policy.adopted" => vec![Offer { groups: vec![(String::new(), units(world))], ..Offer::of("unit", []) }],
         "org_unit.defined" => vec![Offer::of("calendar", calendar::known(world))],
         _ => Vec::new(),
     }
@@ -58,6 +59,12 @@ pub(crate) fn unit<'a>(frame: &Frame, world: &'a World, now: Timestamp) -> Optio
     let id: EmployeeId = frame.signed_in.as_ref()?.employee.parse().ok()?;
     let member = world.employee.members.get(&id)?;
     member.roles_on(world.date(now)).next().map(|held| &held.unit)
+}
+
+/// The units that work, by their names.
+fn units(world: &World) -> Vec<(String, String)> {
+    let active = world.organization.units.iter().filter(|(_, unit)| unit.active);
+    active.map(|(id, unit)| (id.to_string(), format!("{} ({id})", unit.name))).collect()
 }
 
 /// The classes of every dimension that has its own, those of the one chosen first; of the others any text may be one.

@@ -9,7 +9,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::access::redactor::MASK;
+use crate::access::redactor::{ERASED, MASK, RESTRICTED};
 use crate::domain::catalog;
 use crate::http::Door;
 use crate::http::api::Named;
@@ -129,10 +129,12 @@ fn may(visitor: &Visitor, door: &Door, id: &str) -> Vec<&'static str> {
 /// Links to the forms that go on with a person.
 fn forms(frame: &Frame, person: &Value, may: &[&str], back: &str) -> Markup {
     let id = text(person, "person_id");
+    // Nothing more is recorded of whoever was erased or may not be processed.
+    let gone = [ERASED, RESTRICTED].contains(&text(person, "name"));
     let kinds =
         ["person.updated", "consent.recorded", "relationship.assessed"].into_iter().filter(|kind| may.contains(kind));
     let subject = encode(&format!("person/{id}"));
-    html! { @if !id.is_empty() && id != MASK { p.buttons { @for kind in kinds {
+    html! { @if !id.is_empty() && id != MASK && !gone { p.buttons { @for kind in kinds {
         a.button href={ "/propose/" (kind) "?subject=" (subject) "&back=" (encode(back)) } { (words::doing(frame.language, kind)) }
     } } } }
 }

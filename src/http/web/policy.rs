@@ -133,7 +133,7 @@ fn history(door: &Door, frame: &Frame, answered: &Answered) -> Markup {
                 @if !text(row, "reason").is_empty() { p { (text(row, "reason")) } }
                 @for name in ["presets", "parameters"] {
                     @if let Some(values) = row.get(name).and_then(Value::as_object).filter(|values| !values.is_empty()) {
-                        (values_of(frame, values))
+                        details { summary { (words::label(frame.language, name)) " " small { (values.len()) } } (values_of(frame, values)) }
                     }
                 }
             } @else {
