@@ -148,6 +148,9 @@ fn history(door: &Door, frame: &Frame, answered: &Answered) -> Markup {
 
 /// Shows the presets or the parameters that a version sets.
 pub(crate) fn values_of(frame: &Frame, values: &Map<String, Value>) -> Markup {
+    if values.is_empty() {
+        return html! { span.none { (frame.say("no-value")) } };
+    }
     html! { dl.inner { @for (name, value) in values { div {
         @match PARAMETERS.iter().find(|parameter| parameter.name == name) {
             Some(parameter) => {
@@ -265,6 +268,14 @@ mod tests {
                 assert!(!hint(language, parameter).starts_with("policy-"), "{}", parameter.name);
             }
         }
+    }
+
+    #[test]
+    fn a_version_that_sets_nothing_of_a_kind_says_so() {
+        let frame = Frame { language: Language::English, address: "/".into(), signed_in: None };
+        assert_eq!(values_of(&frame, &Map::new()).into_string(), r#"<span class="none">—</span>"#);
+        let set = Map::from_iter([("verify".to_owned(), Value::from("verify.annual"))]);
+        assert!(values_of(&frame, &set).into_string().contains("<dd>Once a year</dd>"));
     }
 
     #[test]
