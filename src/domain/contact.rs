@@ -215,7 +215,7 @@ pub(super) fn about(world: &World, _: &Event, named: Option<&StreamName>) -> Res
 
 impl Recorded {
     /// Returns who answers for what happened: whoever recorded it, or the first of those who took part where the archivist did it for them.
-    fn visitor<'a>(&'a self, recorder: &'a Actor) -> Option<&'a EmployeeId> {
+    fn answerable<'a>(&'a self, recorder: &'a Actor) -> Option<&'a EmployeeId> {
         recorder.employee().filter(|recorder| self.our_people.contains(recorder)).or(self.our_people.first())
     }
 
@@ -263,7 +263,7 @@ fn check_contact(world: &World, context: &Context<'_>, contact: &Recorded) -> Re
     if contact.channel == Channel::Visit && missed && contact.cause_and_improvement.is_none() {
         return Err(Refusal::CauseMissing);
     }
-    let visitor = contact.visitor(context.actor);
+    let visitor = contact.answerable(context.actor);
     if contact.channel == Channel::Visit && contact.reported_to.as_ref().is_some_and(|told| visitor == Some(told)) {
         return Err(Refusal::ReportedToOneself);
     }
@@ -366,14 +366,15 @@ pub(super) fn oblige(world: &World, fact: &Fact<'_>, event: &Event, sink: &mut S
                 let due = Due::WorkingDays(u32::try_from(days).unwrap_or(0));
                 sink.open(&customer::UPDATE, customer.as_str(), &customer, Charge::Owner(customer.clone()), due);
             }
-            if let Some(handler) = fact.actor.employee().or(recorded.our_people.first()).filter(|_| question) {
+            // The archivist passes on what was asked.
+            if let Some(handler) = recorded.answerable(fact.actor).filter(|_| question) {
                 sink.open(&ANSWER, fact.id.as_str(), &customer, Charge::Person(handler.clone()), Due::WorkingDays(1));
             }
-            if let Some(visitor) = recorded.visitor(fact.actor).filter(|_| unreported) {
+            if let Some(visitor) = recorded.answerable(fact.actor).filter(|_| unreported) {
                 let due = Due::EndOf(world.date(recorded.at));
                 sink.open(&REPORT, fact.id.as_str(), &customer, Charge::Person(visitor.clone()), due);
             }
-            if let Some(there) = recorded.visitor(fact.actor).filter(|_| owners_meet) {
+            if let Some(there) = recorded.answerable(fact.actor).filter(|_| owners_meet) {
                 let day = policy::parameter(world, fact.actor.unit(), fact.at, "p.ka.day");
                 let due = Due::EndOf(world.date(recorded.at).on_day_of_month(u32::try_from(day).unwrap_or(1)));
                 let meeting = recorded.contact_id.as_ref().map_or(fact.id.as_str(), SubjectId::as_str);

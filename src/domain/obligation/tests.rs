@@ -198,6 +198,16 @@ fn a_person_brought_up_to_date_is_an_update_of_the_archive() {
 }
 
 #[test]
+fn a_call_that_the_archivist_took_is_passed_to_whom_it_concerns() {
+    let question = talked("C-01", &["E-102"]).with("direction", "inbound").with("reply_needed", true).id("question-1");
+    let given = company().and("E-501", question);
+    let (_, open) = only(&given, 15);
+    assert_eq!(responsible(&given.world, &open, given.at), ["E-102".parse().unwrap()], "and not the archivist");
+    let answer = talked("C-01", &["E-102"]).with("replies_to", "question-1");
+    assert!(!is_open(&given.and("E-102", answer), 15));
+}
+
+#[test]
 fn a_question_is_answered_by_a_contact_that_says_so() {
     let question = talked("C-01", &["E-101"]).with("direction", "inbound").with("reply_needed", true).id("question-1");
     let given = company().and("E-101", question);
