@@ -186,6 +186,39 @@ fn every_view_of_every_moment_is_what_was_shown_at_that_moment() {
     }
 }
 
+#[test]
+fn the_archives_of_somebody_who_has_left_are_shown_as_they_were_without_them() {
+    let test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    let summary = "Talked about the spare parts for the summer.";
+    test.admit("E-101", contact("C-01", "E-101", test.clock_now()));
+    test.clock.advance(Duration::from_secs(1));
+    let then = last(&test);
+    let shown = everything(&test, at(then));
+    test.pass(1);
+    let successor = json!({ "owner": "E-102", "co_contacts": [], "reason": "reassignment",
+        "effective_at": test.clock_now().to_string() });
+    test.admit("E-201", proposal("customer.owner_assigned", Some("customer/C-01"), successor));
+    test.admit("E-102", phone("0531 8000 0002", "basic"));
+    for status in ["on_notice", "left"] {
+        let leaving = json!({ "status": status, "effective_on": "2026-03-03", "last_day": "2026-03-03" });
+        test.admit("E-001", proposal("employee.status_changed", Some("employee/E-101"), leaving));
+    }
+    test.pass(100);
+    assert!(test.view("E-101", "archive", Some("C-01")).is_err(), "who has left helps nobody");
+    // Nothing is missing of what they had entered, nor of what anybody could read that day.
+    assert_eq!(everything(&test, at(then)), shown);
+    let archive = |moment: Moment| test.ask("E-501", &asked("archive", Some("C-01"), moment, None)).unwrap();
+    let (before, now) = (archive(at(then)), archive(NOW));
+    for (archive, owner, number) in [(before, "E-101", "0531 8000 0001"), (now, "E-102", "0531 8000 0002")] {
+        let items = archive.body["sections"].as_array().unwrap();
+        let phone = items.iter().find(|item| item["item"] == "phone").map(|item| &item["value"]);
+        assert_eq!((&archive.body["owner"], phone), (&json!(owner), Some(&json!(number))));
+    }
+    let timeline = test.ask("E-501", &asked("timeline", Some("customer/C-01"), at(then), None)).unwrap();
+    assert!(timeline.body.to_string().contains(summary), "{}", timeline.body);
+}
+
 /// Mistakes are put right wherever they stand in either time: a payment that came later than was entered is not there before it came.
 #[test]
 fn what_had_happened_by_a_day_is_told_as_it_was_put_right() {

@@ -113,6 +113,35 @@ fn private_data_come_after_consent_and_go_with_it() {
 }
 
 #[test]
+fn what_may_go_to_a_third_party_is_what_its_person_has_agreed_to() {
+    let served = one_person();
+    let to = |party: &str, status: &str| {
+        let mut consent = consent("P-1", "third_party_disclosure", status);
+        consent["data"]["third_party"] = json!(party);
+        consent
+    };
+    let agreed = |party: &str| {
+        let held = row(&served, "E-902", "personal_data", "&reveal=true");
+        let of_party = held["consents"].as_array().unwrap().iter().find(|consent| consent["third_party"] == party);
+        of_party.map_or(Value::Null, |consent| consent["status"].clone())
+    };
+    // To whom is said each time: there is no consent to anybody whatever.
+    let anybody = consent("P-1", "third_party_disclosure", "given");
+    assert_eq!(served.refuse("E-101", &anybody), (400, "E_SCHEMA".to_owned(), "R-046".to_owned()));
+    assert_eq!(agreed("Anping Bank"), Value::Null);
+    served.admit("E-101", &to("Anping Bank", "given"));
+    assert_eq!((agreed("Anping Bank"), agreed("Linhai Insurers")), (json!("given"), Value::Null));
+    served.admit("E-101", &to("Linhai Insurers", "refused"));
+    served.admit("E-101", &to("Anping Bank", "withdrawn"));
+    assert_eq!((agreed("Anping Bank"), agreed("Linhai Insurers")), (json!("withdrawn"), json!("refused")));
+    // Nor does who looks after the customer take anything of it along without having been given leave.
+    for who in ["E-101", "E-102"] {
+        let taken = served.get(who, "/v1/views/people?subject=C-01&format=csv");
+        assert_eq!(taken.problem(), (403, "E_FORBIDDEN".to_owned(), "R-050".to_owned()), "{who}");
+    }
+}
+
+#[test]
 fn who_somebody_is_and_what_was_agreed_can_be_told_in_one_batch() {
     let served = one_person();
     let batch = json!([person("P-2", "Another Buyer"), consent("P-2", CARE, "given"), private("P-2")]);

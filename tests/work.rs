@@ -202,6 +202,7 @@ fn the_regions_say_how_many_of_their_archives_were_kept_up() {
         (&status["year"], &status["total"]),
         (&json!(2026), &json!({ "customers": 3, "updated": 1, "ratio_bp": 3_333 }))
     );
+    assert_eq!(read(&served, "E-401", "registration_status")["items"], status["items"], "commerce presses by it");
     assert_eq!(read(&served, "E-801", "registration_status?year=2025")["items"][0]["updated"], 0);
     // What lies outside one's region is counted roughly, as everywhere.
     let north = read(&served, "E-301", "registration_status");

@@ -38,7 +38,15 @@ pub(crate) fn is_test(name: &str) -> bool {
         }
         files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
     });
-    code.contains(&format!("fn {name}()"))
+    let declared = format!("fn {name}()");
+    code.match_indices(&declared).any(|(at, _)| {
+        // Other attributes may stand between.
+        let before = code.get(..at).unwrap_or_default().lines().rev().map(str::trim);
+        before
+            .skip_while(|line| line.is_empty())
+            .take_while(|line| line.starts_with("#["))
+            .any(|line| line == "#[test]")
+    })
 }
 
 /// A directory that goes away with its test.
