@@ -259,11 +259,8 @@ impl Ledger {
         self.shared.fileable(principal, &self.shared.state().world, customer)
     }
 
-    /// Enters what the founding of a ledger or a new release says for itself.
-    ///
-    /// # Errors
-    /// A refusal, or the ledger cannot be written.
-    pub async fn submit_system(&self, events: Vec<(Event, Option<StreamName>)>) -> Result<Vec<Receipt>, SubmitError> {
+    /// Enters what a new release says for itself; in the system's name nobody enters anything from outside.
+    async fn submit_system(&self, events: Vec<(Event, Option<StreamName>)>) -> Result<Vec<Receipt>, SubmitError> {
         let (reply, answer) = oneshot::channel();
         self.send(Job::System(events, reply))?;
         match answer.await.map_err(|_| SubmitError::Unwritable)? {

@@ -1,14 +1,16 @@
-//! Every type of event that people propose, once with success and once with each bad input the catalog of the business names.
+//! Every type of event, once with success and once with each bad input the catalog of the business names.
 
 mod access;
 mod archive;
 mod ledger;
 mod staff;
+mod system;
 mod trade;
 
 use std::collections::BTreeSet;
 
 use dossier::domain::catalog;
+use dossier::ledger::SubmitError;
 use serde_json::{Value, json};
 
 use crate::support::http::Served;
@@ -115,6 +117,18 @@ impl Try<'_> {
         let entered = entered_since(self.served, before);
         if answer.status != 201 && entered.iter().any(|kind| kind != "command.refused") {
             self.wrong.push(format!("{what}: refused, and entered all the same: {entered:?}"));
+        }
+    }
+
+    /// Looks at what a door of no person's has answered to what is refused.
+    fn refused_inside(&mut self, what: &'static str, answer: Option<SubmitError>, expected: (&str, &str)) {
+        self.bad.insert(what);
+        let Some(SubmitError::Refused { refusal, .. }) = answer else {
+            return self.wrong.push(format!("{what}: {answer:?} instead of {expected:?}"));
+        };
+        let (code, rule) = refusal.grounds();
+        if (code.as_str(), rule) != expected {
+            self.wrong.push(format!("{what}: {code:?} {rule} instead of {expected:?}"));
         }
     }
 
