@@ -915,6 +915,10 @@ fn the_auditor_asks_three_questions_and_is_led_to_their_answers() {
     assert!(led("ask=read").text().contains("Say which customer"), "of nobody nothing can be told");
     assert_eq!(led("ask=read&employee=E-101").header("location"), ["/employees/E-101/reads?"]);
     assert_eq!(led("ask=did&actor=E-101").header("location"), ["/employees/E-101/acts?"]);
+    let named = json!({ "type": "customer.profile_updated", "subject": "customer/C-01", "data": {
+        "section": "basic", "changes": { "legal_representative": "Invented Head" }, "major": false,
+        "learned_at": "2026-03-02T09:00:00+08:00" } });
+    served.admit("E-101", &named);
     let mut owner = Browser::signed_in(&served, "E-101", "en");
     owner.get("/customers/C-01");
     served.test.ledger.settle();
@@ -924,6 +928,11 @@ fn the_auditor_asks_three_questions_and_is_led_to_their_answers() {
     let acts = auditor.get("/employees/E-101/acts?type=customer.registered").text();
     assert!(acts.contains("Customer registered") && acts.contains("E-101"), "{acts}");
     assert!(auditor.get("/employees/E-101/acts?type=sale.recorded").text().contains("Nothing recorded"));
+    // What a reading says is said in people's words: the view, what for, and what was masked.
+    let read = auditor.get("/employees/E-101/acts").text();
+    let words = ["<dd>Customer archive</dd>", "<dd>Sales work</dd>", "<dt>Masked</dt><dd>Legal representative</dd>"];
+    assert!(words.iter().all(|word| read.contains(word)), "{read}");
+    assert!(!read.contains(">sales_work<") && !read.contains("legal_representative"), "{read}");
     assert_eq!(owner.get("/employees/E-103/acts").status, 403);
     let timeline = auditor.get("/customers/C-01/timeline?type=customer.registered").text();
     assert!(timeline.contains("<ol class=\"timeline\"><li>"));
