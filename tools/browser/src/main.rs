@@ -13,6 +13,7 @@ use crate::company::Company;
 
 mod browser;
 mod company;
+mod pages;
 mod walks;
 
 /// Drive the pages in a real browser and check what they promise.
