@@ -10,6 +10,7 @@ mod crash; // kills, cuts, flips and thieves of the disk
 mod documents; // papers: filed whole or not at all, sealed, read back, missing ones named
 mod erasure; // a person erased: keys gone, nothing readable, everything still proven
 mod feed; // entries as they come
+mod forms; // every event's form on the pages: labelled, refused beside the field, answered as the API answers
 mod grades; // grades by business and by credit, terms, reviews, payments, and what they add up to
 mod loans; // archive files lent, renewed, overdue, recalled, given back
 mod moments; // earlier moments by both times, and what changed between two

@@ -23,7 +23,7 @@ fn examples() -> BTreeMap<String, Value> {
         .collect()
 }
 
-fn typed() -> impl Iterator<Item = (&'static EventType, Value)> {
+pub(crate) fn typed() -> impl Iterator<Item = (&'static EventType, Value)> {
     let mut examples = examples();
     catalog::types()
         .iter()
@@ -104,7 +104,7 @@ fn compare_value(at: &str, field: &Field, value: &Value) {
 }
 
 /// A value that fits the field a seal stands for.
-fn stand_in(pointer: &str) -> Value {
+pub(crate) fn stand_in(pointer: &str) -> Value {
     match pointer.rsplit('/').next() {
         Some("phone" | "individual_phone" | "contact_phone" | "office_phone" | "mobile" | "home_phone") => {
             json!("0531 8000 0001")
