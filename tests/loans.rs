@@ -59,7 +59,18 @@ fn sc_10_a_file_is_lent_to_a_supervisor_for_a_few_days_and_read_by_that_right() 
     served.admit("E-501", &lent("L-1", "E-201", "2026-03-09"));
     assert_eq!(status(&served, "E-201", "archive"), 200);
     assert_eq!(status(&served, "E-201", "grades"), 200);
-    assert_eq!(served.request("E-201", "GET", "/v1/views/grades?subject=C-03", &away, b"").status, 403);
+    // Away from the office there is nothing confidential, and the denial says by which rule.
+    let denied = served.request("E-201", "GET", "/v1/views/grades?subject=C-03", &away, b"");
+    assert_eq!(denied.problem(), refusal(403, "E_FORBIDDEN", "R-054"));
+    let refusals = served.get("E-902", "/v1/views/refusals").json()["items"].clone();
+    let denial = refusals.as_array().unwrap().iter().find(|row| row["who"] == "E-201" && row["rule"] == "R-054");
+    let entry = served.get("E-902", "/v1/customers/C-03/reads").json()["items"][0].clone();
+    assert!(denial.is_some(), "{refusals}");
+    assert_eq!(
+        (&entry["reader"], &entry["denied_rule"], &entry["place"]),
+        (&json!("E-201"), &json!("R-054"), &json!("offsite")),
+        "{entry}"
+    );
     // A subordinate of the borrower reads nothing by it.
     assert_eq!(status(&served, "E-101", "archive"), 403);
     let log = served.get("E-902", "/v1/customers/C-03/reads").json();
@@ -109,6 +120,8 @@ fn a_loan_is_over_at_midnight_whether_or_not_an_entry_says_so_and_then_overdue()
     assert_eq!(served.test.version("loan/L-1"), before + 1, "once");
     let overdue = served.get("E-501", "/v1/views/grants?status=overdue").json();
     assert_eq!((&overdue["items"][0]["no"], &overdue["items"][0]["returned"]), (&json!("L-1"), &json!("expired")));
+    let breached = served.get("E-901", "/v1/views/overdue?duty=OB-52").json()["items"].clone();
+    assert_eq!((breached.as_array().unwrap().len(), &breached[0]["responsible"]), (1, &json!(["E-201"])), "{breached}");
     // The file is still out: its borrower gets no other, and cannot renew it.
     assert_eq!(served.refuse("E-501", &lent("L-2", "E-201", "2026-03-08")), refusal(422, "E_RULE", "R-053"));
     let renewal = with(lent("L-2", "E-201", "2026-03-08"), "renews", json!("L-1"));

@@ -487,7 +487,8 @@ impl Shared {
             if decision.allowed {
                 return Ok(held);
             }
-            if let Some(rule) = decision.rule {
+            // Of several roles, the one that would have been let in but for a rule tells more than those that never were.
+            if let Some(rule) = decision.rule.filter(|_| matches!(denied.as_str(), "R-050" | "R-052")) {
                 denied = rule.to_string();
             }
         }
