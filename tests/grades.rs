@@ -97,6 +97,17 @@ fn sc_05_a_business_grade_is_refused_returned_rejected_lapses_and_is_approved() 
     served.admit("E-101", &to("B"));
     assert_eq!(served.refuse("E-302", &returned).0, 403, "another region");
     served.admit("E-301", &returned);
+    let ended = items(&served, "E-901", "/v1/customers/C-01/grades?dimension=business").pop().unwrap();
+    assert_eq!(
+        (&ended["step"], &ended["verdict"], &ended["reason"]),
+        (&json!("reviewed"), &json!("return"), &json!("one order more")),
+        "{ended}"
+    );
+    assert_eq!(
+        served.refuse("E-301", &step("business", "approved", "P-1", json!({ "to": "B" }))),
+        refusal(409, "E_STATE", "SM-2"),
+        "it has ended"
+    );
     let again = |id: &str| proposed("business", "C-01", id, Some("C"), "B", &evidence);
     served.admit("E-101", &again("P-2"));
     let own = step("business", "approved", "P-2", json!({ "to": "B" }));

@@ -67,6 +67,10 @@ fn sc_08_access_is_opened_class_by_class_used_under_its_id_and_revoked() {
     for _ in 0..3 {
         assert_eq!(status(&served, "E-102", CREDIT), 403);
     }
+    let denied = served.get("E-902", "/v1/customers/C-01/reads").json()["items"].clone();
+    assert!(denied.as_array().unwrap().iter().all(|row| row["denied_rule"] == "R-052"), "{denied}");
+    let told = served.get("E-902", "/v1/views/anomalies").json()["items"].clone();
+    assert_eq!((&told[0]["employee"], &told[0]["reported_to"]), (&json!("E-102"), &json!(["E-902"])), "{told}");
     served.admit("E-102", &asked("G-7", &["C1", "C3"], 10));
     assert_eq!(served.refuse("E-102", &decided("G-7", &["C1"], "granted")), refusal(403, "E_SOD", "R-025"));
     // Waiting opens nothing.
@@ -453,6 +457,16 @@ fn sc_13_a_leaver_takes_nothing_along_and_reads_own_customers_one_by_one() {
     let denied = served.get("E-902", "/v1/views/refusals").json();
     let denied = denied["items"].as_array().unwrap().iter().filter(|row| row["who"] == "E-101");
     assert_eq!(denied.count(), 3);
+    // Paper is taken along as a file is: printing is a reading of its own, and so is its denial.
+    let printed = Browser::signed_in(&served, "E-101", "en").post_from(
+        "/customers/C-01/card",
+        "/customers/C-01/card",
+        &[("as", "print"), ("purpose", "sales_work")],
+    );
+    assert!(printed.status == 403 && printed.text().contains("R-057"), "{}", printed.text());
+    let log = served.get("E-901", "/v1/customers/C-01/reads").json();
+    let denied = log["items"].as_array().unwrap().iter().find(|row| row["mode"] == "print").unwrap();
+    assert_eq!((&denied["reader"], &denied["denied_rule"]), (&json!("E-101"), &json!("R-057")), "{denied}");
     assert_eq!(status(&served, "E-101", "/v1/customers/C-01"), 200);
     let log = served.get("E-901", "/v1/customers/C-01/reads").json();
     let read = log["items"].as_array().unwrap().iter().find(|row| row["reader"] == "E-101" && row["view"] == "archive");
