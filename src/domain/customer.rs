@@ -1016,8 +1016,9 @@ fn admit_check(world: &World, context: &Context<'_>, verified: &Verified) -> Res
     Ok(vec![Admission::of(event, context)])
 }
 
-/// An archive is opened within hours of the first contact, by whoever had it. The ledger hears of the one only by the other, so
-/// this is never open: the entry that fulfills it tells whether it came late.
+/// An archive is opened within hours of the first contact, by whoever had it.
+///
+/// The ledger hears of the one only by the other, so this is never open: the entry that fulfills it tells whether it came late.
 pub const ARCHIVE: Duty =
     Duty { number: 1, rule: "R-028", zh: "首次接触后建档", en: "Open the archive after the first contact", met_by: "customer.registered" };
 
