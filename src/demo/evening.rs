@@ -449,9 +449,9 @@ impl Years<'_> {
         // By turns and not by chance, so that each comes about however few are proposed.
         let number = self.graded.entry(kind.as_str()).or_default();
         let fate = match *number % 25 {
-            3 => Fate::Returned,
-            8 | 18 => Fate::Rejected,
-            13 => Fate::Withdrawn,
+            1 => Fate::Returned,
+            3 | 18 => Fate::Rejected,
+            5 => Fate::Withdrawn,
             22 => Fate::Lapsed,
             _ => Fate::Approved,
         };
