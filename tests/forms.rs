@@ -68,10 +68,16 @@ fn lacking(page: &str, kind: &EventType, fields: &[Field], prefix: &str, chinese
             lacking(page, kind, fields, &format!("{name}{row}"), chinese, lacks);
             continue;
         }
-        if !has(&format!("<label for=\"{name}\">{label}")) {
+        // Several are ticked or typed beside each other under what they are called together.
+        let together = matches!(field.kind, Kind::List(_) | Kind::Map) && has(&format!("<legend>{label}"));
+        if !together && !has(&format!("<label for=\"{name}\">{label}")) {
             lacks.push(format!("{name} is not labelled {label}"));
         }
-        if !["input", "select", "textarea"].iter().any(|tag| has(&format!("<{tag} id=\"{name}\" name=\"{name}\""))) {
+        let one =
+            ["input", "select", "textarea"].iter().any(|tag| has(&format!("<{tag} id=\"{name}\" name=\"{name}\"")));
+        let several =
+            together && [format!(" name=\"{name}\""), format!(" name=\"{name}.")].iter().any(|name| has(name));
+        if !one && !several {
             lacks.push(format!("{name} has no input"));
         }
     }
