@@ -306,7 +306,8 @@ const AUDITOR: &str = "E-901";
 const BEGINNINGS: [&str; 5] = ["/", "/customers/C-00001", "/no-such-page", "/search", "/obligations"];
 
 /// Where the auditor's questions lead.
-const ANSWERS: [&str; 3] = ["/employees/E-101/reads", "/employees/E-101/acts", "/customers/C-00001/changes?field=owner"];
+const ANSWERS: [&str; 3] =
+    ["/employees/E-101/reads", "/employees/E-101/acts", "/customers/C-00001/changes?field=owner"];
 
 /// Goes as several people to every kind of page that the pages lead to, and returns how often it looked.
 ///
