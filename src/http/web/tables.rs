@@ -21,7 +21,7 @@ use crate::http::web::compare::{MOMENT, looking_back};
 use crate::http::web::layout::{self, TRADE, WORK, items, shown, text};
 use crate::http::web::questions::{choice_field, period, text_field};
 use crate::http::web::visitor::{Frame, Visitor, encode, moments, wall};
-use crate::http::web::{grades, policy, words};
+use crate::http::web::{grades, words};
 use crate::ledger::{Answered, Asked, ViewError};
 use crate::projection::composition::{By, UNGRADED};
 use crate::projection::{self, View};
@@ -43,7 +43,7 @@ const COMPANY: [&str; 17] = [
     "ownership",
     "appraisals",
     "discipline",
-    policy::KEY,
+    "policy",
     SEPARATION,
 ];
 
