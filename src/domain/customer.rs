@@ -563,7 +563,8 @@ refusals! {
     OwnerInactive { employee: String } => E_RULE "R-028" at "/owner", "\"{employee}\" cannot be given customers now", "“{employee}”目前不能承接客户";
     /// The owner belongs elsewhere.
     OwnerElsewhere { employee: String, region: String } => E_RULE "R-028" at "/owner",
-        "\"{employee}\" does not work in region \"{region}\"", "“{employee}”不负责区域“{region}”";
+        "\"{employee}\" does not work in region \"{region}\", and only its head may give them a customer there",
+        "“{employee}”不负责区域“{region}”，仅该区域负责人可指派";
     /// Nobody is responsible for the region.
     NoSuchRegion { region: String } => E_RULE "R-052" at "/region", "no unit is responsible for region \"{region}\"", "没有部门负责区域“{region}”";
     /// The first contact lies in the future.
@@ -782,14 +783,19 @@ fn check_region(world: &World, region: &str) -> Result<(), Refusal> {
     if world.organization.regions.contains_key(region) { Ok(()) } else { Err(Refusal::NoSuchRegion { region: region.into() }) }
 }
 
-/// Refuses an owner whose unit, and whose roles' units, reach no further than other regions.
+/// Refuses an owner whose unit, and whose roles' units, reach no further than other regions, unless the head of the region enters it: that
+/// is the sign-off.
 fn check_works_in(world: &World, context: &Context<'_>, owner: &EmployeeId, region: &str) -> Result<(), Refusal> {
     let today = world.date(context.at);
     let reaches = world.employee.members.get(owner).is_some_and(|member| {
         world.organization.reaches(&member.unit, region)
             || member.roles_on(today).any(|held| world.organization.reaches(&held.unit, region))
     });
-    if reaches { Ok(()) } else { Err(Refusal::OwnerElsewhere { employee: owner.to_string(), region: region.into() }) }
+    let signed = world.organization.regions.get(region).is_some_and(|unit| {
+        let mut line = world.organization.line(unit).filter_map(|unit| world.organization.units.get(unit)?.head.as_ref());
+        line.any(|head| context.actor.employee() == Some(head))
+    });
+    if reaches || signed { Ok(()) } else { Err(Refusal::OwnerElsewhere { employee: owner.to_string(), region: region.into() }) }
 }
 
 fn check_update(world: &World, context: &Context<'_>, updated: &ProfileUpdated) -> Result<(), domain::Refusal> {
@@ -1576,7 +1582,9 @@ mod tests {
         let given = two().and("E-001", staff_status("E-102", "on_notice"));
         given.when("E-201", assigned("E-201", &["E-103", "E-101"], "second_contact")).then(["customer.owner_assigned"]);
         given.when("E-201", assigned("E-102", &[], "reassignment")).then_refused(Code::E_RULE, "R-028");
-        given.when("E-201", assigned("E-103", &[], "reassignment")).then_refused(Code::E_RULE, "R-028");
+        // Somebody of another region by the sign-off of the region's head alone, which is to enter it.
+        given.when("E-302", assigned("E-103", &[], "reassignment")).then_refused(Code::E_RULE, "R-028");
+        given.when("E-201", assigned("E-103", &[], "reassignment")).then(["customer.owner_assigned"]);
         given.when("E-201", assigned("E-101", &["E-102"], "second_contact")).then_refused(Code::E_RULE, "R-028");
         given.when("E-201", assigned("E-201", &[], "handover")).then_refused(Code::E_SCHEMA, "R-199");
         let rights = |given: &Given| given.world.customer.customers[&customer_id("C-01")].rights;

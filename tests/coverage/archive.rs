@@ -50,7 +50,8 @@ fn customer_registered(t: &mut Try<'_>) {
     t.bad("an owner of another region", "E-501", &new(json!({ "owner": "E-103" })), rule);
     on_notice(t, "E-101");
     t.bad("an owner who is leaving", "E-501", &new(json!({ "owner": "E-101" })), rule);
-    t.good("E-102", &new(json!({})));
+    // The sign-off of the region's head is that the head enters it.
+    t.good("E-201", &new(json!({ "owner": "E-103" })));
 }
 
 fn customer_individual_registered(t: &mut Try<'_>) {
