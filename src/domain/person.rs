@@ -270,6 +270,8 @@ refusals! {
     ConsentMissing { field: String } => E_RULE "R-046",
         "\"{field}\" is private: record the person, then the consent to relationship care, then this",
         "“{field}”属个人隐私：须先登记人员，再记录其对关系维护的同意，然后方可填写";
+    /// Nobody was born after today.
+    Unborn { field: String } => E_RULE "R-011" at "/{field}", "a birthday lies in the past", "生日不得晚于今日";
     /// Nothing changes.
     NoChange => E_SCHEMA "R-034" at "/changes", "the update changes nothing", "更新内容为空";
     /// Only a consent given can be withdrawn.
@@ -369,6 +371,20 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
     };
     check_consent(person, &event)?;
     Ok(vec![Admission::of(event, context)])
+}
+
+/// Refuses a birthday after today; birthdays are sealed, so only a door can compare them.
+pub fn check_birthday(event: &Event, today: Date) -> Result<(), Refusal> {
+    let (field, birthday) = match event {
+        Event::Recorded(recorded) => ("birthday", &recorded.birthday),
+        Event::Updated(updated) => ("changes/birthday", &updated.changes.birthday),
+        Event::ConsentRecorded(_) | Event::RelationshipAssessed(_) => return Ok(()),
+    };
+    let born: Option<Date> = birthday.as_ref().and_then(|birthday| birthday.text().parse().ok());
+    match born.is_some_and(|born| born > today) {
+        true => Err(Refusal::Unborn { field: field.into() }),
+        false => Ok(()),
+    }
 }
 
 /// Tells whether a person must agree to the use of a field: to all that is the person's own, but not to our own judgement of it.

@@ -281,6 +281,7 @@ impl Shared {
                 let found = self.judge(base, &actor, event, target, &about, &id, &mut fetched).map_err(stop)?;
                 if let Some(plain) = &found.plain {
                     self.check_answered(world, plain, &about).map_err(stop)?;
+                    self.check_birthday(state, plain).map_err(stop)?;
                     fetched.namesake = self.namesake(world, plain, &about).map_err(stop)?;
                     basis = basis.with_names(&base.world, plain, &about);
                 }
@@ -295,6 +296,7 @@ impl Shared {
             (plain, _) => {
                 self.check_references(world, base.size, kind, &proposal.data, &mut fetched).map_err(stop)?;
                 self.check_answered(world, &plain, &about).map_err(stop)?;
+                self.check_birthday(state, &plain).map_err(stop)?;
                 fetched.file = proposal.file.as_ref().map_or_else(Default::default, Came::attached);
                 fetched.meeting = self.names_meeting(&plain, &about, base.size).map_err(stop)?;
                 fetched.signed = signed.map(|entry| entry.kind);
@@ -681,6 +683,12 @@ impl Shared {
             }
         }
         Ok(false)
+    }
+
+    fn check_birthday(&self, state: &State, plain: &Event) -> Result<(), Stop> {
+        let Event::Person(event) = plain else { return Ok(()) };
+        let today = state.world.date(self.clock.now().max(state.last_at));
+        person::check_birthday(event, today).map_err(|refusal| Refusal::from(refusal).into())
     }
 
     /// Finds another person of the customer who has the name proposed; names are sealed, so only a door can compare them.
