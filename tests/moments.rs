@@ -387,7 +387,11 @@ fn the_reading_of_a_difference_says_which_moments_it_showed() {
         assert_eq!((answer.status, &answer.json()["errors"][0]["pointer"]), (400, &json!(pointer)), "{path}");
     }
     let csv = served.get("E-901", &format!("/v1/customers?since={first}&format=csv"));
-    assert!(csv.text().starts_with("change,within,item,field,before,after\n"), "{}", csv.text());
+    assert!(
+        csv.text().starts_with("\"change\",\"within\",\"item\",\"field\",\"before\",\"after\"\n"),
+        "{}",
+        csv.text()
+    );
 }
 
 #[test]

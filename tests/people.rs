@@ -320,6 +320,30 @@ fn sales_administration_sees_the_dates_and_nothing_else_that_is_private() {
     assert!(withdrawn["birthday"].as_str().unwrap().starts_with("consent withdrawn"), "{withdrawn}");
 }
 
+#[test]
+fn nobody_is_born_after_today() {
+    let served = one_person();
+    served.admit("E-101", &consent("P-1", CARE, "given"));
+    let of = |id: &str, day: &str| {
+        json!({ "type": "person.updated", "id": id, "subject": "person/P-1", "data": {
+        "changes": { "birthday": day }, "learned_at": "2026-03-02T09:00:00+08:00" } })
+    };
+    let refused = |event: &Value, pointer: &str| {
+        let answer = served.post("E-101", event);
+        assert_eq!(answer.problem(), (422, "E_RULE".to_owned(), "R-011".to_owned()), "{}", answer.text());
+        assert_eq!(answer.json()["errors"][0]["pointer"], pointer);
+        assert!(!answer.text().contains("2026-03-03"), "personal data is not repeated: {}", answer.text());
+    };
+    refused(&of("birthday-01", "2026-03-03"), "/data/changes/birthday");
+    served.admit("E-101", &of("birthday-02", "2026-03-02"));
+    let corrected = json!({ "type": "record.corrected", "data": { "target_event": "birthday-02",
+        "changes": [{ "path": "/changes/birthday", "new": "2026-03-03" }], "reason": "misread on the passport" } });
+    refused(&corrected, "/data/changes/birthday");
+    let mut unborn = person("P-2", "Invented Heir");
+    unborn["data"]["birthday"] = json!("2026-03-03");
+    refused(&unborn, "/data/birthday");
+}
+
 /// What is held of P-1: a birthday, and two days of their own.
 fn dated(id: &str) -> Value {
     json!({ "type": "person.updated", "subject": format!("person/{id}"), "data": {
@@ -447,7 +471,7 @@ fn what_is_held_and_what_was_erased_is_listed_for_whoever_answers_for_it() {
     let rest = served.get("E-902", "/v1/views/personal_data?limit=1&after=P-1").json();
     assert_eq!((&rest["items"][0]["person"], &rest["next"]), (&json!("P-2"), &Value::Null));
     let taken = served.get("E-902", "/v1/views/personal_data?format=csv");
-    assert!(taken.status == 200 && taken.text().starts_with("person,customer,fields,"), "{}", taken.text());
+    assert!(taken.status == 200 && taken.text().starts_with("\"person\",\"customer\",\"fields\","), "{}", taken.text());
 
     assert_eq!(calendar_of(&served, "E-101", "reveal=true&days=366").len(), 1);
     let none = served.get("E-902", "/v1/views/erasures").json();

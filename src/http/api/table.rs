@@ -21,7 +21,8 @@ use crate::projection::{Column, View};
 /// Writes a list as CSV, `columns` being the view's or those of a difference: a header row of column ids, then one row per item.
 pub(crate) fn csv(view: &View, columns: &'static [Column], answered: &Answered) -> Result<Response, Problem> {
     let (columns, items) = table(columns, answered)?;
-    let mut writer = csv::Writer::from_writer(Vec::new());
+    // Quoted throughout: what stands between quotes is text wherever it is split.
+    let mut writer = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(Vec::new());
     let written = writer.write_record(&columns).and_then(|()| {
         items.iter().try_for_each(|item| writer.write_record(columns.iter().map(|column| cell(item.get(*column)))))
     });
@@ -87,9 +88,11 @@ fn cell(value: Option<&Value>) -> String {
 }
 
 /// A spreadsheet takes text that begins like this for a formula, from CSV at once and from XLSX when it is saved as CSV; one set up for
-/// Chinese or Japanese also by the signs in full width.
+/// Chinese or Japanese also by the signs in full width, and some pass over spaces before them.
 fn escaped(text: &str) -> String {
-    match text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\0', '＝', '＋', '－', '＠']) {
+    match text.starts_with(['\t', '\r', '\n', '\0'])
+        || text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+    {
         true => format!("'{text}"),
         false => text.to_owned(),
     }
@@ -314,18 +317,20 @@ mod tests {
         assert_eq!(response.headers()[CONTENT_DISPOSITION], "attachment; filename=\"list-41.csv\"");
         assert_eq!(
             std::str::from_utf8(&bytes(response)).unwrap(),
-            "customer_id,code,name,industry,party,phone,region,owner,status\n\
-             C-1,,'=cmd|' /C calc'!A0,\"a,\"\"b\"\"\",,'+86 10,,,\n\
-             C-2,,北方,,,,-5,\"[\"\"E-1\"\"]\",\n"
+            "\"customer_id\",\"code\",\"name\",\"industry\",\"party\",\"phone\",\"region\",\"owner\",\"status\"\n\
+             \"C-1\",\"\",\"'=cmd|' /C calc'!A0\",\"a,\"\"b\"\"\",\"\",\"'+86 10\",\"\",\"\",\"\"\n\
+             \"C-2\",\"\",\"北方\",\"\",\"\",\"\",\"-5\",\"[\"\"E-1\"\"]\",\"\"\n"
         );
     }
 
     #[test]
     fn whatever_begins_like_a_formula_is_text() {
-        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\0=1", "＝1", "＠SUM(A1)"] {
+        for text in
+            ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\0=1", "＝1", "＠SUM(A1)", " =1", "\u{3000}＝1"]
+        {
             assert_eq!(escaped(text), format!("'{text}"));
         }
-        for text in ["1-1", "a=b", " =1", "–1", ""] {
+        for text in ["1-1", "a=b", " 1", "–1", ""] {
             assert_eq!(escaped(text), text);
         }
     }
