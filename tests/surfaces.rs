@@ -7,7 +7,7 @@ use dossier::domain::Code;
 use dossier::domain::catalog;
 use dossier::domain::role::Role;
 use dossier::ledger::{Proposal, SubmitError};
-use dossier::projection::{Scope, VIEWS};
+use dossier::projection::{Scope, VIEWS, View};
 use serde_json::{Value, json};
 
 use crate::policy::{appendable, as_committed, readable};
@@ -280,17 +280,7 @@ fn what_each_role_is_shown_of_each_view_is_as_committed() {
     for role in Role::ALL {
         let who = id(role);
         for view in VIEWS {
-            let subject = match view.scope {
-                _ if view.key == "search" => "q=Open&",
-                Scope::Company => "",
-                Scope::Customer | Scope::Customers => "subject=C-01&",
-                Scope::Person | Scope::Stream => "subject=customer/C-01&",
-                Scope::Employee | Scope::Employees => "subject=E-101&",
-                Scope::Document => "subject=D-1&",
-                Scope::Entry => "subject=40&",
-                Scope::Tile => "subject=000&",
-            };
-            let asked = served.get(&who, &format!("/v1/views/{}?{subject}reveal=true", view.key));
+            let asked = served.get(&who, &format!("/v1/views/{}?{}reveal=true", view.key, subject(view)));
             let shown = match asked.header("Dossier-Reading").first().and_then(|indexes| indexes.split(',').next()) {
                 Some(index) if asked.status == 200 => {
                     let entry = served.get("E-901", &format!("/v1/entries/{}", index.trim())).json();
@@ -310,6 +300,40 @@ fn what_each_role_is_shown_of_each_view_is_as_committed() {
         table.push('\n');
     }
     as_committed("views-matrix.txt", &table);
+}
+
+/// What a view is asked about in the company where everybody has something to see.
+fn subject(view: &View) -> &'static str {
+    match view.scope {
+        _ if view.key == "search" => "q=Open&",
+        Scope::Company => "",
+        Scope::Customer | Scope::Customers => "subject=C-01&",
+        Scope::Person | Scope::Stream => "subject=customer/C-01&",
+        Scope::Employee | Scope::Employees => "subject=E-101&",
+        Scope::Document => "subject=D-1&",
+        Scope::Entry => "subject=40&",
+        Scope::Tile => "subject=000&",
+    }
+}
+
+/// A page that begins at a place no answer gave would silently leave out what lies before it.
+#[test]
+fn no_view_goes_on_from_where_no_answer_ended() {
+    let served = Served::of(company());
+    for view in VIEWS {
+        let path = format!("/v1/views/{}?{}after=%3F", view.key, subject(view));
+        let mut refused = 0;
+        for role in Role::ALL {
+            let answer = served.get(&id(role), &path);
+            match answer.status {
+                400 => assert_eq!(answer.json()["errors"][0]["pointer"], "/after", "{role} {path}"),
+                403 | 404 => continue,
+                status => panic!("{role} {path}: {status}"),
+            }
+            refused += 1;
+        }
+        assert!(refused > 0, "nobody may read {}", view.key);
+    }
 }
 
 #[test]

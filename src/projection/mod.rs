@@ -69,6 +69,12 @@ pub struct View {
 }
 
 impl View {
+    /// Tells whether it is shown whole: no answer of it ends where another begins.
+    pub fn is_whole(&self) -> bool {
+        // The important dates of a page are those of so many customers, however many dates they have.
+        self.page_rows == WHOLE && self.key != "important_dates"
+    }
+
     /// Tells whether it is a state that changes, so that two moments of it can be compared; others are lists of entries, to
     /// which only more are added.
     pub fn compares(&self) -> bool {

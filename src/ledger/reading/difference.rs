@@ -5,7 +5,7 @@ use crate::domain::Refusal;
 use crate::ledger::Ledger;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
-use crate::ledger::reading::views::{Built, index_after};
+use crate::ledger::reading::views::{Built, cursor};
 use crate::ledger::reading::{Asked, ViewError, about};
 use crate::ledger::state::State;
 use crate::projection::{Node, difference};
@@ -29,7 +29,7 @@ impl Ledger {
             );
             return Err(ViewError::Refused(refusal));
         }
-        let passed = index_after(asked)?.map_or(0, |after| usize::try_from(after).unwrap_or(usize::MAX));
+        let passed = cursor::<u64>(asked)?.map_or(0, |after| usize::try_from(after).unwrap_or(usize::MAX));
         let whole = Asked { after: None, limit: usize::MAX, looks: usize::MAX, ..asked.clone() };
         let after = self.build(state, then, &whole, subject, sight)?;
         let before = match self.build(state, since, &whole, subject, sight) {

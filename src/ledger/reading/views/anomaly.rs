@@ -5,7 +5,7 @@ use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
-use crate::ledger::reading::views::{Built, check_asked, index_after, wants_purpose};
+use crate::ledger::reading::views::{Built, check_asked, cursor, wants_purpose};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::tail::family_term;
 use crate::projection::Node;
@@ -19,7 +19,7 @@ impl Shared {
         for index in self.shelf.postings(family_term("anomaly"), 0, then.end, Direction::Ascending, usize::MAX)? {
             self.read_of(then, index, &mut |read| anomalies.fold(read))?;
         }
-        let before = index_after(asked)?.unwrap_or(then.end);
+        let before = cursor::<u64>(asked)?.unwrap_or(then.end);
         let only_open = asked.filters.get("open").is_some_and(|open| open == "true");
         let mut rows: Vec<(u64, Node)> = Vec::new();
         let (mut next, mut wanting) = (None, None);

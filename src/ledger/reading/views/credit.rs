@@ -9,12 +9,12 @@ use crate::access::redactor::Sight;
 use crate::domain::credit::{Event as Credit, limit, review_due};
 use crate::domain::grade::{Dimension, Event as Grade, current, stream};
 use crate::domain::history::Amendments;
-use crate::domain::{Event, Refusal, World, calendar};
+use crate::domain::{Event, World, calendar};
 use crate::ids::CustomerId;
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
-use crate::ledger::reading::views::{Built, page_of, shows_credit};
+use crate::ledger::reading::views::{Built, cursor_of_two, page_of, shows_credit};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
@@ -72,8 +72,7 @@ impl Shared {
         subject: &Subject,
         sight: &mut Sight<'_>,
     ) -> Result<Built, ViewError> {
-        let bad = || ViewError::Refused(Refusal::field("/after", "is no cursor of this view", "不是此视图的游标"));
-        let after = asked.after.as_ref().map(|after| after.split_once('/').ok_or_else(bad)).transpose()?;
+        let after = cursor_of_two(asked)?;
         let world = self.world(state, then)?;
         let today = world.date(then.at);
         let term = match &subject.customer {

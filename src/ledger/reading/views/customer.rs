@@ -9,7 +9,7 @@ use crate::ids::CustomerId;
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
-use crate::ledger::reading::views::Built;
+use crate::ledger::reading::views::{Built, cursor};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::projection::Node;
@@ -84,11 +84,10 @@ impl Shared {
         let day = world.date(then.at);
         let mut rows = Vec::new();
         let mut next = None;
+        let after: Option<CustomerId> = cursor(asked)?;
         self.with_register(state, then, |register| {
             for (id, listed) in &register.customers {
-                if asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str())
-                    || listed.duplicate_of.is_some()
-                {
+                if after.as_ref().is_some_and(|after| id <= after) || listed.duplicate_of.is_some() {
                     continue;
                 }
                 let status = customer::status(world, id, day, then.at);

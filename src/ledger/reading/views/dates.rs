@@ -14,7 +14,7 @@ use crate::ids::CustomerId;
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
-use crate::ledger::reading::views::Built;
+use crate::ledger::reading::views::{Built, cursor};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::projection::customer::Archive;
@@ -41,8 +41,8 @@ impl Shared {
             sight.turn_to(Some(customer));
             sight.may_of(Matter::PersonPrivate, Facts::ABOUT_DATES).allowed
         });
-        let after = |customer: &CustomerId| asked.after.as_ref().is_none_or(|after| customer.as_str() > after.as_str());
-        customers.retain(after);
+        let after: Option<CustomerId> = cursor(asked)?;
+        customers.retain(|customer| after.as_ref().is_none_or(|after| customer > after));
         // What is looked at for one page is bounded; the next one begins where this one ends.
         let next = customers.get(asked.looks).and_then(|_| customers.get(asked.looks.saturating_sub(1))).cloned();
         customers.truncate(asked.looks);

@@ -11,7 +11,7 @@ use crate::ledger::reading::folds::decode;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::record::Corrected;
-use crate::ledger::reading::views::{Built, index_after};
+use crate::ledger::reading::views::{Built, cursor};
 use crate::ledger::reading::{AsOf, Asked, ViewError};
 use crate::ledger::{Ledger, Shared};
 use crate::projection::{self, Node, Read};
@@ -22,7 +22,7 @@ impl Ledger {
     pub(super) fn evidence(&self, asked: &Asked, subject: &Subject, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
         self.shared.check_raw(asked, sight)?;
         let stream = asked.subject.as_deref().unwrap_or_default();
-        let (evidence, next) = self.bundle(stream, index_after(asked)?, asked.limit)?;
+        let (evidence, next) = self.bundle(stream, cursor::<u64>(asked)?, asked.limit)?;
         let body: Value = serde_json::from_str(&evidence.encode()).map_err(|_| ViewError::Store)?;
         sight.seen.classes.insert(Class::C8);
         Ok(Built { node: Node::plain(body), next: next.map(|next| next.to_string()), targets: subject.targets.clone() })

@@ -1,6 +1,7 @@
 //! What is shown of grades: those in force, the customers by them, their trace, and who did two steps of one.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use serde_json::{Value, json};
 
@@ -16,11 +17,13 @@ use crate::ledger::claims::term;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::composition::Sighted;
-use crate::ledger::reading::views::{Built, Period, choice_of, index_after, page_of, shows_credit, value_of};
+use crate::ledger::reading::views::{
+    Built, Period, choice_of, cursor, cursor_of_two, no_cursor, page_of, shows_credit, value_of,
+};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
-use crate::projection::grade::{self, Line, Process, Standing, Step, Trace};
+use crate::projection::grade::{self, Line, Standing, Step, Trace};
 use crate::projection::register::Listed;
 use crate::projection::{Node, composition};
 use crate::proof::merkle;
@@ -60,8 +63,7 @@ impl Shared {
         asked: &Asked,
         sight: &mut Sight<'_>,
     ) -> Result<Built, ViewError> {
-        let bad = || ViewError::Refused(Refusal::field("/after", "is no cursor of this view", "不是此视图的游标"));
-        let after = asked.after.as_ref().map(|after| after.split_once('/').ok_or_else(bad)).transpose()?;
+        let after = cursor_of_two(asked)?;
         let world = self.world(state, then)?;
         let scale = scale(&world, Dimension::Business, None, then.at);
         let place = |grade: &str| scale.iter().position(|other| *other == grade).unwrap_or(scale.len());
@@ -137,7 +139,7 @@ impl Shared {
                 trace
             }
         };
-        let after = index_after(asked)?;
+        let after = cursor::<u64>(asked)?;
         let wanted: Vec<_> = trace
             .lines
             .iter()
@@ -170,12 +172,19 @@ impl Shared {
     pub(super) fn separation(&self, then: &Then, asked: &Asked) -> Result<Built, ViewError> {
         let trace = self.folded_trace(then, &["grade", "approval"])?;
         let all = asked.filters.get("all").is_some_and(|all| all == "true");
-        let rows = trace.processes.values().filter(|process| all || process.repeated()).map(Process::row);
-        let node = Node::Row(vec![
-            ("items", Node::List(rows.take(asked.limit).collect())),
-            ("examined", Node::plain(trace.processes.len())),
-        ]);
-        Ok(Built { node, next: None, targets: Vec::new() })
+        let after = match &asked.after {
+            Some(after) => Bound::Excluded(trace.processes.get_key_value(after).ok_or_else(no_cursor)?.0),
+            None => Bound::Unbounded,
+        };
+        let behind = trace.processes.range::<String, _>((after, Bound::Unbounded));
+        let mut wanted = behind.filter(|(_, process)| all || process.repeated());
+        let (mut rows, mut last) = (Vec::new(), None);
+        for (id, process) in wanted.by_ref().take(asked.limit) {
+            rows.push(process.row());
+            last = Some(id.clone());
+        }
+        let node = Node::Row(vec![("items", Node::List(rows)), ("examined", Node::plain(trace.processes.len()))]);
+        Ok(Built { node, next: wanted.next().and(last), targets: Vec::new() })
     }
 
     fn folded_trace(&self, then: &Then, families: &[&str]) -> Result<Trace, ViewError> {

@@ -8,7 +8,7 @@ use crate::access::redactor::Sight;
 use crate::domain::{World, grant};
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
-use crate::ledger::reading::views::{Built, check_asked, index_after, wants_purpose};
+use crate::ledger::reading::views::{Built, check_asked, cursor, wants_purpose};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::family_term;
@@ -31,7 +31,7 @@ impl Shared {
         }
         let world = &self.world(state, then)?;
         let day = world.date(then.at);
-        let before = index_after(asked)?.unwrap_or(then.end);
+        let before = cursor::<u64>(asked)?.unwrap_or(then.end);
         let wanted = |name: &str, value: &str| asked.filters.get(name).is_none_or(|wanted| wanted == value);
         let chosen = |name: &str| asked.filters.get(name).is_some_and(|chosen| chosen == "true");
         let mut rows: Vec<(u64, Node)> = Vec::new();

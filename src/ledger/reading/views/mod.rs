@@ -1,5 +1,7 @@
 //! What is shown for each view, before it is redacted.
 
+use std::str::FromStr;
+
 use serde::de::DeserializeOwned;
 
 use crate::access::decide::Decision;
@@ -64,6 +66,9 @@ impl Ledger {
         sight: &mut Sight<'_>,
     ) -> Result<Built, ViewError> {
         let shared = &self.shared;
+        if asked.after.is_some() && asked.view.is_whole() {
+            return Err(no_cursor());
+        }
         // What began later was, at the moment asked for, as unknown as what never was.
         let unknown = subject.since.map(|since| shared.shows(then, since)).transpose()? == Some(false);
         match (asked.view.key, &subject.customer) {
@@ -228,8 +233,9 @@ fn page_of<T>(
 ) -> Result<Page<T>, ViewError> {
     let mut page = Page { rows: Vec::new(), next: None };
     let mut wanting = None;
+    let after: Option<CustomerId> = cursor(asked)?;
     for (id, listed) in &register.customers {
-        let passed = asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str());
+        let passed = after.as_ref().is_some_and(|after| id <= after);
         if passed || subject.customer.as_ref().is_some_and(|only| only != id) {
             continue;
         }
@@ -309,7 +315,7 @@ impl Shared {
         asked: &Asked,
         look: &mut dyn FnMut(u64) -> Result<Looked, ViewError>,
     ) -> Result<(Vec<Node>, Option<String>), ViewError> {
-        let mut before = index_after(asked)?.unwrap_or(then.end).min(then.end);
+        let mut before = cursor::<u64>(asked)?.unwrap_or(then.end).min(then.end);
         let mut rows = Vec::new();
         let mut looks = asked.looks;
         loop {
@@ -338,8 +344,16 @@ impl Shared {
     }
 }
 
-/// A cursor that is an index.
-pub(super) fn index_after(asked: &Asked) -> Result<Option<u64>, ViewError> {
-    let bad = || ViewError::Refused(Refusal::field("/after", "is no cursor of this view", "不是此视图的游标"));
-    asked.after.as_ref().map(|after| after.parse().map_err(|_| bad())).transpose()
+/// Reads where a page begins: behind an index or an id.
+pub(super) fn cursor<T: FromStr>(asked: &Asked) -> Result<Option<T>, ViewError> {
+    asked.after.as_ref().map(|after| after.parse().map_err(|_| no_cursor())).transpose()
+}
+
+/// Reads where a page begins that is ordered by two things.
+fn cursor_of_two(asked: &Asked) -> Result<Option<(&str, &str)>, ViewError> {
+    asked.after.as_ref().map(|after| after.split_once('/').ok_or_else(no_cursor)).transpose()
+}
+
+fn no_cursor() -> ViewError {
+    ViewError::Refused(Refusal::field("/after", "is no cursor of this view", "不是此视图的游标"))
 }

@@ -8,7 +8,7 @@ use crate::ids::{CustomerId, StreamName, SubjectId};
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
-use crate::ledger::reading::views::Built;
+use crate::ledger::reading::views::{Built, cursor};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::stream_term;
@@ -27,7 +27,8 @@ impl Shared {
     ) -> Result<Built, ViewError> {
         let world = &self.world(state, then)?;
         let mut rows = Vec::new();
-        let people = people_of(world, subject).filter(|(id, _)| behind(asked, id));
+        let after: Option<SubjectId> = cursor(asked)?;
+        let people = people_of(world, subject).filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after));
         let (page, next) = paged(people, asked.limit);
         let mut used: Option<(CustomerId, Option<Timestamp>)> = None;
         for (id, person) in page {
@@ -56,7 +57,8 @@ impl Shared {
     ) -> Result<Built, ViewError> {
         let world = &self.world(state, then)?;
         let erased = people_of(world, subject).filter(|(id, _)| world.privacy.erased.contains_key(*id));
-        let (page, next) = paged(erased.filter(|(id, _)| behind(asked, id)), asked.limit);
+        let after: Option<SubjectId> = cursor(asked)?;
+        let (page, next) = paged(erased.filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after)), asked.limit);
         let mut verified = Vec::new();
         for index in self.of_stream(&StreamName::single("ledger"), then)? {
             self.read_of(then, index, &mut |read| verified.extend(Verified::of(read)))?;
@@ -106,10 +108,6 @@ impl Shared {
 fn people_of<'a>(world: &'a World, subject: &'a Subject) -> impl Iterator<Item = (&'a SubjectId, &'a Person)> {
     let wanted = |person: &Person| subject.customer.as_ref().is_none_or(|customer| *customer == person.customer);
     world.person.people.iter().filter(move |(_, person)| wanted(person))
-}
-
-fn behind(asked: &Asked, id: &SubjectId) -> bool {
-    asked.after.as_ref().is_none_or(|after| id.as_str() > after.as_str())
 }
 
 /// Takes a page, and says where the next one begins.

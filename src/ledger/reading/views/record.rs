@@ -9,7 +9,7 @@ use crate::ledger::Shared;
 use crate::ledger::claims::term;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
-use crate::ledger::reading::views::{Built, index_after};
+use crate::ledger::reading::views::{Built, cursor};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::tail::{amends_term, family_term};
 use crate::projection::{Node, Read, audit, record};
@@ -43,7 +43,7 @@ impl Shared {
             Some(customer) => amends_term(&Part::Customer(customer.clone())),
             None => family_term("record"),
         };
-        let before = index_after(asked)?.unwrap_or(then.end).min(then.end);
+        let before = cursor::<u64>(asked)?.unwrap_or(then.end).min(then.end);
         let found = self.shelf.postings(of, 0, before, Direction::Descending, asked.limit.saturating_add(1))?;
         let more = found.len() > asked.limit;
         let mut corrected = Corrected::until(then.end);

@@ -13,7 +13,7 @@ use crate::ids::{CustomerId, SubjectId};
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::views::customer::unclear;
-use crate::ledger::reading::views::{Built, index_after};
+use crate::ledger::reading::views::{Built, cursor};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::projection::register::Listed;
@@ -39,7 +39,7 @@ impl Shared {
         }
         let wanted = asked.filters.get("q").and_then(|text| Wanted::of(text));
         let wanted = wanted.ok_or_else(unclear)?;
-        let passed = index_after(asked)?.map_or(0, |after| usize::try_from(after).unwrap_or(usize::MAX));
+        let passed = cursor::<u64>(asked)?.map_or(0, |after| usize::try_from(after).unwrap_or(usize::MAX));
         // Who gives an id asks for that customer and no other.
         let one = asked.filters.get("q").and_then(|id| id.parse().ok());
         let one = one.filter(|id: &CustomerId| state.world.customer.customers.contains_key(id));

@@ -10,7 +10,7 @@ use crate::domain::{Event, World};
 use crate::ids::{EmployeeId, EntryId};
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
-use crate::ledger::reading::views::Built;
+use crate::ledger::reading::views::{Built, cursor};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::projection::Node;
@@ -29,8 +29,9 @@ impl Shared {
         let mine = asked.filters.contains_key("mine");
         let mut rows: Vec<(&EntryId, Node)> = Vec::new();
         let mut next = None;
+        let after: Option<EntryId> = cursor(asked)?;
         for (id, round) in &world.signoff.open {
-            if asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str()) {
+            if after.as_ref().is_some_and(|after| id <= after) {
                 continue;
             }
             let waits = !mine || round.waits_for(world, asker, then.at);

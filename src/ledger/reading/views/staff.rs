@@ -9,7 +9,7 @@ use crate::ids::EmployeeId;
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
-use crate::ledger::reading::views::Built;
+use crate::ledger::reading::views::{Built, cursor};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::ledger::tail::stream_term;
@@ -29,10 +29,11 @@ impl Shared {
         let world = self.world(state, then)?;
         let mut people: Vec<(EmployeeId, Node)> = Vec::new();
         let mut next = None;
+        let after: Option<EmployeeId> = cursor(asked)?;
         self.with_register(state, then, |register| {
             let wanted = |id: &EmployeeId| subject.staff.as_ref().is_none_or(|wanted| wanted == id);
             for (id, (name, sealed)) in register.staff.iter().filter(|(id, _)| wanted(id)) {
-                if asked.after.as_ref().is_some_and(|after| id.as_str() <= after.as_str()) {
+                if after.as_ref().is_some_and(|after| id <= after) {
                     continue;
                 }
                 if people.len() >= asked.limit {

@@ -11,7 +11,7 @@ use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::record::Corrected;
-use crate::ledger::reading::views::{Among, Built, Looked, Period, index_after};
+use crate::ledger::reading::views::{Among, Built, Looked, Period, cursor};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::tail::{family_term, stream_term};
 use crate::projection::{Node, Read, audit, policy};
@@ -30,7 +30,7 @@ impl Shared {
     ///
     /// Readings, denials and refusals are left out: what is read here is entered, and the feed would feed itself.
     pub(super) fn feed(&self, then: &Then, asked: &Asked, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
-        let from = index_after(asked)?.map_or(0, |after| after.saturating_add(1));
+        let from = cursor::<u64>(asked)?.map_or(0, |after| after.saturating_add(1));
         let mut corrected = Corrected::until(then.end);
         let (mut rows, mut last) = (Vec::new(), None);
         for index in (from..then.end).take(asked.looks) {
