@@ -303,6 +303,20 @@ fn nobody_decides_on_their_own_request_and_it_moves_up_until_nobody_is_left() {
 }
 
 #[test]
+fn who_holds_several_roles_is_told_what_stands_in_the_way_whichever_of_them_comes_first() {
+    for (who, other) in [("E-112", "department_head"), ("E-201", "salesperson")] {
+        let served = company();
+        let role = json!({ "type": "employee.roles_changed", "id": "second-role-1", "subject": format!("employee/{who}"),
+            "data": { "added": [{ "role": other, "unit": "north" }], "removed": [], "reason": "both for a while" } });
+        served.admit("E-002", &role);
+        let approver = if who == "E-201" { "E-801" } else { "E-201" };
+        served.admit(approver, &json!({ "type": "approval.given", "data": { "request_id": "second-role-1" } }));
+        served.admit(who, &asked("G-1", &["C1"], 10));
+        assert_eq!(served.refuse(who, &decided("G-1", &["C1"], "granted")), refusal(403, "E_SOD", "R-025"), "{who}");
+    }
+}
+
+#[test]
 fn of_two_who_decide_at_the_same_time_one_decides() {
     let served = company();
     let role = json!({ "type": "employee.roles_changed", "id": "second-head-1", "subject": "employee/E-112",

@@ -541,6 +541,11 @@ fn the_separation_of_duties_shows_who_took_which_step_and_who_stood_in() {
         check(row, &expected);
     }
     assert_eq!((rows.len(), &all["examined"]), (3, &json!(3)));
+    let first = read(&served, "E-902", "sod?all=true&limit=2");
+    let next = first["next"].as_str().unwrap().replace(' ', "%20");
+    let rest = read(&served, "E-902", &format!("sod?all=true&limit=2&after={next}"));
+    assert_eq!((&first["items"].as_array().unwrap()[..], &rest["items"][0]), (&rows[..2], &rows[2]));
+    assert_eq!((rest["items"].as_array().unwrap().len(), &rest["next"]), (1, &Value::Null));
     assert_eq!(read(&served, "E-902", "sod")["items"], json!([]), "rows with a repeated person must not exist");
 }
 

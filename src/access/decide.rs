@@ -348,6 +348,28 @@ impl std::fmt::Debug for Policies {
     }
 }
 
+/// How much the rule of a denial tells, the least first: of several roles under each of which something is denied, whoever asked is
+/// told what tells most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Telling {
+    /// That nothing permits it, whatever the circumstances.
+    Never,
+    /// That nothing permits it in these circumstances.
+    Elsewhere,
+    /// What stands in its way.
+    Why,
+}
+
+/// Returns how much a rule tells that denies something.
+#[must_use]
+pub fn tells(rule: &str) -> Telling {
+    match rule {
+        "R-050" => Telling::Never,
+        "R-051" | "R-052" => Telling::Elsewhere,
+        _ => Telling::Why,
+    }
+}
+
 impl Decision {
     fn denied(rule: &str) -> Self {
         Self { allowed: false, policies: Arc::from([]), authority: None, masked: false, rule: Some(rule.into()) }

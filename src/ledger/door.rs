@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::access::decide::{Action, Decision, Resource};
+use crate::access::decide::{Action, Decision, Resource, Telling, tells};
 use crate::access::facts::Facts;
 use crate::access::matter::Matter;
 use crate::access::principal::Principal;
@@ -172,11 +172,6 @@ fn denied(rule: &str) -> Refusal {
         "R-025" => common::Refusal::SeparateDuties.into(),
         rule => common::Refusal::Forbidden { rule: rule.to_owned() }.into(),
     }
-}
-
-/// Tells whether a rule says only that nothing permits what was asked for, which is less than why it was asked.
-fn says_least(rule: &str) -> bool {
-    matches!(rule, "R-050" | "R-051" | "R-052")
 }
 
 impl From<Refusal> for Refused {
@@ -433,22 +428,18 @@ impl Shared {
                 facts = facts.with_if(self.writes(held.role, facts), Facts::SUBJECT_WRITER);
             }
             let decision = self.policies.decide(held.role, Action::Append, Resource::Event(event.name()), facts);
-            if let Some(rule) = decision.rule {
-                told = denied(&rule);
-                continue;
-            }
-            if let Event::Document(document::Event::Filed(filed)) = event
-                && let Some(rule) = self.unread(held.role, filed.class, facts)
-            {
-                told = match says_least(&rule) {
-                    true => document::Refusal::Unread { class: filed.class }.into(),
-                    false => denied(&rule),
-                };
-                continue;
-            }
-            let consequences = relation::consequences(world, principal, member, held, event, about, now);
-            match consequences.iter().find_map(|consequence| self.forbidden(consequence)) {
-                Some(found) => told = found,
+            let found = decision.rule.map(|rule| denied(&rule));
+            let found = found.or_else(|| match event {
+                Event::Document(document::Event::Filed(filed)) => self.unread(held.role, filed.class, facts),
+                _ => None,
+            });
+            let found = found.or_else(|| {
+                let consequences = relation::consequences(world, principal, member, held, event, about, now);
+                consequences.iter().find_map(|consequence| self.forbidden(consequence))
+            });
+            match found {
+                Some(found) if tells(found.grounds().1) > tells(told.grounds().1) => told = found,
+                Some(_) => {}
                 None => {
                     let id = principal.employee.clone();
                     return Ok(Actor::Employee { id, role: held.role, unit: held.unit.clone() });
@@ -467,7 +458,7 @@ impl Shared {
             match (decision.rule, &told) {
                 (None, _) if decision.masked => {}
                 (None, _) => return None,
-                (Some(rule), Refusal::Common(_)) if !says_least(&rule) => told = denied(&rule),
+                (Some(rule), Refusal::Common(_)) if tells(&rule) == Telling::Why => told = denied(&rule),
                 (Some(_), _) => {}
             }
         }
@@ -481,12 +472,15 @@ impl Shared {
         Matter::ALL.into_iter().filter(|matter| matter.of_archive()).any(appends)
     }
 
-    /// Returns the rule by which a role may not read papers of this class unmasked, if one says so: nobody files what they could not read
-    /// (roles.md §5).
-    fn unread(&self, role: Role, class: document::Secrecy, facts: Facts) -> Option<String> {
+    /// Refuses papers of a class the role may not read unmasked: nobody files what they could not read (roles.md §5).
+    fn unread(&self, role: Role, class: document::Secrecy, facts: Facts) -> Option<Refusal> {
         let facts = facts.with(Facts::ABOUT_DOCUMENTS | Facts::PURPOSE);
         let reads = self.policies.decide(role, Action::Read, Resource::Matter(class.class().matter()), facts);
-        if reads.masked { Some("R-051".to_owned()) } else { reads.rule.map(|rule| rule.to_string()) }
+        match reads.rule {
+            Some(rule) if tells(&rule) == Telling::Why => Some(denied(&rule)),
+            None if !reads.masked => None,
+            _ => Some(document::Refusal::Unread { class }.into()),
+        }
     }
 
     /// Returns the classes of papers that somebody may file about a customer, or about none.

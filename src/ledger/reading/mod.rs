@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use crate::access::decide::{Action, Resource};
+use crate::access::decide::{Action, Resource, tells};
 use crate::access::facts::Facts;
 use crate::access::opening::Opening;
 use crate::access::principal::{Principal, Purpose};
@@ -487,8 +487,7 @@ impl Shared {
             if decision.allowed {
                 return Ok(held);
             }
-            // Of several roles, the one that would have been let in but for a rule tells more than those that never were.
-            if let Some(rule) = decision.rule.filter(|_| matches!(denied.as_str(), "R-050" | "R-052")) {
+            if let Some(rule) = decision.rule.filter(|rule| tells(rule) > tells(&denied)) {
                 denied = rule.to_string();
             }
         }
