@@ -166,7 +166,7 @@ impl Years<'_> {
     pub(super) fn open_duties(&self, number: u8) -> Vec<(SubjectId, Open)> {
         let state = self.ledger.state();
         let open = &state.world.obligation.open;
-        open.iter().filter(|(_, open)| open.duty == number).map(|(id, open)| (id.clone(), open.clone())).collect()
+        open.iter().filter(|(_, open)| open.duty == number).map(|(id, open)| (id.clone(), Open::clone(open))).collect()
     }
 
     async fn check_archives(&mut self, day: Date) -> Result<(), BuildError> {

@@ -79,6 +79,11 @@ impl Opening {
     fn about(duty: &'static Duty, object: String, customer: &CustomerId, charge: Charge, due: Due) -> Self {
         Self { duty, object, customer: Some(customer.clone()), charges: vec![charge], due, since: None }
     }
+
+    /// Tells whether it is counted from no later day than what is open already.
+    pub fn stands_in(&self, open: Option<Date>) -> bool {
+        self.since.is_some_and(|day| open >= Some(day))
+    }
 }
 
 /// A duty that is done with.
@@ -133,7 +138,7 @@ impl Sink {
         self.openings.push(Opening::about(duty, object.into(), customer, charge, due));
     }
 
-    /// Opens a duty about a customer that is counted from `day`, unless one counted from a later day stands.
+    /// Opens a duty about a customer that is counted from `day`, unless one counted from that day or a later one stands.
     pub fn open_since(&mut self, day: Date, duty: &'static Duty, customer: &CustomerId, charge: Charge, due: Due) {
         let opening = Opening::about(duty, customer.to_string(), customer, charge, due);
         self.openings.push(Opening { since: Some(day), ..opening });

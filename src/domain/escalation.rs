@@ -156,7 +156,7 @@ mod tests {
         let given = given.and("E-102", contact("C-01", &["E-102"]).with("archive_changes", true));
         let open = given.world.obligation.open.values().next().unwrap().clone();
         for charge in charges {
-            let mut open = open.clone();
+            let mut open = Open::clone(&open);
             open.charges = vec![charge.clone()];
             let all = responsible(&given.world, &open, given.at);
             assert!(!all.is_empty(), "{charge:?}");

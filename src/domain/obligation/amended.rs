@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::domain::World;
 use crate::domain::duty::{self, Opening, Sink, Trigger, Turn};
 use crate::domain::history::{Live, Refold};
-use crate::domain::obligation::{Open, State, later};
+use crate::domain::obligation::{State, outlasts};
 use crate::domain::obligation::opening::{oblige, oblige_period, open};
 use crate::ids::{EntryId, SubjectId};
 
@@ -19,11 +19,10 @@ type Done = (u8, String, Option<String>);
 impl State {
     /// Closes what periods opened up to one, or entries of another part, where an entry says only since its correction that it was done.
     fn close_of_others(&mut self, duty: u8, object: &str, until: Option<&str>, part: &[Live]) {
-        let ids = self.objects.get(&(duty, object.to_owned())).cloned().unwrap_or_default();
-        for id in ids {
+        for id in self.named(duty, object).to_vec() {
             let own = |opener: &EntryId| part.iter().any(|live| live.id == *opener);
             let Some(open) = self.open.get(&id).filter(|open| !open.opener.as_ref().is_some_and(own)) else { continue };
-            if !open.later_than(until) {
+            if !open.outlasts(until) {
                 self.close(&id);
             }
         }
@@ -32,8 +31,8 @@ impl State {
     /// Finds what an entry opened about something, if it is still open.
     fn opened(&self, owed: &Key) -> Option<SubjectId> {
         let (duty, object, opener) = owed;
-        let ids = self.objects.get(&(*duty, object.clone()))?;
-        ids.iter().find(|id| self.open.get(*id).is_some_and(|open| open.opener.as_ref() == Some(opener))).cloned()
+        let mut ids = self.named(*duty, object).iter();
+        ids.find(|id| self.open.get(*id).is_some_and(|open| open.opener.as_ref() == Some(opener))).cloned()
     }
 }
 
@@ -58,7 +57,7 @@ impl Owed {
                 owed.open.retain(|(duty, object, opener), (opening, _)| {
                     *duty != closing.duty.number
                         || ![object, opener.as_str()].contains(&closing.object.as_str())
-                        || opening.since.zip(closing.until.as_deref()).is_some_and(|(day, until)| later(day, until))
+                        || opening.since.zip(closing.until.as_deref()).is_some_and(|(day, until)| outlasts(day, until))
                 });
                 owed.closed.insert((closing.duty.number, closing.object, closing.until));
             }
@@ -69,10 +68,10 @@ impl Owed {
             for opening in sink.openings.into_iter().chain(once) {
                 let key = (opening.duty.number, opening.object.clone(), live.id.clone());
                 owed.asked.insert(key.clone());
-                // A later day counts already.
+                // That day or a later one counts already.
                 let of_it = (key.0, key.1.clone());
                 let mut known = owed.open.iter().filter(|((duty, object, _), _)| (*duty, object) == (of_it.0, &of_it.1));
-                if !known.any(|(_, (other, _))| other.since > opening.since) {
+                if !known.any(|(_, (other, _))| opening.stands_in(other.since)) {
                     owed.open.insert(key, (opening, live.occurred_at));
                 }
             }
@@ -100,7 +99,7 @@ pub(in crate::domain) fn refold(world: &mut World, was: &World, refold: &Refold,
             (Some(was), _) if *was == (opening.clone(), occurred_at) => {}
             (Some(_), Some(id)) => {
                 let stands = world.obligation.open.get(&id).filter(|open| open.level == 0 && open.extensions == 0);
-                if let Some(Open { trigger, opened_at, .. }) = stands.cloned() {
+                if let Some((trigger, opened_at)) = stands.map(|open| (open.trigger.clone(), open.opened_at)) {
                     world.obligation.close(&id);
                     open(world, opening, (&trigger, opener), opened_at, occurred_at);
                 }

@@ -1,5 +1,7 @@
 //! When an obligation is due: by an instant, or counted in working time as far as the tables of the calendars tell.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -73,13 +75,13 @@ pub(super) fn count(world: &World, open: &Open, from: Timestamp, count: (u32, Un
 
 /// Finds when the clock looks at an obligation next, as far as the tables tell.
 pub(super) fn reschedule(world: &mut World, id: &SubjectId) {
-    let Some(mut open) = world.obligation.open.get(id).cloned() else { return };
+    let Some(mut open) = world.obligation.open.get(id).map(|open| Open::clone(open)) else { return };
     let at = open.opened_at;
     if let Deadline::NoTable { from, count: counts, .. } = open.deadline {
         open.deadline = count(world, &open, from, counts, at);
     }
     let next = next_level(world, &open);
-    world.obligation.open.insert(id.clone(), open);
+    world.obligation.open.insert(id.clone(), Arc::new(open));
     world.obligation.schedule(id, next);
 }
 

@@ -2,7 +2,9 @@
 //!
 //! They open and close with the entries of the modules that declare their duties; no entry of their own says so.
 
-use imbl::{OrdMap, OrdSet, Vector};
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Date, Timestamp};
@@ -125,11 +127,12 @@ impl Open {
         }
     }
 
-    /// Tells whether it is owed for a period, or counted from a day, after the last one something is done for.
-    fn later_than(&self, until: Option<&str>) -> bool {
+    /// Tells whether it is owed all the same when something is done for what came up to `until`: for a later period, or counted from that
+    /// day or a later one.
+    fn outlasts(&self, until: Option<&str>) -> bool {
         let Some(until) = until else { return false };
         match (&self.trigger, self.since) {
-            (_, Some(day)) => later(day, until),
+            (_, Some(day)) => outlasts(day, until),
             (Trigger::Period(period), None) => period.as_str() > until,
             (Trigger::Entry(_), None) => false,
         }
@@ -147,18 +150,19 @@ impl Open {
     }
 }
 
-/// Tells whether a day comes after the last one something is done for.
-fn later(day: Date, until: &str) -> bool {
-    day.to_string().as_str() > until
+/// Tells whether what is counted from a day is owed all the same when something is done on the day `until`: what is done twice on a day
+/// is counted from once.
+fn outlasts(day: Date, until: &str) -> bool {
+    day.to_string().as_str() >= until
 }
 
 /// The open obligations.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
-    /// By id.
-    pub open: OrdMap<SubjectId, Open>,
+    /// By id; shared, as most of them are copied with their neighbours and not changed.
+    pub open: OrdMap<SubjectId, Arc<Open>>,
     /// By duty and object, and by duty and the entry that asks for it.
-    objects: OrdMap<(u8, String), Vector<SubjectId>>,
+    objects: OrdMap<(u8, Arc<str>), Arc<[SubjectId]>>,
     /// When the clock has something to enter, earliest first.
     queue: OrdSet<(Timestamp, SubjectId)>,
     /// Those that wait for a table of a working calendar.
@@ -170,8 +174,20 @@ pub struct State {
 impl State {
     /// Tells how the duty about something, or asked for by an entry, stands, if it is open.
     pub fn about(&self, duty: &Duty, object: &str) -> impl Iterator<Item = (&SubjectId, &Open)> {
-        let ids = self.objects.get(&(duty.number, object.to_owned()));
-        ids.into_iter().flatten().filter_map(|id| self.open.get_key_value(id))
+        self.named(duty.number, object).iter().filter_map(|id| Some((id, self.open.get(id)?.as_ref())))
+    }
+
+    /// Returns the ids of what is found by a name.
+    fn named(&self, duty: u8, name: &str) -> &[SubjectId] {
+        self.objects.get(&(duty, name.into())).map_or(&[], |ids| ids)
+    }
+
+    fn put(&mut self, id: &SubjectId, open: Open) {
+        for name in open.names() {
+            let ids = self.named(open.duty, name).iter().chain([id]).cloned().collect();
+            self.objects.insert((open.duty, name.into()), ids);
+        }
+        self.open.insert(id.clone(), Arc::new(open));
     }
 
     fn close(&mut self, id: &SubjectId) {
@@ -179,19 +195,18 @@ impl State {
         self.queue.remove(&(open.next, id.clone()));
         self.waiting.remove(id);
         for name in open.names() {
-            let key = (open.duty, name.to_owned());
-            if let Some(ids) = self.objects.get_mut(&key) {
-                ids.retain(|other| other != id);
-                if ids.is_empty() {
-                    self.objects.remove(&key);
-                }
-            }
+            let left: Arc<[SubjectId]> = self.named(open.duty, name).iter().filter(|other| *other != id).cloned().collect();
+            let key = (open.duty, name.into());
+            match left.is_empty() {
+                true => self.objects.remove(&key),
+                false => self.objects.insert(key, left),
+            };
         }
     }
 
     /// Says when the clock looks at an obligation next; `None` where that takes a table nobody has entered yet.
     fn schedule(&mut self, id: &SubjectId, next: Option<Timestamp>) {
-        let Some(open) = self.open.get_mut(id) else { return };
+        let Some(open) = self.open.get_mut(id).map(Arc::make_mut) else { return };
         self.queue.remove(&(open.next, id.clone()));
         open.next = next.unwrap_or(NEVER);
         if open.next != NEVER {
@@ -229,7 +244,7 @@ pub(super) fn about(world: &World, event: &Event, _: Option<&StreamName>) -> Res
     let id = match event {
         Event::Breached(Breached { obligation, .. }) | Event::Extended(Extended { obligation, .. }) => obligation,
     };
-    Ok(about_open(id, world.obligation.open.get(id)))
+    Ok(about_open(id, world.obligation.open.get(id).map(Arc::as_ref)))
 }
 
 fn about_open(id: &SubjectId, open: Option<&Open>) -> About {
@@ -287,12 +302,12 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
 pub(super) fn evolve(state: &mut State, _: &Fact<'_>, event: &Event) {
     match event {
         Event::Breached(breached) => {
-            if let Some(open) = state.open.get_mut(&breached.obligation) {
+            if let Some(open) = state.open.get_mut(&breached.obligation).map(Arc::make_mut) {
                 open.level = u8::try_from(breached.level.0).unwrap_or(3);
             }
         }
         Event::Extended(extended) => {
-            if let Some(open) = state.open.get_mut(&extended.obligation) {
+            if let Some(open) = state.open.get_mut(&extended.obligation).map(Arc::make_mut) {
                 open.deadline = Deadline::At { due: extended.new_due, counted: None };
                 open.extensions = open.extensions.saturating_add(1);
                 state.schedule(&extended.obligation, Some(extended.new_due));

@@ -104,12 +104,10 @@ pub(in crate::domain) fn follow(world: &mut World, fact: &Fact<'_>, event: &doma
 /// Closes and opens what a sink was told, counted from `from`.
 pub(super) fn take(world: &mut World, sink: Sink, trigger: &Trigger, at: Timestamp, from: Timestamp) {
     for closing in sink.closings {
-        let ids = world.obligation.objects.get(&(closing.duty.number, closing.object));
-        for id in ids.cloned().unwrap_or_default() {
-            let open = world.obligation.open.get(&id);
-            if !open.is_some_and(|open| open.later_than(closing.until.as_deref())) {
-                world.obligation.close(&id);
-            }
+        let done = |(id, open): (&SubjectId, &Open)| (!open.outlasts(closing.until.as_deref())).then(|| id.clone());
+        let ids: Vec<SubjectId> = world.obligation.about(closing.duty, &closing.object).filter_map(done).collect();
+        for id in ids {
+            world.obligation.close(&id);
         }
     }
     let again = |opening: &Opening| world.obligation.about(opening.duty, &opening.object).next().is_some();
@@ -123,11 +121,14 @@ pub(super) fn take(world: &mut World, sink: Sink, trigger: &Trigger, at: Timesta
     }
 }
 
-/// Opens an obligation that `trigger` opens and `opener` asks for, counted from `from`, unless one counted from a later day stands.
+/// Opens an obligation that `trigger` opens and `opener` asks for, counted from `from`, unless one counted from that day or a later one
+/// stands.
 pub(super) fn open(world: &mut World, opening: Opening, (trigger, opener): (&Trigger, Option<EntryId>), at: Timestamp, from: Timestamp) {
+    if world.obligation.about(opening.duty, &opening.object).any(|(_, open)| opening.stands_in(open.since)) {
+        return;
+    }
     let id = id_of(opening.duty, &opening.object, trigger);
-    let stands = |(other, open): (&SubjectId, &Open)| *other == id || open.since > opening.since;
-    if world.obligation.about(opening.duty, &opening.object).any(stands) {
+    if world.obligation.open.contains_key(&id) {
         return;
     }
     let mut open = Open {
@@ -152,12 +153,8 @@ pub(super) fn open(world: &mut World, opening: Opening, (trigger, opener): (&Tri
         Due::WorkingMinutes(minutes) => count(world, &open, from, (minutes, Unit::Minutes), at),
     };
     let due = open.due();
-    let state = &mut world.obligation;
-    for name in open.names() {
-        state.objects.entry((open.duty, name.to_owned())).or_default().push_back(id.clone());
-    }
-    state.open.insert(id.clone(), open);
-    state.schedule(&id, due);
+    world.obligation.put(&id, open);
+    world.obligation.schedule(&id, due);
 }
 
 /// Returns the breach of a duty about the customer of `context` that the proposal fulfills after `due`; it is entered with the proposal, and

@@ -64,7 +64,7 @@ fn only(given: &Given, duty: u8) -> (SubjectId, Open) {
     let mut found = given.world.obligation.open.iter().filter(|(_, open)| open.duty == duty);
     let (id, open) = found.next().unwrap();
     assert!(found.next().is_none());
-    (id.clone(), open.clone())
+    (id.clone(), Open::clone(open))
 }
 
 fn is_open(given: &Given, duty: u8) -> bool {
@@ -596,10 +596,14 @@ fn from_each_contact_it_is_counted_when_the_next_one_is_due_by_the_customers_tie
     assert_eq!(due(&main, 14), "2026-05-09 00:00");
     // What is told only afterwards of an earlier day asks for nothing.
     assert_eq!(due(&main.and("E-101", called("call-of-03", "2026-03-03")), 14), "2026-05-09 00:00");
-    let set = |presets: Value, parameters: Value| given.clone().and("system", domain::testing::policy("hq", presets, parameters));
-    let sooner = set(json!({}), json!({ "p.revisit.days": "7,14,21" })).and("E-101", called("call-again", "2026-03-02"));
-    assert_eq!(due(&sooner, 14), "2026-03-24 00:00");
-    let monthly = set(json!({ "revisit": "revisit.monthly_25" }), json!({})).and("E-101", called("call-again", "2026-03-02"));
+    assert_eq!(only(&given.clone().and("E-101", called("call-again", "2026-03-02")), 14), only(&given, 14), "once for a day");
+    let next = |presets: Value, parameters: Value| {
+        let given = given.clone().and("system", domain::testing::policy("hq", presets, parameters));
+        given.at("2026-03-03T10:00:00+08:00").and("E-101", called("call-of-03", "2026-03-03"))
+    };
+    let sooner = next(json!({}), json!({ "p.revisit.days": "7,14,21" }));
+    assert_eq!(due(&sooner, 14), "2026-03-25 00:00");
+    let monthly = next(json!({ "revisit": "revisit.monthly_25" }), json!({}));
     assert_eq!(due(&monthly, 14), "2026-04-26 00:00", "by the 25th of the next month");
     assert!(!is_open(&given.and("E-101", domain::testing::customer_status("C-01", "terminated")), 14));
 }

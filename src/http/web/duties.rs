@@ -266,7 +266,9 @@ fn obligations_table(frame: &Frame, door: &Door, rows: &[Value], back: &str) -> 
     // Whoever answers for something gives themself no more time.
     let may_extend = |row: &Value| {
         let open = text(row, "obligation").parse().ok().and_then(|id: SubjectId| world.obligation.open.get(&id));
-        let above = |open| visitor.as_ref().is_some_and(|visitor| escalation::stands_above(&world, open, visitor, now));
+        let above = |open: &Arc<_>| {
+            visitor.as_ref().is_some_and(|visitor| escalation::stands_above(&world, open, visitor, now))
+        };
         row.get("level").and_then(Value::as_i64) == Some(0) && open.is_some_and(above)
     };
     html! {
