@@ -1203,7 +1203,7 @@ fn what_depends_on_another_field_or_on_the_policy_is_chosen_and_shown_in_the_rea
     }
     let now = served.test.clock_now();
     let adopted = json!({ "type": "policy.adopted", "data": { "unit": "hq", "presets": {},
-        "parameters": { "p.grade.credit_scale": "AAA,AA,A" }, "effective_at": now.plus(Duration::from_secs(60)), "reason": "x" } });
+        "parameters": { "p.grade.credit_scale": "AAA,AA,A", "p.credit.limit_table": "AAA=2,AA=1" }, "effective_at": now.plus(Duration::from_secs(60)), "reason": "x" } });
     let request = served.admit("E-601", &adopted);
     let given = json!({ "type": "approval.given", "data": { "request_id": request["id"] } });
     served.admit("E-801", &given);
@@ -1259,7 +1259,15 @@ fn the_policy_in_force_is_shown_and_a_draft_sets_only_what_is_changed() {
     let refused = send(&wrong);
     let text = refused.text();
     assert_eq!(refused.status, 400, "{text}");
-    assert!(text.contains("value=\"many\"") && text.contains("id=\"parameters-refused\""), "{text}");
+    assert!(text.contains("value=\"many\"") && text.contains("id=\"parameters.p.backdate.hours-refused\""), "{text}");
+    wrong = fields.clone();
+    wrong.insert("parameters.p.grade.credit_scale".into(), "AAA,AA".into());
+    let refused = send(&wrong);
+    let text = refused.text();
+    assert_eq!(refused.status, 422, "{text}");
+    let said =
+        text.split_once("id=\"parameters.p.credit.limit_table-refused\"").unwrap().1.split("</p>").next().unwrap();
+    assert!(said.contains("AAA, AA") && said.contains("等级"), "{said}");
     let entered = send(&fields);
     assert_eq!(entered.status, 303, "{}", entered.text());
     let waiting = Browser::signed_in(&served, "E-801", "zh-CN").get("/").text();

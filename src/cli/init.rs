@@ -216,9 +216,9 @@ fn presets() -> Map<String, Value> {
 }
 
 fn parameters() -> Map<String, Value> {
-    let value = |preset| match preset {
+    let value = |preset: Preset| match preset {
         Preset::Number(number) => Value::from(number),
-        Preset::Text(text) | Preset::Table(text) | Preset::Hours(text) | Preset::Days(text) => Value::from(text),
+        _ => Value::from(preset.text()),
     };
     PARAMETERS.iter().map(|parameter| (parameter.name.to_owned(), value(parameter.default))).collect()
 }

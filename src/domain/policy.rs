@@ -1,5 +1,7 @@
 //! Business policy: presets and parameters in force per unit, and the access policy sets adopted.
 
+use std::collections::BTreeSet;
+
 use imbl::{OrdSet, Vector};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -47,10 +49,10 @@ pub const PARAMETERS: &[Parameter] = &[
     Parameter::number("p.ka.day", 25, 1, 28),
     Parameter::number("p.ka.top_n", 10, 1, 100),
     Parameter::number("p.visit.log_hours", 24, 1, 8760),
-    Parameter { name: "p.grade.credit_scale", default: Default::Text("A,B,C,D,E"), min: 1, max: 40 },
-    Parameter { name: "p.grade.business_scale", default: Default::Text("A,B,C,D,E"), min: 1, max: 40 },
-    Parameter::table("p.grade.business_thresholds", "A=1500000,B=1000000,C=800000,D=500000"),
-    Parameter::table("p.credit.limit_table", "A=5000000,B=2000000,C=800000,D=200000,E=0"),
+    Parameter { name: "p.grade.credit_scale", default: Default::Scale("A,B,C,D,E"), min: 1, max: 40 },
+    Parameter { name: "p.grade.business_scale", default: Default::Scale("A,B,C,D,E"), min: 1, max: 40 },
+    Parameter::table("p.grade.business_thresholds", "p.grade.business_scale", "A=1500000,B=1000000,C=800000,D=500000"),
+    Parameter::table("p.credit.limit_table", "p.grade.credit_scale", "A=5000000,B=2000000,C=800000,D=200000,E=0"),
     Parameter { name: "p.work.hours", default: Default::Hours("08:30-12:00,13:00-17:30"), min: 11, max: 80 },
     Parameter { name: "p.escalate.days", default: Default::Days("1,3"), min: 3, max: 5 },
     Parameter { name: "p.revisit.days", default: Default::Days("30,60,90"), min: 5, max: 11 },
@@ -81,10 +83,15 @@ pub struct Parameter {
 pub enum Default {
     /// A number.
     Number(i64),
-    /// A text.
-    Text(&'static str),
+    /// Grades from best to worst, such as `A,B,C`.
+    Scale(&'static str),
     /// Amounts in yuan per grade, the largest first, such as `A=1500000,B=1000000`.
-    Table(&'static str),
+    Table {
+        /// The parameter with the scale the grades lie on.
+        scale: &'static str,
+        /// The amounts.
+        amounts: &'static str,
+    },
     /// Hours of work, as `08:30-12:00,13:00-17:30`.
     Hours(&'static str),
     /// Rising numbers of days, as many as here, such as `1,3`.
@@ -96,14 +103,14 @@ impl Parameter {
         Self { name, default: Default::Number(default), min, max }
     }
 
-    const fn table(name: &'static str, default: &'static str) -> Self {
-        Self { name, default: Default::Table(default), min: 3, max: 200 }
+    const fn table(name: &'static str, scale: &'static str, amounts: &'static str) -> Self {
+        Self { name, default: Default::Table { scale, amounts }, min: 3, max: 200 }
     }
 
     fn allows(&self, value: &Value) -> bool {
         match self.default {
             Default::Number(_) => value.as_i64().is_some_and(|number| (self.min..=self.max).contains(&number)),
-            Default::Text(_) | Default::Table(_) | Default::Hours(_) | Default::Days(_) => value.as_str().is_some_and(|text| {
+            Default::Scale(_) | Default::Table { .. } | Default::Hours(_) | Default::Days(_) => value.as_str().is_some_and(|text| {
                 let length = i64::try_from(text.chars().count()).unwrap_or(INTEGER_MAX);
                 (self.min..=self.max).contains(&length) && self.default.reads(text)
             }),
@@ -115,9 +122,18 @@ impl Default {
     fn reads(self, text: &str) -> bool {
         match self {
             Self::Hours(_) => worktime::hours(text).is_some(),
-            Self::Table(_) => rows(text).is_some(),
+            Self::Scale(_) => grades(text).is_some(),
+            Self::Table { .. } => rows(text).is_some(),
             Self::Days(default) => rising(text).is_some_and(|days| Some(days.len()) == rising(default).map(|days| days.len())),
-            Self::Number(_) | Self::Text(_) => true,
+            Self::Number(_) => true,
+        }
+    }
+
+    /// Returns it as it is written; `None` for a number.
+    pub fn text(self) -> Option<&'static str> {
+        match self {
+            Self::Number(_) => None,
+            Self::Scale(text) | Self::Table { amounts: text, .. } | Self::Hours(text) | Self::Days(text) => Some(text),
         }
     }
 }
@@ -202,14 +218,32 @@ pub struct Version {
     pub parameters: Vec<(String, String)>,
 }
 
+impl Version {
+    fn of(adopted: &Adopted) -> Self {
+        let texts = |map: &Map<String, Value>| {
+            map.iter().map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect()
+        };
+        Self {
+            version: adopted.version.map_or(0, |version| version.0),
+            unit: adopted.unit.clone(),
+            effective_at: adopted.effective_at,
+            presets: texts(&adopted.presets),
+            parameters: texts(&adopted.parameters),
+        }
+    }
+}
+
 refusals! {
     /// It would have held before it was decided.
     Retroactive => E_RULE "R-014" at "/effective_at", "a policy cannot take effect in the past", "制度不得追溯生效";
     /// No such preset.
-    UnknownPreset { topic: String, preset: String } => E_SCHEMA "" at "/presets",
+    UnknownPreset { topic: String, preset: String } => E_SCHEMA "" at "/presets/{topic}",
         "there is no preset \"{preset}\" for \"{topic}\"", "“{topic}”没有预设“{preset}”";
     /// No such parameter, or out of its range.
-    BadParameter { name: String } => E_SCHEMA "" at "/parameters", "\"{name}\" is no parameter or its value is out of range", "“{name}”不是参数或取值超出范围";
+    BadParameter { name: String } => E_SCHEMA "" at "/parameters/{name}", "\"{name}\" is no parameter or its value is out of range", "“{name}”不是参数或取值超出范围";
+    /// Amounts are set for grades that nobody can have, or not from the best to the worst.
+    OffScale { name: String, unit: String, scale: String } => E_RULE "R-103" at "/parameters/{name}",
+        "\"{name}\" must name grades of the scale of \"{unit}\" only, in its order: {scale}", "“{name}”只能列出“{unit}”所用等级表中的等级，并按其次序：{scale}";
     /// The year is reviewed.
     ReviewedAlready { year: i64 } => E_CONFLICT "R-015" at "/year",
         "the policy is reviewed for {year} already", "{year}年度制度已审核";
@@ -231,7 +265,7 @@ pub fn parameter(world: &World, unit: Option<&UnitId>, at: Timestamp, name: &str
     let adopted = set(world, unit, at, name).and_then(|value| value.parse().ok());
     adopted.unwrap_or_else(|| match default(name) {
         Some(Default::Number(number)) => number,
-        Some(Default::Text(_) | Default::Table(_) | Default::Hours(_) | Default::Days(_)) | None => 0,
+        _ => 0,
     })
 }
 
@@ -242,19 +276,14 @@ pub fn text_parameter<'a>(
     at: Timestamp,
     name: &str,
 ) -> &'a str {
-    set(world, unit, at, name).unwrap_or_else(|| match default(name) {
-        Some(Default::Text(text) | Default::Table(text) | Default::Hours(text) | Default::Days(text)) => text,
-        Some(Default::Number(_)) | None => "",
-    })
+    set(world, unit, at, name).or_else(|| default(name)?.text()).unwrap_or_default()
 }
 
 /// Returns what is in force for the parameter `name` at `unit`: a number or a text.
 pub fn value(world: &World, unit: Option<&UnitId>, at: Timestamp, name: &str) -> Value {
     match default(name) {
         Some(Default::Number(_)) => Value::from(parameter(world, unit, at, name)),
-        Some(Default::Text(_) | Default::Table(_) | Default::Hours(_) | Default::Days(_)) => {
-            Value::from(text_parameter(world, unit, at, name))
-        }
+        Some(_) => Value::from(text_parameter(world, unit, at, name)),
         None => Value::Null,
     }
 }
@@ -265,9 +294,25 @@ pub fn days<const COUNT: usize>(world: &World, unit: Option<&UnitId>, at: Timest
     days.unwrap_or([0; COUNT])
 }
 
+/// Returns the grades of the scale in force for the parameter `name` at `unit`, from best to worst.
+pub fn scale<'a>(world: &'a World, unit: Option<&'a UnitId>, at: Timestamp, name: &str) -> Vec<&'a str> {
+    grades(text_parameter(world, unit, at, name)).unwrap_or_default()
+}
+
 /// Returns the amounts in fen per grade in force for the parameter `name` at `unit`, the largest first.
 pub fn table<'a>(world: &'a World, unit: Option<&'a UnitId>, at: Timestamp, name: &str) -> Vec<(&'a str, i64)> {
     rows(text_parameter(world, unit, at, name)).unwrap_or_default()
+}
+
+/// Reads a scale as it is written; `None` unless every grade is named once, in one to four characters.
+fn grades(text: &str) -> Option<Vec<&str>> {
+    let grades: Vec<&str> = text.split(',').map(str::trim).collect();
+    let mut named = BTreeSet::new();
+    grades.iter().all(|grade| is_grade(grade) && named.insert(*grade)).then_some(grades)
+}
+
+fn is_grade(text: &str) -> bool {
+    (1..=4).contains(&text.chars().count())
 }
 
 /// Reads a table of amounts as it is written, in yuan, into fen; `None` unless every grade is named once and no amount exceeds the one before.
@@ -278,7 +323,7 @@ pub fn rows(text: &str) -> Option<Vec<(&str, i64)>> {
         let (grade, yuan) = (grade.trim(), yuan.trim());
         let digits = !yuan.is_empty() && yuan.bytes().all(|byte| byte.is_ascii_digit());
         let fen = yuan.parse::<i64>().ok().filter(|_| digits)?.checked_mul(100).filter(|fen| *fen <= INTEGER_MAX)?;
-        let named = (1..=4).contains(&grade.chars().count()) && rows.iter().all(|(other, _)| *other != grade);
+        let named = is_grade(grade) && rows.iter().all(|(other, _)| *other != grade);
         if !named || rows.last().is_some_and(|(_, before)| fen > *before) {
             return None;
         }
@@ -330,6 +375,7 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
         }
     };
     check_values(&adopted)?;
+    check_tables(world, &adopted)?;
     if adopted.effective_at < context.at && *context.actor != Actor::System {
         return Err(Refusal::Retroactive.into());
     }
@@ -363,6 +409,28 @@ fn check_values(adopted: &Adopted) -> Result<(), Refusal> {
     for (name, value) in &adopted.parameters {
         if !PARAMETERS.iter().any(|parameter| parameter.name == name && parameter.allows(value)) {
             return Err(Refusal::BadParameter { name: name.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// What a version sets, and what it leaves as it is, fits together wherever it holds and from its day on: a table of amounts
+/// names grades of its scale only, from the best to the worst.
+fn check_tables(world: &World, adopted: &Adopted) -> Result<(), Refusal> {
+    let mut after = world.clone();
+    after.policy.adopted.push_back(Version::of(adopted));
+    let days = after.policy.adopted.iter().map(|version| version.effective_at).filter(|day| *day >= adopted.effective_at);
+    let units = || after.organization.units.keys().filter(|unit| after.organization.within(unit, &adopted.unit));
+    for (at, unit) in days.flat_map(|at| units().map(move |unit| (at, unit))) {
+        for parameter in PARAMETERS {
+            let Default::Table { scale: of, .. } = parameter.default else { continue };
+            let scale = scale(&after, Some(unit), at, of);
+            let table = table(&after, Some(unit), at, parameter.name);
+            let places = table.iter().map(|(grade, _)| scale.iter().position(|other| other == grade));
+            if places.clone().any(|place| place.is_none()) || !places.is_sorted() {
+                let name = parameter.name.to_owned();
+                return Err(Refusal::OffScale { name, unit: unit.to_string(), scale: scale.join(", ") });
+            }
         }
     }
     Ok(())
@@ -402,17 +470,8 @@ pub(super) fn oblige_period(world: &World, turn: Turn, sink: &mut Sink) {
 
 /// Takes over what was adopted and which years were reviewed.
 pub(super) fn evolve(state: &mut State, _: &Fact<'_>, event: &Event) {
-    let texts = |map: &Map<String, Value>| {
-        map.iter().map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect()
-    };
     match event {
-        Event::Adopted(adopted) => state.adopted.push_back(Version {
-            version: adopted.version.map_or(0, |version| version.0),
-            unit: adopted.unit.clone(),
-            effective_at: adopted.effective_at,
-            presets: texts(&adopted.presets),
-            parameters: texts(&adopted.parameters),
-        }),
+        Event::Adopted(adopted) => state.adopted.push_back(Version::of(adopted)),
         Event::AccessAdopted(adopted) => state.access = Some(adopted.policy_set),
         Event::Reviewed(reviewed) => {
             state.reviewed.insert(reviewed.year.0);
@@ -505,9 +564,10 @@ mod tests {
         for parameter in PARAMETERS {
             let values = match parameter.default {
                 Default::Number(_) => [parameter.min - 1, parameter.min, parameter.max, parameter.max + 1].map(|number| json!(number)),
-                Default::Text(_) => [parameter.min - 1, parameter.min, parameter.max, parameter.max + 1]
-                    .map(|length| json!("A".repeat(usize::try_from(length).unwrap()))),
-                Default::Table(_) => [parameter.min - 1, parameter.min, parameter.max, parameter.max + 1]
+                // The shortest scale that still has the grades of its table, and the longest.
+                Default::Scale(_) => ["", "A,B,C,D,E", "A,B,C,D,E,FFFF,GGGG,HHHH,IIII,JJJJ,KK,L", "A,B,C,D,E,FFFF,GGGG,HHHH,IIII,JJJJ,KK,LLL"]
+                    .map(|text| json!(text)),
+                Default::Table { .. } => [parameter.min - 1, parameter.min, parameter.max, parameter.max + 1]
                     .map(|length| json!(format!("A={}", "0".repeat(usize::try_from(length - 2).unwrap())))),
                 Default::Hours(_) => ["08:30-12:0", "08:30-12:00", "08:30-12:00,13:00-17:30,18:00-20:00", "12:00-08:30"].map(|text| json!(text)),
                 Default::Days(days) => {
@@ -536,9 +596,41 @@ mod tests {
         for bad in ["", "A", "A=", "=1", "A=1,", "A=-1", "A=+1", "A=1.5", "A=1,A=0", "A=1,B=2", "ABCDE=1", &beyond, "A=99999999999999999999"] {
             assert_eq!(rows(bad), None, "{bad}");
         }
-        for parameter in PARAMETERS {
-            assert!(!matches!(parameter.default, Default::Table(text) if rows(text).is_none()), "{}", parameter.name);
+        for bad in ["", "A,", "A,B,A", "A, ,B", "ABCDE"] {
+            assert_eq!(grades(bad), None, "{bad}");
         }
+        assert_eq!(grades("VIP, N"), Some(vec!["VIP", "N"]));
+        for parameter in PARAMETERS {
+            assert!(parameter.default.text().is_none_or(|text| parameter.default.reads(text)), "{}", parameter.name);
+        }
+    }
+
+    #[test]
+    fn amounts_are_set_for_grades_of_their_scale_only_wherever_and_whenever_a_version_holds() {
+        let (scale, thresholds) = ("p.grade.business_scale", "p.grade.business_thresholds");
+        let given = given([]);
+        let fits = |given: &Given, unit: &str, parameters: Value| {
+            given.when("E-601", draft(unit, json!({}), parameters)).then(["approval.requested"]);
+        };
+        let unfit = |given: &Given, unit: &str, parameters: Value| {
+            given.when("E-601", draft(unit, json!({}), parameters)).then_refused(Code::E_RULE, "R-103")
+        };
+        let told = unfit(&given, "hq", json!({ thresholds: "A=2,X=1" }));
+        assert!(told.contains(thresholds) && told.contains("A, B, C, D, E"), "{told}");
+        unfit(&given, "hq", json!({ thresholds: "B=1,A=1" }));
+        unfit(&given, "hq", json!({ "p.credit.limit_table": "A=2,X=1" }));
+        unfit(&given, "hq", json!({ scale: "VIP,N" }));
+        unfit(&given, "hq", json!({ "p.grade.credit_scale": "A,B,C" }));
+        fits(&given, "hq", json!({ scale: "VIP,N", thresholds: "VIP=1" }));
+        // A unit with criteria of its own keeps the grades they name.
+        let own = given.clone().and("system", draft("north", json!({}), json!({ scale: "VIP,N", thresholds: "VIP=1" })));
+        unfit(&own, "hq", json!({ scale: "A,B,C,D,E" }));
+        fits(&own, "hq", json!({ scale: "A,B,C,D,VIP", thresholds: "A=2,B=1" }));
+        // What holds later is looked at too: from then on the scale is another.
+        let later = draft("hq", json!({}), json!({ scale: "VIP,N", thresholds: "VIP=1" })).with("effective_at", "2026-04-01T00:00:00+08:00");
+        let ahead = given.and("system", later);
+        unfit(&ahead, "hq", json!({ thresholds: "A=1" }));
+        fits(&ahead, "hq", json!({ thresholds: "A=1", scale: "A,B" }));
     }
 
     #[test]

@@ -249,7 +249,7 @@ refusals! {
     /// Sales suggest another grade, and nobody says why not that one.
     Deviates { suggested: String } => E_RULE "R-104" at "/deviation_reason",
         "sales of the last twelve months suggest \"{suggested}\": say why the proposal deviates", "按近12个月销售额建议为“{suggested}”，偏离须说明理由";
-    /// The company's criteria do not fit its scale.
+    /// The company's criteria do not fit its scale: the unit has come under another whose scale it is.
     NoCriteria { scale: String } => E_POLICY "R-104",
         "p.grade.business_thresholds names no grades of the scale {scale}", "参数p.grade.business_thresholds与等级{scale}不符";
     /// A proposal rests on something.
@@ -289,8 +289,7 @@ pub fn scale<'a>(world: &'a World, dimension: Dimension, unit: Option<&'a UnitId
         Dimension::Credit => "p.grade.credit_scale",
         Dimension::Business => "p.grade.business_scale",
     };
-    let set = policy::text_parameter(world, unit, at, name);
-    set.split(',').map(str::trim).filter(|grade| !grade.is_empty()).collect()
+    policy::scale(world, unit, at, name)
 }
 
 /// Returns the business grade that the sales of the last twelve months suggest: the best whose threshold they reach, or the
@@ -590,7 +589,7 @@ mod tests {
     use crate::domain::catalog::EventType;
     use crate::domain::testing::{
         Given, Proposed as Proposal, business_proposed, customer, customer_id, event, given, grade_proposed, main_customer, policy as adopted,
-        role_given, sold, staff_status,
+        role_given, sold, staff_status, unit,
     };
 
     fn reviewed(step: i64, verdict: &str) -> Proposal {
@@ -707,7 +706,8 @@ mod tests {
 
     #[test]
     fn the_scale_adopted_by_policy_holds_written_with_or_without_spaces() {
-        let given = ordinary().and("system", adopted("hq", json!({}), json!({ "p.grade.credit_scale": "AAA, AA, A" })));
+        let parameters = json!({ "p.grade.credit_scale": "AAA, AA, A", "p.credit.limit_table": "AAA=2,AA=1" });
+        let given = ordinary().and("system", adopted("hq", json!({}), parameters));
         given.when("E-101", grade_proposed("C-01", "AA")).then(["credit_grade.proposed"]);
         given.when("E-101", grade_proposed("C-01", "B")).then_refused(Code::E_RULE, "R-103");
     }
@@ -988,13 +988,20 @@ mod tests {
 
     #[test]
     fn the_companys_own_criteria_hold_where_they_fit_its_scale() {
-        let adopt = |parameters: Value| trading().and("system", adopted("hq", json!({}), parameters));
-        let own = adopt(json!({ "p.grade.business_scale": "VIP, N", "p.grade.business_thresholds": "VIP=1200000" }));
+        let adopt = |at: &str, parameters: Value| trading()
+            .and("system", unit("group", Some("hq"), None, &[]))
+            .and("system", unit("north", Some("group"), None, &["north"]))
+            .and("system", adopted(at, json!({}), parameters));
+        let parameters = json!({ "p.grade.business_scale": "VIP, N", "p.grade.business_thresholds": "VIP=1200000" });
+        let own = adopt("hq", parameters.clone());
         assert_eq!(suggests(&own), "VIP");
         own.when("E-101", business_proposed("VIP")).then(["business_grade.proposed"]);
         own.when("E-101", business_proposed("B")).then_refused(Code::E_RULE, "R-103");
-        let unfit = adopt(json!({ "p.grade.business_scale": "VIP,N" }));
-        unfit.when("E-101", business_proposed("VIP")).then_refused(Code::E_POLICY, "R-104");
+        // A unit with criteria of its own comes under another with another scale.
+        let unfit = adopt("group", parameters)
+            .and("system", adopted("north", json!({}), json!({ "p.grade.business_thresholds": "VIP=1" })))
+            .and("system", unit("north", Some("hq"), None, &["north"]));
+        unfit.when("E-101", business_proposed("B")).then_refused(Code::E_POLICY, "R-104");
     }
 
     #[test]

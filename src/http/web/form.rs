@@ -48,7 +48,7 @@ pub(crate) fn inputs(frame: &Frame, fields: &[Field], filled: &Filled<'_>, prefi
                 },
                 Part::Many(inner) => (rows(frame, field, inner, filled, &name)),
                 Part::Value if policy::sets(field.name, filled.typed) => {
-                    (policy::inputs(frame, field, filled.typed, &said(filled, &name)))
+                    (policy::inputs(frame, field, filled))
                 },
                 Part::Value if ticked(&field.kind).is_some() => (boxes(frame, field, &name, filled)),
                 Part::Value => {
@@ -136,7 +136,11 @@ pub(crate) fn said(filled: &Filled<'_>, name: &str) -> Markup {
 
 /// Says what was refused about an object or a list as a whole.
 fn said_of(filled: &Filled<'_>, name: &str) -> Markup {
-    let pointer = pointer(name);
+    said_at(filled, name, &pointer(name))
+}
+
+/// Says what was refused at a pointer, which is not always named as its input is.
+pub(crate) fn said_at(filled: &Filled<'_>, name: &str, pointer: &str) -> Markup {
     let words: Vec<&str> =
         filled.refused.iter().filter(|(about, _)| *about == pointer).map(|(_, words)| words.as_str()).collect();
     said_in(name, &words)

@@ -17,6 +17,7 @@ use crate::domain::catalog::Field;
 use crate::domain::policy::{self, Default, PARAMETERS, PRESETS, Parameter};
 use crate::http::Door;
 use crate::http::error::Problem;
+use crate::http::web::form::{self, Filled};
 use crate::http::web::layout::{self, items, text, yuan};
 use crate::http::web::visitor::{Fields, Frame, Visitor, encode, wall};
 use crate::http::web::{offers, tables, words};
@@ -106,7 +107,7 @@ fn in_force(frame: &Frame, world: &World, unit: Option<&UnitId>, now: Timestamp)
 /// Shows a parameter's value; a table of amounts has a line for each grade.
 fn parameter_value(frame: &Frame, parameter: &Parameter, value: &Value) -> Markup {
     match (parameter.default, value.as_str()) {
-        (Default::Table(_), Some(text)) => match policy::rows(text) {
+        (Default::Table { .. }, Some(text)) => match policy::rows(text) {
             Some(rows) => {
                 html! { ul.plain { @for (grade, fen) in rows { li { (grade) ": " span.number { (yuan(fen)) } } } } }
             }
@@ -185,25 +186,32 @@ pub(crate) fn prefilled(frame: &Frame, world: &World, now: Timestamp, typed: &mu
 }
 
 /// The inputs for the presets or the parameters of a version: one for each there is.
-pub(crate) fn inputs(frame: &Frame, field: &Field, typed: &Fields, refused: &Markup) -> Markup {
+pub(crate) fn inputs(frame: &Frame, field: &Field, filled: &Filled<'_>) -> Markup {
+    let typed = filled.typed;
     let (called, was) = (frame.language.choose((field.en, field.zh)), |name: &str| typed.text(&format!("{WAS}{name}")));
+    let pointer = |name: &str| format!("/{}/{name}", field.name);
     html! { fieldset id=(field.name) {
         legend { (called) }
         small { (frame.say("policy-as-it-is")) }
-        (refused)
+        (form::said_at(filled, field.name, &format!("/{}", field.name)))
         @if field.name == "presets" { @for (topic, presets) in PRESETS {
             @let name = format!("presets.{topic}");
             label for=(name) { (words::topic(frame.language, topic)) }
             select id=(name) name=(name) { @for preset in *presets {
                 option value=(preset) selected[typed.text(&name) == *preset] { (words::preset(frame.language, preset)) }
             } }
+            (form::said_at(filled, &name, &pointer(topic)))
             input type="hidden" name={ (WAS) (name) } value=(was(&name));
         } } @else { @for parameter in PARAMETERS {
             @let name = format!("parameters.{}", parameter.name);
             @let number = matches!(parameter.default, Default::Number(_));
             @let hint = hint(frame.language, parameter);
             label for=(name) { (words::parameter(frame.language, parameter.name)) }
-            input id=(name) name=(name) value=(typed.text(&name)) inputmode=[number.then_some("numeric")] aria-describedby={ (name) "-hint" };
+            @let said = form::said_at(filled, &name, &pointer(parameter.name));
+            @let wrong = (!said.0.is_empty()).then_some("true");
+            input id=(name) name=(name) value=(typed.text(&name)) inputmode=[number.then_some("numeric")]
+                aria-invalid=[wrong] aria-describedby={ @if wrong.is_some() { (name) "-refused " } (name) "-hint" };
+            (said)
             small id={ (name) "-hint" } { (hint) }
             input type="hidden" name={ (WAS) (name) } value=(was(&name));
         } }
@@ -215,9 +223,8 @@ fn hint(language: Language, parameter: &Parameter) -> String {
     let (min, max) = (parameter.min.to_string(), parameter.max.to_string());
     let (key, example) = match parameter.default {
         Default::Number(_) => ("policy-number", ""),
-        Default::Text(example) => ("policy-text", example),
-        Default::Table(example) => ("policy-table", example),
-        Default::Hours(example) => ("policy-text", example),
+        Default::Table { amounts, .. } => ("policy-table", amounts),
+        Default::Scale(example) | Default::Hours(example) => ("policy-text", example),
         Default::Days(example) => ("policy-days", example),
     };
     words::say_with(language, key, &[("min", &min), ("max", &max), ("example", example)])
