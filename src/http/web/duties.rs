@@ -77,7 +77,10 @@ pub(crate) async fn home(State(door): State<Arc<Door>>, visitor: Visitor) -> Res
                 None => p { (frame.say("not-open-to-you")) },
                 Some(body) => {
                     (obligations_table(frame, &door, items(body, "items"), "/"))
-                    @if more > HOME_ROWS as u64 { p { a href="/obligations" { (frame.say_with("all-obligations", &[("count", &more.to_string())])) } } }
+                    p { a href="/obligations" {
+                        @if more > HOME_ROWS as u64 { (frame.say_with("all-obligations", &[("count", &more.to_string())])) }
+                        @else { (words::view(frame.language, "obligations")) }
+                    } }
                 },
             }
             p { @if visitor.opens(&door, "overdue", None) { a href="/overdue" { (words::view(frame.language, "overdue")) } " · " }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use chrono::Utc;
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -42,13 +42,15 @@ impl Growth<'_> {
         let server = self.serve()?;
         let company = Company::meet(self.data, server.address, self.purpose)?;
         let small = (self.size(&server, &company)?, small);
+        let begun = Utc::now();
         let memory = self.grow(&server, &company).await?;
+        let grown_between = (begun, Utc::now());
         let size = self.size(&server, &company)?;
         let entries = self.sample(&server, &company, size)?;
         server.stop()?;
         self.tell_disk(size, &entries)?;
         self.tell_clean_starts(&small, &memory).await?;
-        self.tell_looking_back(size).await?;
+        self.tell_looking_back(size, grown_between).await?;
         self.tell_starts_after_kills(&company).await?;
         self.tell_verb("events_rebuild", "rebuild", 100_000).await?;
         self.tell_verb("events_verify", "verify", 200_000).await
@@ -185,8 +187,9 @@ impl Growth<'_> {
         growth.print()
     }
 
-    /// Asks for earlier moments spread evenly over the ledger, of one customer after the other and of all customers, and times each answer.
-    async fn tell_looking_back(&self, size: u64) -> anyhow::Result<()> {
+    /// Asks for moments spread evenly over the later half of what was grown, of one customer after the other and of all customers: by
+    /// recorded time, by business time, and for what has changed since. Times each answer.
+    async fn tell_looking_back(&self, size: u64, (begun, ended): (DateTime<Utc>, DateTime<Utc>)) -> anyhow::Result<()> {
         let server = self.serve()?;
         let company = Company::meet(self.data, server.address, self.purpose)?;
         let kept_after = keep_moments(&server, size).await?;
@@ -196,26 +199,37 @@ impl Growth<'_> {
             .flat_map(|seller| seller.customers.iter().map(|customer| (customer.as_str(), seller.token.as_str())))
             .collect();
         let Some((_, anybody)) = customers.first().copied() else { anyhow::bail!("there are no customers") };
-        let back = |number: u64, of: u64| size.saturating_sub(1) - size.saturating_sub(1) / 2 * number / of;
-        let mut archives = Vec::new();
-        for (number, (customer, token)) in (0..LOOKS_BACK).zip(customers.iter().cycle()) {
-            let target = format!("/v1/customers/{customer}?as_of={}", back(number, LOOKS_BACK));
-            archives.push(self.timed(&server, &target, token)?);
-        }
-        let mut lists = Vec::new();
-        for number in 0..LOOKS_BACK_AT_ALL {
-            let target = format!("/v1/customers?as_of={}", back(number, LOOKS_BACK_AT_ALL));
-            lists.push(self.timed(&server, &target, anybody)?);
+        let index = |part: f64| {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index of the ledger")]
+            let back = (float(size.saturating_sub(1)) * part) as u64;
+            size.saturating_sub(1) - back
+        };
+        let took = (ended - begun).to_std()?;
+        let instant = |part: f64| (ended - took.mul_f64(part)).to_rfc3339_opts(SecondsFormat::Micros, true);
+        let ways: [(_, _, &dyn Fn(f64) -> String); 3] = [
+            ("events_as_of_archive", "events_as_of_list", &|part| format!("as_of={}", index(part))),
+            ("events_valid_at_archive", "events_valid_at_list", &|part| format!("valid_at={}", instant(part))),
+            ("events_difference_archive", "events_difference_list", &|part| format!("since={}", index(part))),
+        ];
+        for (archive, list, moment) in ways {
+            let mut archives = Vec::new();
+            for (number, (customer, token)) in (0..LOOKS_BACK).zip(customers.iter().cycle()) {
+                let target = format!("/v1/customers/{customer}?{}", moment(float(number) / float(LOOKS_BACK) / 2.0));
+                archives.push(self.timed(&server, &target, token)?);
+            }
+            let mut lists = Vec::new();
+            for number in 0..LOOKS_BACK_AT_ALL {
+                let target = format!("/v1/customers?{}", moment(float(number) / float(LOOKS_BACK_AT_ALL) / 2.0));
+                lists.push(self.timed(&server, &target, anybody)?);
+            }
+            for (figure, mut took, goal) in [(archive, archives, "<= 50"), (list, lists, "<= 2000")] {
+                took.sort_by(f64::total_cmp);
+                let rank = |percent: usize| took.get(took.len() * percent / 100).copied().unwrap_or(f64::INFINITY);
+                let of = json!({ "goal": goal, "entries": size, "asked": took.len(), "p50": rank(50), "most": took.last(), "kept_after_s": kept_after });
+                Figure { figure, value: rank(95), unit: "ms, 95 of 100", of }.print()?;
+            }
         }
         server.stop()?;
-        for (figure, mut took, goal) in
-            [("events_as_of_archive", archives, "<= 50"), ("events_as_of_list", lists, "<= 2000")]
-        {
-            took.sort_by(f64::total_cmp);
-            let rank = |percent: usize| took.get(took.len() * percent / 100).copied().unwrap_or(f64::INFINITY);
-            let of = json!({ "goal": goal, "entries": size, "asked": took.len(), "p50": rank(50), "most": took.last(), "kept_after_s": kept_after });
-            Figure { figure, value: rank(95), unit: "ms, 95 of 100", of }.print()?;
-        }
         Ok(())
     }
 

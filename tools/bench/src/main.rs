@@ -20,7 +20,7 @@
 //! | `bare_64`, `bare_1` | the bare limit alone, in requests/s; needs no `dossier` |
 //! | `customer_bytes` | what a customer takes up in memory: two companies of the demo with as much per customer, each started afresh |
 //! | `erasure` | seconds from the approval of an erasure to its second end, of a person with 10,000 entries |
-//! | `events_*` | of a ledger grown to `--events`: disk over entry bytes, resident memory and its growth, seconds to ready after a clean stop and after `kill -9` under load, ms to look back at one archive and at all customers, entries/s of `dossier rebuild` and `dossier verify` |
+//! | `events_*` | of a ledger grown to `--events`: disk over entry bytes, resident memory and its growth, seconds to ready after a clean stop and after `kill -9` under load, ms to look back at one archive and at all customers (by recorded time, by business time, and for what has changed since), entries/s of `dossier rebuild` and `dossier verify` |
 //!
 //! A figure more needs no server and no network, and is measured by `in_process.rs` beside this package:
 //!
