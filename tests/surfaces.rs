@@ -1,5 +1,7 @@
 //! Every role on every surface: whoever may not see a class never finds it, whoever may does; and every role proposes every event.
 
+use std::time::Duration;
+
 use dossier::access::facts::Facts;
 use dossier::access::matter::Matter;
 use dossier::clock::Clock as _;
@@ -527,7 +529,7 @@ fn attempts(test: &TestLedger, customer: &str, round: usize, role: Role) -> Vec<
             proposal(
                 "access.requested",
                 None,
-                json!({ "grant_id": format!("G-{tag}"), "customers": [customer], "classes": ["C1"], "modes": ["view"], "from": now, "until": now.plus(std::time::Duration::from_secs(3600)), "purpose": "for the tests" }),
+                json!({ "grant_id": format!("G-{tag}"), "customers": [customer], "classes": ["C1"], "modes": ["view"], "from": now, "until": now.plus(Duration::from_secs(3600)), "purpose": "for the tests" }),
             ),
             no,
         ),
@@ -667,4 +669,48 @@ fn every_role_proposes_every_event_and_is_refused_where_the_table_says_so() {
         "obligation.extended",
     ];
     assert_eq!(left, elsewhere);
+}
+
+#[test]
+fn of_what_is_of_no_customer_one_knows_what_one_has_a_part_in() {
+    let served = Served::of(TestLedger::new());
+    served.test.customer("C-01", "Heyuan Alloy Works");
+    let evidence = served.admit("E-101", &json!({ "type": "contact.recorded", "subject": "contact/C-01", "data": contact("C-01", "E-101", served.test.clock_now()).data }));
+    let now = served.test.clock_now();
+    let violated = json!({ "type": "violation.recorded", "subject": "employee/E-101", "data": {
+        "kind": "data_loss", "facts": "A file was left on a train.", "evidence": [evidence["id"]], "sanction": "warning", "decided_by": "E-801" } });
+    let reported = json!({ "type": "anomaly.reported", "data": {
+        "kind": "credit", "employee_id": "E-102", "facts": "somebody reads too much", "reported_to": ["E-801"] } });
+    let requested = json!({ "type": "access.requested", "data": {
+        "grant_id": "G-1", "customers": ["C-01"], "classes": ["C1"], "modes": ["view"], "from": now,
+        "until": now.plus(Duration::from_secs(86_400)), "purpose": "comparing two bids" } });
+    let drafted = json!({ "type": "policy.adopted", "data": {
+        "unit": "hq", "presets": {}, "parameters": { "p.backdate.hours": 48 }, "effective_at": now.plus(Duration::from_secs(3_600)), "reason": "x" } });
+    let reviewed =
+        json!({ "type": "policy.reviewed", "data": { "year": 2026, "outcome": "unchanged", "findings": "It fits." } });
+    // Each with some who know of it, and some who do not.
+    let all = ["E-101", "E-102", "E-103", "E-002", "E-401", "E-801", "E-901", "E-902"];
+    let cases: [(&str, Value, &[&str], &[&str]); 5] = [
+        ("E-902", violated, &["E-101", "E-801", "E-901", "E-902"], &["E-102", "E-103", "E-002", "E-401"]),
+        ("E-401", reported, &["E-401", "E-801", "E-901", "E-902"], &["E-101", "E-102", "E-103", "E-002"]),
+        ("E-103", requested, &["E-103", "E-201", "E-901", "E-902"], &["E-101", "E-102", "E-002", "E-401"]),
+        ("E-601", drafted, &["E-601", "E-801", "E-901", "E-902"], &["E-101", "E-102", "E-103", "E-002", "E-401"]),
+        ("E-601", reviewed, &all, &[]),
+    ];
+    for (who, event, knowing, others) in cases {
+        let receipt = served.admit(who, &event);
+        let (index, kind) = (receipt["index"].as_u64().unwrap(), receipt["type"].as_str().unwrap().to_owned());
+        for reader in knowing.iter().chain(others) {
+            let entry = served.get(reader, &format!("/v1/entries/{index}")).json();
+            let heard = served.get(reader, &format!("/v1/views/feed?after={}&limit=1", index - 1)).json();
+            let heard = heard["items"].as_array().unwrap().iter().any(|line| line["index"] == index);
+            let told = entry.to_string().contains(&kind);
+            let knows = knowing.contains(reader);
+            assert_eq!((told, heard), (knows, knows), "{reader} of {kind}: {entry}");
+            if !knows {
+                let names: Vec<&String> = entry["entry"].as_object().unwrap().keys().collect();
+                assert_eq!(names, ["hash", "index"], "{reader} of {kind}: {entry}");
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::domain::class::Class;
 use crate::domain::grade::{self, Proposal};
 use crate::domain::role::Role;
 use crate::domain::{World, policy};
-use crate::ids::{CustomerId, EmployeeId, EntryId};
+use crate::ids::{CustomerId, EmployeeId, EntryId, SubjectId};
 use crate::projection::register::Register;
 use crate::projection::{Node, proposed};
 
@@ -91,6 +91,12 @@ pub fn pending(world: &World, register: &Register, reader: &EmployeeId, at: Time
         Some(row.pending(reader, holders.contains(reader)))
     });
     approvals.chain(grades).collect()
+}
+
+/// Tells whether a request waits for the reader, among others perhaps.
+pub fn awaits(world: &World, request: &SubjectId, reader: &EmployeeId, at: Timestamp) -> bool {
+    let waiting = world.approval.waiting.get(request);
+    waiting.is_some_and(|waiting| waiting.steps.iter().any(|step| fills(world, reader, step, at)))
 }
 
 /// Who may take a step, as the view names them: a person, or whoever holds a role.

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
 use crate::domain::class::Class;
 use crate::domain::{Refusal, common};
@@ -13,6 +12,7 @@ use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::record::Corrected;
 use crate::ledger::reading::views::{Built, cursor};
 use crate::ledger::reading::{AsOf, Asked, ViewError};
+use crate::ledger::state::State;
 use crate::ledger::{Ledger, Shared};
 use crate::projection::{self, Node, Read};
 use crate::proof::tile;
@@ -60,6 +60,7 @@ impl Shared {
     /// Either way with what corrects it or what it corrects, and what it says now.
     pub(super) fn one_entry(
         &self,
+        state: &State,
         then: &Then,
         asked: &Asked,
         subject: &Subject,
@@ -68,16 +69,9 @@ impl Shared {
         let index: u64 = asked.subject.as_deref().unwrap_or_default().parse().map_err(|_| ViewError::NotFound)?;
         let bytes = self.shelf.entry(index)?.ok_or(ViewError::NotFound)?;
         let entry = Entry::decode(&bytes).map_err(|_| ViewError::Store)?;
-        let known = match (subject.matter, &subject.customer) {
-            (Some(matter), _) => sight.is(&entry.actor) || sight.may(matter).allowed,
-            (None, Some(_)) => sight.may(Matter::List).allowed,
-            (None, None) => true,
-        };
-        let line = || {
-            let event = decode(&entry).ok_or(ViewError::Store)?;
-            let read = Read { index, entry: &entry, bytes: &bytes, event: &event, corrected: None };
-            self.line(&read, &mut Corrected::until(then.end))
-        };
+        let event = decode(&entry).ok_or(ViewError::Store)?;
+        let read = Read { index, entry: &entry, bytes: &bytes, event: &event, corrected: None };
+        let line = || self.line(&read, &mut Corrected::until(then.end));
         let node = if sight.may_take_proofs() {
             sight.seen.classes.insert(Class::C8);
             let whole: Value = serde_json::from_slice(&bytes).map_err(|_| ViewError::Store)?;
@@ -88,7 +82,7 @@ impl Shared {
                 ("entry", Node::plain(whole)),
                 ("line", line()?),
             ])
-        } else if !known {
+        } else if !self.may_know(state, then, &read, sight)? {
             // That there is an entry is all one learns of what one may not know of (`design` §6).
             let place = vec![("index", Node::plain(index)), ("hash", Node::plain(json!(Hash::of(&bytes))))];
             Node::Row(vec![("redacted", Node::plain(true)), ("entry", Node::Row(place))])

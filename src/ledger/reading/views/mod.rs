@@ -33,6 +33,7 @@ mod document;
 mod evidence;
 mod grade;
 mod grant;
+mod known;
 mod obligation;
 mod ownership;
 mod payment;
@@ -113,7 +114,7 @@ impl Ledger {
             ("refusals", _) => shared.refusals(then, asked),
             ("access_log", _) => shared.access_log(state, then, asked, subject, sight),
             ("corrections", _) => shared.corrections(then, asked, subject),
-            ("feed", _) => shared.feed(then, asked, sight),
+            ("feed", _) => shared.feed(state, then, asked, sight),
             ("timeline", _) => shared.timeline(then, asked, subject),
             ("policy", _) => shared.policy(then),
             ("staff", _) => shared.staff(state, then, asked, subject),
@@ -122,7 +123,7 @@ impl Ledger {
             ("obligations", _) => shared.obligations(state, then, asked, subject),
             ("overdue", _) => shared.overdue(state, then, asked, sight),
             ("approvals", _) => shared.approvals(state, then, sight),
-            ("entry", _) => shared.one_entry(then, asked, subject, sight),
+            ("entry", _) => shared.one_entry(state, then, asked, subject, sight),
             _ => Err(ViewError::NotFound),
         }
     }

@@ -62,13 +62,7 @@ impl Shared {
             self.read_of(then, index, &mut |read| first = first_level(read))?;
             let Some(stream) = first else { return Ok(Looked::Passed) };
             let mut overdue = Overdue::default();
-            for index in self.shelf.postings(stream_term(stream.as_str()), 0, then.end, Direction::Ascending, 64)? {
-                self.read_of(then, index, &mut |read| {
-                    if read.entry.link(stream.as_str()).is_some() {
-                        overdue.fold(read);
-                    }
-                })?;
-            }
+            self.read_stream(then, &stream, &mut |read| overdue.fold(read))?;
             let open = overdue.id.parse().is_ok_and(|id: SubjectId| world.obligation.open.contains_key(&id));
             let matches = filter("duty").is_none_or(|duty| overdue.id.starts_with(duty))
                 && filter("responsible").is_none_or(|who| overdue.responsible.iter().any(|id| id.as_str() == who))

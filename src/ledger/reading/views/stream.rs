@@ -1,6 +1,5 @@
 //! What is shown of streams, entry by entry: timelines, what was refused, the policy and its history.
 
-use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
 use crate::clock::Zone;
 use crate::domain::Event;
@@ -13,6 +12,7 @@ use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::record::Corrected;
 use crate::ledger::reading::views::{Among, Built, Looked, Period, cursor};
 use crate::ledger::reading::{Asked, ViewError};
+use crate::ledger::state::State;
 use crate::ledger::tail::{family_term, stream_term};
 use crate::projection::{Node, Read, audit, policy};
 use crate::store::Direction;
@@ -29,7 +29,13 @@ impl Shared {
     /// The entries behind an index, the oldest first, as far as the asker may know of them; where it ends the next page begins.
     ///
     /// Readings, denials and refusals are left out: what is read here is entered, and the feed would feed itself.
-    pub(super) fn feed(&self, then: &Then, asked: &Asked, sight: &mut Sight<'_>) -> Result<Built, ViewError> {
+    pub(super) fn feed(
+        &self,
+        state: &State,
+        then: &Then,
+        asked: &Asked,
+        sight: &mut Sight<'_>,
+    ) -> Result<Built, ViewError> {
         let from = cursor::<u64>(asked)?.map_or(0, |after| after.saturating_add(1));
         let mut corrected = Corrected::until(then.end);
         let (mut rows, mut last) = (Vec::new(), None);
@@ -40,12 +46,14 @@ impl Shared {
             last = Some(index);
             let mut shown = Ok(None);
             self.read_of(then, index, &mut |read| {
+                if matches!(read.event, Event::Audit(_)) {
+                    return;
+                }
                 let customer = read.customer();
                 sight.turn_to(customer.as_ref());
-                let known = customer.is_none() || sight.may(Matter::List).allowed;
-                if known && !matches!(read.event, Event::Audit(_)) {
-                    shown = self.line(read, &mut corrected).map(|line| Some((customer, line)));
-                }
+                shown = self.may_know(state, then, read, sight).and_then(|known| {
+                    Ok(if known { Some((customer, self.line(read, &mut corrected)?)) } else { None })
+                });
             })?;
             if let Some((customer, line)) = shown? {
                 rows.push(match customer {
@@ -82,6 +90,24 @@ impl Shared {
             self.read_live(then, index, &amendments, &mut |read| rows.extend(policy::row(read)))?;
         }
         Ok(Built { node: Node::Row(vec![("items", Node::List(rows))]), next: None, targets: Vec::new() })
+    }
+
+    /// Reads every entry of a stream, the oldest first.
+    pub(super) fn read_stream(
+        &self,
+        then: &Then,
+        stream: &StreamName,
+        take: &mut dyn FnMut(&Read<'_>),
+    ) -> Result<(), ViewError> {
+        for index in self.shelf.postings(stream_term(stream.as_str()), 0, then.end, Direction::Ascending, usize::MAX)? {
+            self.read_of(then, index, &mut |read| {
+                // Terms are hashes of names, and another stream may have the same.
+                if read.entry.link(stream.as_str()).is_some() {
+                    take(read);
+                }
+            })?;
+        }
+        Ok(())
     }
 
     /// A page of a stream, newest first.
