@@ -55,7 +55,7 @@ ledger.verified : auditor compliance
 policy.adopted : general_manager department_head marketing market_director deputy_gm?substitute compliance?substitute
 policy.reviewed : market_director
 calendar.adopted : hr
-record.corrected record.voided : *?submitted *?superior archivist
+record.corrected record.voided : *?submitted *?superior archivist?of_archive
 signoff.recorded : *?step_holder deputy_gm?substitute general_manager?substitute compliance?substitute
 approval.requested : *?subject_writer
 approval.given approval.declined : *?step_holder deputy_gm?substitute general_manager?substitute compliance?substitute

@@ -179,7 +179,9 @@ fn what_waits_is_shown_to_those_in_its_chain_only() {
         "added": [{ "role": "regional_gm", "unit": "south" }], "removed": [{ "role": "regional_gm", "unit": "north" }], "reason": "moves",
     } });
     served.admit("E-002", &moved);
-    served.admit("E-201", &json!({ "type": "approval.given", "data": { "request_id": "moves-south" } }));
+    for head in ["E-201", "E-302"] {
+        served.admit(head, &json!({ "type": "approval.given", "data": { "request_id": "moves-south" } }));
+    }
     assert_eq!(pending(&served, "E-301", &format!("as_of={then}")), [] as [Value; 0]);
 }
 

@@ -55,7 +55,9 @@ fn company() -> TestLedger {
             json!({ "added": [{ "role": role.key(), "unit": "north" }], "removed": [], "reason": "tests" }),
         );
         test.admit("E-002", Proposal { id: Some(request.clone()), ..roles });
-        test.admit("E-201", proposal("approval.given", None, json!({ "request_id": request })));
+        for head in ["E-201", "E-801"].iter().take(if role.is_of_company() { 2 } else { 1 }) {
+            test.admit(head, proposal("approval.given", None, json!({ "request_id": request })));
+        }
     }
     test.admit(
         "E-001",

@@ -25,7 +25,7 @@ macro_rules! facts {
 pub struct Facts(u64);
 
 /// How many facts there are.
-pub const FACT_COUNT: usize = 53;
+pub const FACT_COUNT: usize = 54;
 
 facts! {
     // Relations of the reader to what is asked for.
@@ -87,6 +87,8 @@ facts! {
     ABOUT_CORRECTIONS 51 "about_corrections" "Says that it is about corrections and voidings."
     // The reader's place in a grant or loan.
     REQUESTER 52 "requester" "Says that the reader asked for the grant, or holds the loan, in question."
+    // What a correction or voiding is about.
+    OF_ARCHIVE 53 "of_archive" "Says that it is of the parts of an archive that the archivist keeps."
 }
 
 impl Facts {

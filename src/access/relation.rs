@@ -8,10 +8,11 @@ use crate::access::principal::Principal;
 use crate::clock::{Date, Timestamp};
 use crate::domain::audit::Place;
 use crate::domain::employee::{Held, Member, Status};
+use crate::domain::history::Lived;
 use crate::domain::role::Role;
 use crate::domain::{
     About, Actor, Event, Refusal, World, anomaly, approval, common, contact, customer, escalation, grade, grant, loan,
-    obligation, signoff,
+    obligation, record, signoff,
 };
 use crate::ids::{CustomerId, EmployeeId};
 use crate::projection::grant::Line;
@@ -184,7 +185,7 @@ pub fn facts_of_type(kind: &str) -> Facts {
         "document.filed" => Facts::SUBJECT_WRITER,
         "signoff.recorded" | "approval.given" | "approval.declined" => Facts::STEP_HOLDER | Facts::SUBMITTED,
         "approval.requested" => Facts::SUBJECT_WRITER,
-        "record.corrected" | "record.voided" => Facts::SUBMITTED | Facts::SUPERIOR,
+        "record.corrected" | "record.voided" => Facts::SUBMITTED | Facts::SUPERIOR | Facts::OF_ARCHIVE,
         "access.decided" => Facts::SELF | Facts::SUBSTITUTE,
         "access.revoked" => Facts::DECIDER,
         "archive.borrowed" | "archive.returned" => Facts::SELF,
@@ -318,19 +319,23 @@ pub fn facts_of_proposing(world: &World, kind: &str, customer: &CustomerId, at: 
 
 /// The facts between somebody and an entry that somebody, perhaps the same, made first.
 ///
+/// The archivist keeps what archivists may append to archives, and neither trade, holds and consents, the staff's files nor the company's
+/// order.
+///
 /// A superior is whoever stands above the first in the line of superiors, or heads the first's unit or one above it.
-pub fn facts_of_record(world: &World, principal: &Principal, first: &Actor) -> Facts {
-    let Some(first) = first.employee() else { return Facts::NONE };
+pub fn facts_of_record(world: &World, principal: &Principal, entry: &Lived) -> Facts {
+    let archive = ["customer.", "contact.", "commitment.", "person.", "document."];
+    let kept = record::type_of(entry).is_some_and(|of| archive.iter().any(|family| of.starts_with(family)));
+    let kept = Facts::NONE.with_if(kept, Facts::OF_ARCHIVE);
+    let Some(first) = entry.actor.employee() else { return kept };
     let members = &world.employee.members;
     let above = |id: &EmployeeId| members.get(id).and_then(|member| member.superior.as_ref());
     // A line that closes in itself ends all the same.
     let in_line =
         std::iter::successors(above(first), |id| above(id)).take(members.len()).any(|id| *id == principal.employee);
-    let units = &world.organization.units;
-    let heads = |unit| units.get(unit).is_some_and(|unit| unit.head.as_ref() == Some(&principal.employee));
-    let over = members.get(first).is_some_and(|member| world.organization.line(&member.unit).any(heads));
+    let over = members.get(first).is_some_and(|member| world.organization.heads(&principal.employee, &member.unit));
     let same = *first == principal.employee;
-    Facts::NONE.with_if(same, Facts::SUBMITTED).with_if(!same && (in_line || over), Facts::SUPERIOR)
+    kept.with_if(same, Facts::SUBMITTED).with_if(!same && (in_line || over), Facts::SUPERIOR)
 }
 
 /// The facts between a holder of a role and another member of staff.

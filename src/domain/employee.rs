@@ -154,6 +154,8 @@ refusals! {
     NotHeld { role: Role } => E_STATE "R-050", "the role \"{role}\" is not held there", "未在该部门持有角色“{role:#}”";
     /// The role is held.
     AlreadyHeld { role: Role } => E_STATE "R-050", "the role \"{role}\" is held there already", "已在该部门持有角色“{role:#}”";
+    /// A role that has ended cannot be given.
+    RoleOver { place: usize } => E_RULE "R-050" at "/added/{place}/until", "the role would have ended already", "该角色期限已过";
     /// Nobody changes their own roles.
     OwnRoles => E_SOD "R-025", "nobody changes their own roles", "不得变更本人角色";
     /// SM-18 does not lead there.
@@ -222,7 +224,10 @@ fn admit_roles(world: &World, context: &Context<'_>, changed: &RolesChanged) -> 
         let held = roles.iter().position(|(role, unit)| *role == removed.role && **unit == removed.unit);
         roles.remove(held.ok_or(Refusal::NotHeld { role: removed.role })?);
     }
-    for added in &changed.added {
+    for (place, added) in changed.added.iter().enumerate() {
+        if added.until.is_some_and(|until| until < world.date(context.at)) {
+            return Err(Refusal::RoleOver { place }.into());
+        }
         if roles.contains(&(added.role, &added.unit)) {
             return Err(Refusal::AlreadyHeld { role: added.role }.into());
         }
@@ -232,7 +237,7 @@ fn admit_roles(world: &World, context: &Context<'_>, changed: &RolesChanged) -> 
     if audits && roles.iter().any(|(role, _)| *role != Role::Auditor) {
         return Err(Refusal::AuditorExclusive.into());
     }
-    let steps = steps(world, context, &id, member);
+    let steps = steps(world, context, &id, member, &changed.added);
     if let Some(request) = approval::request(world, context, &Event::RolesChanged(changed.clone()).into(), steps)? {
         return Ok(request);
     }
@@ -241,15 +246,33 @@ fn admit_roles(world: &World, context: &Context<'_>, changed: &RolesChanged) -> 
     Ok(vec![Admission::of(Event::RolesChanged(RolesChanged { approved_by, ..changed.clone() }), context)])
 }
 
-/// The head of the employee's unit approves; one level up where that is the employee, who asks, or nobody at
+/// The head of the employee's unit approves, and the head of each unit at which a role is to be held, or of the whole company for a role
+/// that watches over everybody: nobody gives away what is not theirs. One level up where that is the employee, who asks, or nobody at
 /// work.
-fn steps(world: &World, context: &Context<'_>, id: &EmployeeId, member: &Member) -> Vec<Step> {
+fn steps(world: &World, context: &Context<'_>, id: &EmployeeId, member: &Member, added: &[RoleAdded]) -> Vec<Step> {
     let concerned: Vec<&EmployeeId> = [Some(id), context.actor.employee()].into_iter().flatten().collect();
     let works = |head: &EmployeeId| world.employee.members.get(head).is_some_and(Member::works);
-    match world.organization.head_over(&member.unit, |head| works(head) && !concerned.contains(&head)) {
-        Some(head) => vec![Step::Person(head)],
-        None => approval::at_the_top(world, context.at, &concerned),
+    let organization = &world.organization;
+    let whole = |unit| organization.line(unit).last().unwrap_or(unit);
+    let held = added.iter().map(|added| if added.role.is_of_company() { whole(&added.unit) } else { &added.unit });
+    let mut steps: Vec<Step> = Vec::new();
+    for unit in std::iter::once(&member.unit).chain(held) {
+        let covers = |step: &Step| match step {
+            Step::Person(head) => organization.heads(head, unit),
+            // Those at the top, who decide where no head can.
+            Step::Holder(_) | Step::Either(..) => true,
+        };
+        if steps.iter().any(covers) {
+            continue;
+        }
+        let more = match organization.head_over(unit, |head| works(head) && !concerned.contains(&head)) {
+            Some(head) => vec![Step::Person(head)],
+            None => approval::at_the_top(world, context.at, &concerned),
+        };
+        let new: Vec<Step> = more.into_iter().filter(|step| !steps.contains(step)).collect();
+        steps.extend(new);
     }
+    steps
 }
 
 fn check_transition(world: &World, id: &EmployeeId, member: &Member, changed: &StatusChanged) -> Result<(), domain::Refusal> {
@@ -489,6 +512,23 @@ mod tests {
         given.when("E-302", consent()).then_refused(Code::E_FORBIDDEN, "R-025");
         assert_eq!(given.when("E-201", consent()).data()["approved_by"], "E-201");
         given.when("E-201", consent()).then(["approval.given", "employee.roles_changed"]);
+    }
+
+    #[test]
+    fn nobody_gives_away_a_role_at_a_unit_they_do_not_head() {
+        for (role, unit, other) in [("salesperson", "south", "E-302"), ("general_manager", "hq", "E-801"), ("compliance", "north", "E-801")] {
+            let given = given([]).when("E-002", role_given("E-101", role, unit).id("ask-0001")).then(["approval.requested"]);
+            let given = given.when("E-201", consent()).then(["approval.given"]);
+            given.when("E-201", consent()).then_refused(Code::E_SOD, "R-025");
+            given.when(other, consent()).then(["approval.given", "employee.roles_changed"]);
+        }
+        // Whoever heads both consents to both at once.
+        let below = given([]).when("E-002", role_given("E-101", "salesperson", "branch").id("ask-0001")).then(["approval.requested"]);
+        below.when("E-201", consent()).then(["approval.given", "employee.roles_changed"]);
+        let over = json!([{ "role": "salesperson", "unit": "north", "until": "2026-03-01" }]);
+        given([]).when("E-002", roles("E-102", over, json!([]))).then_refused(Code::E_RULE, "R-050");
+        let today = json!([{ "role": "archivist", "unit": "north", "until": "2026-03-02" }]);
+        given([]).when("E-002", roles("E-102", today, json!([]))).then(["approval.requested"]);
     }
 
     #[test]

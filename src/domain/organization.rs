@@ -108,6 +108,11 @@ impl State {
             .is_some_and(|seat| self.within(owner, seat))
     }
 
+    /// Tells whether somebody heads the unit or one above it.
+    pub fn heads(&self, head: &EmployeeId, unit: &UnitId) -> bool {
+        self.line(unit).any(|unit| self.units.get(unit).is_some_and(|unit| unit.head.as_ref() == Some(head)))
+    }
+
     /// Returns the head of the unit or of the nearest one above it whose head is `eligible`.
     pub fn head_over(&self, unit: &UnitId, eligible: impl Fn(&EmployeeId) -> bool) -> Option<EmployeeId> {
         self.line(unit).filter_map(|unit| self.units.get(unit)?.head.clone()).find(eligible)

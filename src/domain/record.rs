@@ -106,6 +106,9 @@ refusals! {
     Fixed { path: String } => E_RULE "R-005" at "/changes",
         "\"{path}\" says which record it is or is computed: void the entry and record it anew",
         "“{path}”用于标识记录或由系统计算，请作废后重新记录";
+    /// Who looks after a customer, and so reads its archive, changes by an assignment alone, which has rights of its own.
+    Assigned { path: String } => E_RULE "R-005" at "/changes",
+        "\"{path}\" is not corrected: assign the customer anew (customer.owner_assigned)", "“{path}”不得更正，请重新指派负责人（customer.owner_assigned）";
     /// Other things happen to the customer in the same breath.
     NotAlone => E_RULE "R-005" at "/changes",
         "propose it apart from other events about the same customer or unit", "请与同一客户或部门的其他事件分开提出";
@@ -114,6 +117,14 @@ refusals! {
 /// Tells whether entries of a type correct or void others.
 pub fn is_amendment(kind: &str) -> bool {
     kind == CORRECTED || kind == VOIDED
+}
+
+/// Returns the type of the record that an entry is, or is about where it corrects or voids another.
+pub fn type_of(entry: &Lived) -> Option<&str> {
+    match is_amendment(entry.kind.name) {
+        true => entry.data.get("record_type").and_then(Value::as_str),
+        false => Some(entry.kind.name),
+    }
 }
 
 impl Event {
@@ -173,11 +184,11 @@ impl Event {
     /// # Errors
     /// The entry cannot be corrected at all, or not in this place, or what was supplied is not what would be filled in.
     pub fn complete(self, target: &Lived, customer: Option<&CustomerId>) -> Result<Self, domain::Refusal> {
-        let own = |name: &str| target.data.get(name).and_then(Value::as_str);
-        let (record, of) = match (own("record"), own("record_type")) {
-            (Some(record), Some(of)) if is_amendment(target.kind.name) => (record.parse().ok(), of),
-            _ => (Some(target.id.clone()), target.kind.name),
+        let record = match target.data.get("record").and_then(Value::as_str) {
+            Some(record) if is_amendment(target.kind.name) => record.parse().ok(),
+            _ => Some(target.id.clone()),
         };
+        let of = type_of(target).unwrap_or_default();
         let index = Some(Int(i64::try_from(target.index).unwrap_or(0)));
         let of = Some(Str(of.to_owned()));
         Ok(match self {
@@ -247,6 +258,10 @@ fn fields(changes: &[Change], target: &Lived) -> Result<Vec<Str<0, 200>>, domain
         };
         let top = path.split('/').nth(1).and_then(|name| target.kind.field(name));
         let computed = place.field.computed || top.is_some_and(|field| field.computed);
+        let of_customer = target.kind.name.starts_with("customer.");
+        if of_customer && top.is_some_and(|field| matches!(field.name, "owner" | "co_contacts")) {
+            return Err(Refusal::Assigned { path: path.into() }.into());
+        }
         let field = match (is_amendment(target.kind.name), path) {
             (true, "/reason") => Some(String::new()),
             (true, _) => within(path).and_then(|number| {

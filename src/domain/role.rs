@@ -89,6 +89,17 @@ roles! {
     SystemAdmin "system_admin" "系统管理员" "System administrator" "Manages accounts and sees no business content."
 }
 
+impl Role {
+    /// Tells whether it directs, watches over or admits to the whole company, at whatever unit it is held.
+    #[must_use]
+    pub const fn is_of_company(self) -> bool {
+        matches!(
+            self,
+            Self::DeputyGm | Self::GeneralManager | Self::Hr | Self::Compliance | Self::Auditor | Self::SystemAdmin
+        )
+    }
+}
+
 impl Shape for Role {
     fn kind() -> Kind {
         Kind::Choice(&Self::CHOICES)

@@ -11,7 +11,7 @@ use crate::access::relation::{self, Consequence};
 use crate::clock::Timestamp;
 use crate::domain::catalog::{self, EventType, Kind, Referent};
 use crate::domain::class::Class;
-use crate::domain::history::{Live, Part};
+use crate::domain::history::{Live, Lived, Part};
 use crate::domain::role::Role;
 use crate::domain::{
     self, About, Actor, Context, Event, Fact, Fetched, Refusal, World, approval, common, contact, customer, document,
@@ -229,8 +229,8 @@ impl Shared {
             Ok(about) => about,
             Err(refusal) => return self.seen_or(principal, proposal, &id, &plain, refusal.into()),
         };
-        let first = target.as_ref().map(|target| &target.lived.actor);
-        let actor = match self.authorize(principal, world, &plain, &about, first) {
+        let amended = target.as_ref().map(|target| &target.lived);
+        let actor = match self.authorize(principal, world, &plain, &about, amended) {
             Ok(actor) => actor,
             Err(told) => {
                 let hidden = about.customer.as_ref().is_some_and(|id| world.customer.customers.contains_key(id))
@@ -397,14 +397,14 @@ impl Shared {
 
     /// Finds the first role that permits, or the rule that denies.
     ///
-    /// Of a correction or voiding, `first` is who entered what it is about.
+    /// Of a correction or voiding, `amended` is the entry it is about.
     fn authorize(
         &self,
         principal: &Principal,
         world: &World,
         event: &Event,
         about: &About,
-        first: Option<&Actor>,
+        amended: Option<&Lived>,
     ) -> Result<Actor, Refusal> {
         let mut told = denied("R-050");
         let Some(member) = world.employee.members.get(&principal.employee) else { return Err(told) };
@@ -419,8 +419,8 @@ impl Shared {
             {
                 own = own.with(relation::facts_of_staff(world, principal, held, &subject));
             }
-            if let Some(first) = first {
-                own = own.with(relation::facts_of_record(world, principal, first));
+            if let Some(entry) = amended {
+                own = own.with(relation::facts_of_record(world, principal, entry));
             }
             debug_assert!(relation::facts_of_type(event.name()).contains(own), "{} carries {own:?}", event.name());
             let mut facts = relation::facts(world, principal, member, held, about.customer.as_ref()).with(own);
