@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::pages::Browser;
 use crate::support::http::Served;
 use crate::support::{TestLedger, principal};
 
@@ -493,6 +494,43 @@ fn whoever_answers_for_a_region_sees_its_grades_terms_reviews_and_their_trace() 
         assert_eq!(served.get("E-301", &format!("/v1/views/{view}")).status, 200, "{view}");
         assert_eq!(served.get("E-001", &format!("/v1/views/{view}")).status, 403, "{view}");
     }
+}
+
+#[test]
+fn a_proposal_that_was_put_right_says_so_in_the_trace() {
+    let served = Served::new();
+    let evidence = customer(&served, 1_000);
+    let made = served.admit("E-101", &proposed("credit", "C-01", "P-1", None, "A", &evidence));
+    let right = json!({ "type": "record.corrected", "subject": "grade/C-01/credit", "data": {
+        "target_event": made["id"], "changes": [{ "path": "/to", "new": "B" }], "reason": "it should have been B" } });
+    let corrected = served.admit("E-101", &right);
+    served.admit("E-301", &step("credit", "approved", "P-1", json!({ "to": "B" })));
+    for path in ["/v1/views/grade_audit?subject=C-01", "/v1/views/grade_audit"] {
+        let lines = items(&served, "E-901", path);
+        let steps: Vec<&str> = lines.iter().map(|line| line["step"].as_str().unwrap()).collect();
+        assert_eq!(steps, ["proposed", "corrected", "approved"], "{path}");
+        assert_eq!((&lines[0]["to"], &lines[0]["corrected_by"]), (&json!("B"), &corrected["index"]));
+        assert_eq!((&lines[1]["corrects"], &lines[1]["actor"]), (&made["index"], &json!("E-101")));
+        assert_eq!(lines[1]["changes"], json!([{ "path": "/to", "new": "B" }]));
+        assert_eq!(lines[1]["correction_reason"], "it should have been B");
+        assert_eq!(lines[2].get("corrected_by"), None);
+    }
+    for (language, words) in
+        [("en", ["Corrected or voided by", "it should have been B"]), ("zh-CN", ["更正", "it should have been B"])]
+    {
+        let mut auditor = Browser::signed_in(&served, "E-901", language);
+        auditor.purpose = Some("audit");
+        let page = auditor.get("/customers/C-01/grades?of=credit").text();
+        for told in words {
+            assert!(page.contains(told), "{told}: {page}");
+        }
+    }
+    let other = served.admit("E-101", &proposed("business", "C-01", "P-2", None, "E", &evidence));
+    let void = json!({ "type": "record.voided", "subject": "grade/C-01/business",
+        "data": { "target_event": other["id"], "reason": "of another customer" } });
+    served.admit("E-101", &void);
+    let lines = items(&served, "E-901", "/v1/views/grade_audit?subject=C-01&dimension=business");
+    assert_eq!((&lines[0]["step"], &lines[0]["corrects"]), (&json!("voided"), &other["index"]), "{lines:?}");
 }
 
 #[test]

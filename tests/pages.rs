@@ -16,7 +16,7 @@ pub(crate) struct Browser<'a> {
     cookies: BTreeMap<String, String>,
     language: &'static str,
     /// What it reads for, as if chosen before.
-    purpose: Option<&'static str>,
+    pub(crate) purpose: Option<&'static str>,
 }
 
 impl<'a> Browser<'a> {

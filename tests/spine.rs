@@ -287,6 +287,9 @@ fn a_grade_that_begins_later_shows_from_its_moment_on() {
     test.admit("E-301", proposal("credit_grade.approved", None, data));
     let grade = || test.view("E-101", "archive", Some("C-1")).unwrap().body["credit_grade"].clone();
     assert_eq!(grade(), json!(null));
+    let row = test.view("E-101", "grades", Some("C-1")).unwrap().body["items"][0].clone();
+    assert_eq!((&row["next_credit_grade"], &row["credit_grade"]), (&json!("B"), &Value::Null), "{row}");
+    assert_eq!(row["next_credit_since"].as_str().unwrap().get(..16), Some("2026-03-02T04:00"), "{row}");
     test.clock.advance(std::time::Duration::from_secs(3 * 3600));
     assert_eq!(grade(), "B");
 }

@@ -237,6 +237,15 @@ pub fn check_kind(kind: &EventType) -> Result<(), Refusal> {
     if kind.system { Err(Refusal::Systems) } else { Ok(()) }
 }
 
+/// Tells whether a field of a type is never corrected: it says which record it is, or who looks after a customer.
+pub fn is_fixed(kind: &EventType, field: &Field) -> bool {
+    matches!(field.kind, Kind::Id) || is_assigned(kind, field)
+}
+
+fn is_assigned(kind: &EventType, field: &Field) -> bool {
+    kind.name.starts_with("customer.") && matches!(field.name, "owner" | "co_contacts")
+}
+
 /// Finds where in the record each change belongs.
 fn fields(changes: &[Change], target: &Lived) -> Result<Vec<Str<0, 200>>, domain::Refusal> {
     if changes.is_empty() {
@@ -258,8 +267,7 @@ fn fields(changes: &[Change], target: &Lived) -> Result<Vec<Str<0, 200>>, domain
         };
         let top = path.split('/').nth(1).and_then(|name| target.kind.field(name));
         let computed = place.field.computed || top.is_some_and(|field| field.computed);
-        let of_customer = target.kind.name.starts_with("customer.");
-        if of_customer && top.is_some_and(|field| matches!(field.name, "owner" | "co_contacts")) {
+        if top.is_some_and(|field| is_assigned(target.kind, field)) {
             return Err(Refusal::Assigned { path: path.into() }.into());
         }
         let field = match (is_amendment(target.kind.name), path) {

@@ -11,7 +11,7 @@ use crate::clock::{Date, Timestamp};
 use crate::domain::class::Class;
 use crate::domain::grade::Dimension;
 use crate::domain::role::Role;
-use crate::domain::{Event, approval, audit, credit, grade};
+use crate::domain::{Event, approval, audit, credit, grade, record};
 use crate::ids::{CustomerId, UnitId};
 use crate::projection::{Node, Read};
 
@@ -34,23 +34,33 @@ pub struct Grades {
 }
 
 impl Grades {
-    /// Adds a grade that was approved.
+    /// Adds a grade that was approved, which supersedes those approved before that have not come into force.
     pub fn add(&mut self, dimension: Dimension, approved: &grade::Approved, read: &Read<'_>) {
         let since = approved.effective_at.unwrap_or(read.entry.time);
         let step = Step { since, grade: approved.to.0.clone(), index: read.index };
-        match dimension {
-            Dimension::Credit => self.credit.push(step),
-            Dimension::Business => self.business.push(step),
-        }
+        let steps = match dimension {
+            Dimension::Credit => &mut self.credit,
+            Dimension::Business => &mut self.business,
+        };
+        steps.retain(|earlier| earlier.since <= read.entry.time);
+        steps.push(step);
     }
 
     /// Returns the grade in force at an instant.
     pub fn at(&self, dimension: Dimension, at: Timestamp) -> Option<&Step> {
-        let steps = match dimension {
+        self.of(dimension).iter().filter(|step| step.since <= at).max_by_key(|step| (step.since, step.index))
+    }
+
+    /// Returns the grade that is approved and not in force yet at an instant.
+    pub fn coming(&self, dimension: Dimension, at: Timestamp) -> Option<&Step> {
+        self.of(dimension).iter().find(|step| step.since > at)
+    }
+
+    fn of(&self, dimension: Dimension) -> &[Step] {
+        match dimension {
             Dimension::Credit => &self.credit,
             Dimension::Business => &self.business,
-        };
-        steps.iter().filter(|step| step.since <= at).max_by_key(|step| (step.since, step.index))
+        }
     }
 
     /// Tells whether there was never one.
@@ -156,6 +166,7 @@ impl Trace {
                 self.line(read, dimension, customer, None, cells);
             }
             Event::Credit(event) => self.fold_credit(read, event),
+            Event::Record(event) => self.fold_record(read, event),
             Event::Audit(audit::Event::Accessed(_) | audit::Event::Denied(_))
             | Event::Ledger(_)
             | Event::Policy(_)
@@ -164,7 +175,6 @@ impl Trace {
             | Event::Customer(_)
             | Event::Person(_)
             | Event::Privacy(_)
-            | Event::Record(_)
             | Event::Grant(_)
             | Event::Loan(_)
             | Event::Anomaly(_)
@@ -191,6 +201,26 @@ impl Trace {
                 "quarter": reviewed.quarter, "finding": reviewed.finding, "index": read.index,
             })),
         }
+    }
+
+    /// A proposal that was corrected or voided is a step too: who changed it, when, and what it says since.
+    fn fold_record(&mut self, read: &Read<'_>, event: &record::Event) {
+        let Some(customer) = event.customer() else { return };
+        let kinds = [Dimension::Credit, Dimension::Business];
+        let of = kinds.into_iter().find(|of| grade::stream(*of, customer) == read.entry.subject);
+        let Some(dimension) = of else { return };
+        let (step, corrects) = match event {
+            record::Event::Corrected(corrected) => ("corrected", &corrected.target_index),
+            record::Event::Voided(voided) => ("voided", &voided.target_index),
+        };
+        let changes: Vec<Value> =
+            event.changes().map(|(change, field)| json!({ "path": field, "new": change.new })).collect();
+        let mut cells =
+            vec![("step", json!(step)), ("corrects", json!(corrects)), ("correction_reason", json!(event.reason()))];
+        if !changes.is_empty() {
+            cells.push(("changes", json!(changes)));
+        }
+        self.line(read, dimension, Some(customer.clone()), None, cells);
     }
 
     fn fold_grade(&mut self, read: &Read<'_>, event: &grade::Event) {
@@ -302,6 +332,7 @@ impl Trace {
             ("id", json!(read.entry.id)),
             ("hash", json!(read.hash())),
         ];
+        cells.extend(read.corrected.map(|by| ("corrected_by", json!(by))));
         cells.extend(more);
         self.lines.push(Line {
             index: read.index,
@@ -339,12 +370,19 @@ impl Line {
             "hash",
             "step",
             "proposal",
+            "corrects",
+            "corrected_by",
         ];
         let mut row: Vec<(&'static str, Node)> = self
             .cells
             .iter()
             .map(|(name, value)| {
-                let class = if open.contains(name) { Class::C0 } else { Class::C3 };
+                let class = match *name {
+                    // Why something was put right is no part of the grade.
+                    "correction_reason" => Class::C8,
+                    name if open.contains(&name) => Class::C0,
+                    _ => Class::C3,
+                };
                 (*name, Node::of(class, value.clone()))
             })
             .collect();
@@ -400,15 +438,20 @@ pub struct Standing {
 pub fn in_force(customer: &CustomerId, name: Node, grades: &Grades, standing: Standing, at: Timestamp) -> Node {
     let cell = |value: Value| Node::of(Class::C3, value);
     let (credit, business) = (grades.at(Dimension::Credit, at), grades.at(Dimension::Business, at));
+    let [next_credit, next_business] = [Dimension::Credit, Dimension::Business].map(|of| grades.coming(of, at));
     Node::Row(vec![
         ("customer_id", Node::plain(customer.as_str())),
         ("customer", name),
         ("business_grade", cell(json!(business.map(|step| &step.grade)))),
         ("business_since", cell(json!(business.map(|step| step.since)))),
         ("business_event", cell(json!(business.map(|step| step.index)))),
+        ("next_business_grade", cell(json!(next_business.map(|step| &step.grade)))),
+        ("next_business_since", cell(json!(next_business.map(|step| step.since)))),
         ("credit_grade", cell(json!(credit.map(|step| &step.grade)))),
         ("since", cell(json!(credit.map(|step| step.since)))),
         ("source_event", cell(json!(credit.map(|step| step.index)))),
+        ("next_credit_grade", cell(json!(next_credit.map(|step| &step.grade)))),
+        ("next_credit_since", cell(json!(next_credit.map(|step| step.since)))),
         ("credit_limit", cell(json!(standing.credit_limit))),
         ("review_quarter", cell(json!(standing.review_due.as_ref().map(|(quarter, _)| quarter)))),
         ("review_due", cell(json!(standing.review_due.map(|(_, day)| day)))),

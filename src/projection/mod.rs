@@ -376,7 +376,9 @@ pub const VIEWS: &[View] = &[
         page_rows: PAGE_ROWS,
         columns: columns! {
             "customer_id" "客户编号" "Customer", "customer" "客户" "Name", "business_grade" "业务等级" "Business grade",
-            "business_since" "业务等级生效" "Business grade since", "credit_grade" "信用等级" "Credit grade", "since" "生效" "Since",
+            "business_since" "业务等级生效" "Business grade since", "next_business_grade" "待生效业务等级" "Next business grade",
+            "next_business_since" "业务等级待生效于" "Next business grade from", "credit_grade" "信用等级" "Credit grade", "since" "生效" "Since",
+            "next_credit_grade" "待生效信用等级" "Next credit grade", "next_credit_since" "信用等级待生效于" "Next credit grade from",
             "credit_limit" "信用限度" "Credit limit", "review_quarter" "评定季度" "Quarter to review", "review_due" "评定到期" "Review due",
             "source_event" "来源事件" "Entry",
         },
@@ -394,6 +396,7 @@ pub const VIEWS: &[View] = &[
             "actor" "操作人" "Actor", "actor_role" "角色" "Role", "from" "现等级" "From", "to" "拟/新等级" "To",
             "suggested" "系统建议" "Suggested", "deviation_reason" "偏离理由" "Reason to deviate", "reason" "理由/意见" "Reason",
             "evidence" "依据" "Evidence", "refusal" "被拒原因" "Refusal", "chain" "审批链" "Chain", "effective_at" "生效" "Effective",
+            "corrected_by" "更正事件" "Corrected by", "corrects" "所更正" "Corrects", "changes" "更正内容" "Changes", "correction_reason" "更正原因" "Reason for the correction",
             "terms_after" "后续交易条件" "Terms set later", "reviews" "季度评定" "Quarterly reviews", "policy_version" "制度版本" "Policy", "index" "账本序号" "Index", "hash" "哈希" "Hash",
         },
     },

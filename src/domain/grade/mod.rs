@@ -547,12 +547,12 @@ pub(super) fn evolve(state: &mut State, fact: &Fact<'_>, event: &Event) {
         Event::Approved(dimension, approved) => {
             let Some(customer) = state.open.get(&approved.proposal_id).map(|proposal| proposal.customer.clone()) else { return };
             let graded = state.of_mut(*dimension).graded.entry(customer).or_default();
-            // One in force and one to come is all a decision can ask for.
+            // One in force and one to come is all a decision can ask for: the newest supersedes what has not come into force.
+            graded.retain(|graded| graded.since <= fact.at);
             while graded.iter().filter(|graded| graded.since <= fact.at).count() > 1 {
                 graded.remove(0);
             }
             graded.push(Graded { since: approved.effective_at.unwrap_or(fact.at), grade: approved.to.0.clone() });
-            graded.sort_by_key(|graded| graded.since);
             close(state, &approved.proposal_id);
         }
         Event::Rejected(_, rejected) => close(state, &rejected.proposal_id),
@@ -815,6 +815,19 @@ mod tests {
         let given = given.and("E-101", grade_proposed("C-01", "C")).at("2026-04-01T00:00:00+08:00");
         given.when("E-301", approved("C")).then_refused(Code::E_CONFLICT, "R-103");
         given.when("E-301", rejected()).then(["credit_grade.rejected"]);
+    }
+
+    #[test]
+    fn what_has_not_come_into_force_is_superseded_by_the_next_decision() {
+        let begins = "2026-04-01T00:00:00+08:00";
+        let given = proposed().and("E-301", approved("B").with("effective_at", begins));
+        let given = given.and("E-101", grade_proposed("C-01", "C").with("proposal_id", "P-2"));
+        let given = given.and("E-301", approved("C").with("proposal_id", "P-2"));
+        for at in ["2026-03-31T00:00:00+08:00", begins, "2026-05-01T00:00:00+08:00"] {
+            let given = given.clone().at(at);
+            let now = current(&given.world, Dimension::Credit, &customer_id("C-01"), given.at);
+            assert_eq!(now.map(|graded| graded.grade.as_str()), Some("C"), "{at}");
+        }
     }
 
     #[test]

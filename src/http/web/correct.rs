@@ -13,7 +13,7 @@ use crate::clock::Zone;
 use crate::domain::catalog::{self, EventType, Field, Kind};
 use crate::domain::class::Class;
 use crate::domain::common;
-use crate::domain::record::{CORRECTED, VOIDED};
+use crate::domain::record::{self, CORRECTED, VOIDED};
 use crate::http::Door;
 use crate::http::api::Named;
 use crate::http::error::Problem;
@@ -126,9 +126,13 @@ fn prefilled(zone: Zone, target: &Target) -> Fields {
 
 /// What was changed, field by field; of a list that changed the whole list.
 fn changes(zone: Zone, target: &Target, typed: &Fields) -> Vec<Value> {
-    let before =
-        form::payload(zone, target.kind.fields, &form::settled(target.kind.fields, prefilled(zone, target)), "");
-    let after = form::payload(zone, target.kind.fields, typed, "");
+    let before = form::settled(target.kind.fields, prefilled(zone, target));
+    let [mut before, mut after] = [&before, typed].map(|typed| form::payload(zone, target.kind.fields, typed, ""));
+    // The form has no input for what is never corrected.
+    for fixed in target.kind.fields.iter().filter(|field| record::is_fixed(target.kind, field)) {
+        before.remove(fixed.name);
+        after.remove(fixed.name);
+    }
     let mut changes = Vec::new();
     differences(target.kind.fields, &before, &after, &target.now, "", &mut changes);
     changes
@@ -171,8 +175,13 @@ fn written(
     refused: Option<(&Problem, &[Value])>,
 ) -> Response {
     let frame = &visitor.frame;
-    let fixed: Vec<&str> =
-        target.kind.fields.iter().filter(|field| matches!(field.kind, Kind::Id)).map(|field| field.name).collect();
+    let fixed: Vec<&str> = target
+        .kind
+        .fields
+        .iter()
+        .filter(|field| record::is_fixed(target.kind, field))
+        .map(|field| field.name)
+        .collect();
     let own_words = matches!(target.kind.module, "record");
     let left_out = if own_words { &["target_event", "changes"][..] } else { &fixed };
     let problem = refused.map(|(problem, _)| problem);

@@ -181,14 +181,15 @@ struct Step {
 }
 
 fn steps(lines: &[Value]) -> Vec<Step> {
-    let approved = lines.iter().filter(|line| text(line, "step") == "approved");
-    let mut steps: Vec<Step> = approved
-        .filter_map(|line| {
-            let at = [text(line, "effective_at"), text(line, "at")].iter().find_map(|at| at.parse().ok())?;
-            Some(Step { at, grade: text(line, "to").to_owned(), index: line.get("index")?.as_u64()? })
-        })
-        .collect();
-    steps.sort_by_key(|step| (step.at, step.index));
+    let mut steps: Vec<Step> = Vec::new();
+    for line in lines.iter().filter(|line| text(line, "step") == "approved") {
+        let (recorded, begins): (Option<Timestamp>, _) =
+            (text(line, "at").parse().ok(), text(line, "effective_at").parse().ok());
+        let (Some(recorded), Some(index)) = (recorded, line.get("index").and_then(Value::as_u64)) else { continue };
+        // What has not come into force is superseded by the next decision.
+        steps.retain(|earlier| earlier.at <= recorded);
+        steps.push(Step { at: begins.unwrap_or(recorded), grade: text(line, "to").to_owned(), index });
+    }
     steps
 }
 
@@ -279,18 +280,25 @@ pub(crate) fn table(door: &Door, frame: &Frame, about: Option<&str>, lines: &[Va
                         }
                     }
                     td data-label=(frame.say("change")) {
-                        @if !refused { (cell(frame, door, line, "from")) " → " strong { (cell(frame, door, line, "to")) } }
+                        @if let Some(changes) = line.get("changes").or(line.get("corrects")) { (put_right(frame, door, changes)) }
+                        @else if !refused { (cell(frame, door, line, "from")) " → " strong { (cell(frame, door, line, "to")) } }
                         @else { (words::event(frame.language, text(line, "command"))) }
                     }
                     td.reason data-label=(frame.say("reason")) {
                         @if refused { strong { (frame.say("refusal")) } " " code { (text(line, "refusal")) } }
+                        @else if line.get("corrects").is_some() { (cell(frame, door, line, "correction_reason")) }
                         @else { (cell(frame, door, line, "reason")) }
                         @if !text(line, "suggested").is_empty() { br; small { (words::label(frame.language, "suggested")) ": " (text(line, "suggested")) } }
                         @if !text(line, "deviation_reason").is_empty() { br; small { (words::label(frame.language, "deviation_reason")) ": " (text(line, "deviation_reason")) } }
                     }
                     td data-label=(frame.say("evidence")) { (evidence(frame, line, &indexes)) }
                     td data-label=(frame.say("policy-version")) { (cell(frame, door, line, "policy_version")) }
-                    td data-label=(frame.say("entry")) { (layout::entry(line.get("index"))) }
+                    td data-label=(frame.say("entry")) {
+                        (layout::entry(line.get("index")))
+                        @for (name, said) in [("corrects", "corrects"), ("corrected_by", "corrected-by")] {
+                            @if let Some(other) = line.get(name) { br; small { (frame.say(said)) " " (layout::entry(Some(other))) } }
+                        }
+                    }
                     td data-label=(frame.say("hash")) { (layout::hash(line.get("hash").unwrap_or(&Value::Null))) }
                     td data-label=(frame.say("proof")) {
                         @match (line.get("proof").filter(|proof| !proof.is_null()), line.get("index").and_then(Value::as_u64)) {
@@ -304,6 +312,18 @@ pub(crate) fn table(door: &Door, frame: &Frame, about: Option<&str>, lines: &[Va
         @if let Some(root) = answered.body.pointer("/checkpoint/root").and_then(Value::as_str) {
             p.standing { (text(answered.body.get("checkpoint").unwrap_or(&Value::Null), "origin")) " · " code.long { (root) } }
         }
+    }
+}
+
+/// Says what a correction put right in a proposal; a voiding changes nothing in it.
+fn put_right(frame: &Frame, door: &Door, changes: &Value) -> Markup {
+    let fields = catalog::find("credit_grade.proposed").map_or(&[][..], |kind| kind.fields);
+    html! {
+        @for change in changes.as_array().into_iter().flatten() {
+            (words::label_at(frame.language, fields, text(change, "path"))) ": "
+            strong { (shown(frame, door, text(change, "path").trim_start_matches('/'), change.get("new").unwrap_or(&Value::Null))) } br;
+        }
+        @if changes.is_string() { (changes.as_str().unwrap_or_default()) }
     }
 }
 
@@ -538,12 +558,18 @@ mod tests {
     #[test]
     fn the_picture_shows_grades_from_when_they_are_in_force() {
         let steps = steps(&[
-            line("approved", json!({ "effective_at": "2026-05-01T00:00:00Z", "to": "B" })),
-            line("rejected", json!({})),
             line("approved", json!({})),
+            line("approved", json!({ "effective_at": "2026-05-01T00:00:00Z", "to": "D" })),
+            line("rejected", json!({})),
+            line(
+                "approved",
+                json!({ "at": "2026-04-01T00:00:00Z", "effective_at": "2026-06-01T00:00:00Z", "to": "B" }),
+            ),
         ]);
-        let grades: Vec<&str> = steps.iter().map(|step| step.grade.as_str()).collect();
-        assert_eq!(grades, ["A", "B"]);
+        let grades: Vec<(&str, String)> = steps.iter().map(|step| (step.grade.as_str(), step.at.to_string())).collect();
+        let begins = |at: &str| at.parse::<Timestamp>().unwrap().to_string();
+        let superseded = [("A", begins("2026-03-01T00:00:00Z")), ("B", begins("2026-06-01T00:00:00Z"))];
+        assert_eq!(grades, superseded, "the newest decision stands for what was yet to come");
     }
 
     #[test]

@@ -118,7 +118,7 @@ impl Shared {
         let world = self.world(state, then)?;
         let wanted = Wanted::of(asked, &world)?;
         let trace = match &subject.customer {
-            None => self.folded_trace(then, &["grade", "trade_terms", "credit_review"])?,
+            None => self.folded_trace(then, &["grade", "record", "trade_terms", "credit_review"])?,
             Some(customer) => {
                 let mut terms = vec![family_term(&format!("trade_terms/{customer}"))];
                 for dimension in [Dimension::Credit, Dimension::Business] {
