@@ -215,7 +215,13 @@ fn unsaid(page: &Answer, problem: &Value) -> Vec<String> {
     let errors = problem["errors"].as_array().cloned().unwrap_or_else(|| vec![problem.clone()]);
     let details = errors.iter().map(|error| &error["detail"]);
     let words = [&problem["code"], &problem["rule"]].into_iter().chain(details).filter_map(Value::as_str);
-    words.filter(|words| !text.contains(&escape(words))).map(str::to_owned).collect()
+    // A page names the field by its label, where a program is told its pointer.
+    let bare =
+        |words: &'_ str| words.split_once(": ").filter(|(at, _)| at.starts_with('/')).map(|(_, bare)| bare.to_owned());
+    let mut words = words.map(|words| bare(words).unwrap_or_else(|| words.to_owned())).collect::<Vec<_>>();
+    words.retain(|words| !text.contains(&escape(words)));
+    words.extend(text.contains("<p>/data/").then(|| "it, but by its pointer".to_owned()));
+    words
 }
 
 /// What the examples speak of.

@@ -1482,3 +1482,50 @@ fn whoever_may_record_appraisals_and_violations_is_led_to_their_forms() {
         assert!(found > 0, "{path}");
     }
 }
+
+#[test]
+fn nobody_is_refused_what_the_navigation_leads_to() {
+    let served = Served::new();
+    let evidence = customer(&served);
+    let requested = json!({ "type": "access.requested", "data": {
+        "customers": ["C-01"], "classes": ["C1"], "modes": ["view"], "from": served.test.clock_now(),
+        "until": served.test.clock_now().plus(Duration::from_secs(86_400)), "purpose": "comparing two bids" } });
+    served.admit("E-103", &requested);
+    let reported = json!({ "type": "anomaly.reported", "data": {
+        "kind": "credit", "customer_id": "C-01", "facts": format!("see {evidence}"), "reported_to": ["E-801"] } });
+    served.admit("E-401", &reported);
+    let mut wrong = Vec::new();
+    for (who, ..) in STAFF {
+        for (language, purpose) in [("en", None), ("zh-CN", Some("management"))] {
+            let mut browser = Browser::signed_in(&served, who, language);
+            browser.purpose = purpose;
+            let home = browser.get("/");
+            assert_eq!(home.status, 200, "{who}");
+            let text = home.text();
+            let (_, nav) = text.split_once("<nav").unwrap();
+            let (nav, _) = nav.split_once("</nav>").unwrap();
+            for link in nav.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+                let mut page = browser.get(link);
+                if page.status == 303 {
+                    page = browser.get(page.header("location")[0]);
+                }
+                // Whoever has not said what they read for is asked.
+                let asked = purpose.is_none() && page.text().contains("id=\"asked-purpose\"");
+                if page.status != 200 && !asked {
+                    wrong.push(format!("{who} {purpose:?} {link}: {}", page.status));
+                }
+            }
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+    // A name leads to the archive where that would open, and so it does in what is found.
+    for (who, opens) in [("E-101", true), ("E-103", false), ("E-002", false)] {
+        let mut browser = Browser::signed_in(&served, who, "en");
+        let token = hidden(&browser.get("/propose").text(), "token");
+        for page in
+            [browser.get("/customers").text(), browser.post("/search", &[("token", &token), ("q", "C-01")]).text()]
+        {
+            assert_eq!(page.contains("href=\"/customers/C-01\""), opens, "{who}: {page}");
+        }
+    }
+}

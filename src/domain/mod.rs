@@ -355,7 +355,7 @@ pub mod common {
         Future => E_RULE "R-011", "the business time lies more than five minutes in the future", "业务时间晚于当前时间5分钟以上";
         /// The business time is old and no reason is given.
         Late { hours: i64 } => E_LATE "R-011" at "latereason",
-            "recorded more than {hours} hours later: give a reason (latereason)", "迟于发生时间{hours}小时以上，须说明原因（latereason）";
+            "recorded more than {hours} hours later: say why so late", "迟于发生时间{hours}小时以上，须说明迟报原因";
         /// The envelope's business time is not the payload's.
         OtherTime { field: String } => E_SCHEMA "R-011" at "occurredat",
             "occurredat must agree with \"{field}\"", "occurredat须与“{field}”一致";

@@ -150,7 +150,7 @@ pub(crate) fn filters(key: &str) -> &'static [&'static str] {
         "ownership" => &["employee"],
         "visits" | "business_report" => &["from", "until"],
         "grants" => &["kind", "who", "customer", "status", "mine", "waiting"],
-        "anomalies" => &["kind", "open"],
+        "anomalies" => &["kind", "open", "mine"],
         "refusals" => &["who"],
         "important_dates" => &["days"],
         "sod" => &["all"],

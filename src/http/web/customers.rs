@@ -13,7 +13,7 @@ use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::web::compare::{MOMENT, looking_back};
 use crate::http::web::layout::{self, items, shown, text};
-use crate::http::web::visitor::{Visitor, encode, moments};
+use crate::http::web::visitor::{Visitor, moments};
 use crate::http::web::{dates, privacy, words};
 
 /// `GET /customers`: the customers the asker may see.
@@ -57,10 +57,9 @@ pub(crate) async fn list(
                     tbody { @for item in items {
                         tr {
                             th scope="row" {
-                                a href={ "/customers/" (encode(text(item, "customer_id"))) } {
-                                    (shown(frame, &door, "", item.get("name").unwrap_or(&Value::Null)))
-                                }
-                                " " small { (text(item, "customer_id")) }
+                                @let id = text(item, "customer_id");
+                                @let name = shown(frame, &door, "", item.get("name").unwrap_or(&Value::Null));
+                                (layout::customer(&visitor, &door, id, &name)) " " small { (id) }
                             }
                             @for column in columns {
                                 td data-label=(label(column)) { (shown(frame, &door, column, item.get(column).unwrap_or(&Value::Null))) }

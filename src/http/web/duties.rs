@@ -51,20 +51,28 @@ pub(crate) async fn home(State(door): State<Arc<Door>>, visitor: Visitor) -> Res
         forms = Some(answered.body.clone());
         standing.push(answered);
     }
-    let mut asked_of_me = Vec::new();
-    for (key, filter, page) in [
-        ("grants", ("waiting", "true"), "/access?show=waiting"),
-        ("anomalies", ("open", "true"), "/access?view=anomalies"),
+    let (mut asked_of_me, mut unstated) = (Vec::new(), false);
+    for (key, filters, page) in [
+        ("grants", &["waiting"][..], "/access?show=waiting"),
+        // Whoever watches over anomalies sees those of others too; an unresolved one is its addressee's.
+        ("anomalies", &["open", "mine"], "/access?view=anomalies"),
     ] {
         if !visitor.may_read(&door, key, None) {
+            unstated |= visitor.opens(&door, key, None);
             continue;
         }
-        let narrow = |asked: &mut Asked| drop(asked.filters.insert(filter.0.into(), filter.1.into()));
-        let answered = visitor.read(&door, key, None, narrow).await?;
-        // Whoever watches over anomalies sees those of others too; an unresolved one is its addressee's.
-        let addressed = |row: &&Value| items(row, "reported_to").iter().any(|id| id.as_str() == Some(me.as_str()));
-        let rows = items(&answered.body, "items");
-        let count = if key == "grants" { rows.len() } else { rows.iter().filter(addressed).count() };
+        let narrow =
+            |asked: &mut Asked| asked.filters.extend(filters.iter().map(|name| ((*name).into(), "true".into())));
+        let answered = match visitor.read(&door, key, None, narrow).await {
+            Ok(answered) => answered,
+            // What waits is shown to whoever says what they read for; the rest of the page stands.
+            Err(problem) if layout::wants_purpose(&problem) => {
+                unstated = true;
+                continue;
+            }
+            Err(problem) => return Err(problem),
+        };
+        let count = items(&answered.body, "items").len();
         if count > 0 {
             asked_of_me.push((key, count, page));
         }
@@ -94,6 +102,7 @@ pub(crate) async fn home(State(door): State<Arc<Door>>, visitor: Visitor) -> Res
             @if !asked_of_me.is_empty() { ul { @for (key, count, page) in &asked_of_me {
                 li { a href=(page) { (frame.say_with(&format!("home-{key}"), &[("count", &count.to_string())])) } }
             } } }
+            @if unstated { p.hint { (frame.say("home-unstated")) } (layout::purpose_form(frame)) }
         }
         @if let Some(body) = &forms {
             section { h2 { (frame.say("signoffs-mine")) }

@@ -35,14 +35,16 @@ pub(crate) fn page(frame: &Frame, status: StatusCode, title: &str, body: &Markup
                 header.top {
                     nav aria-label=(frame.say("site")) {
                         a.brand href="/" { (frame.say("site")) }
-                        @if frame.signed_in.is_some() {
-                            a href="/" { (frame.say("home")) } a href="/customers" { (frame.say("customers")) }
-                            a href="/analysis" { (frame.say("analysis")) } a href="/signoffs" { (frame.say("signoffs")) }
+                        @if let Some(who) = &frame.signed_in {
+                            a href="/" { (frame.say("home")) }
+                            @if who.opens.list { a href="/customers" { (frame.say("customers")) } }
+                            a href="/analysis" { (frame.say("analysis")) }
+                            @if who.opens.signoffs { a href="/signoffs" { (frame.say("signoffs")) } }
                             a href="/propose" { (frame.say("record")) }
                             a href="/access" { (frame.say("access")) }
                         }
                     }
-                    @if frame.signed_in.is_some() {
+                    @if frame.signed_in.as_ref().is_some_and(|who| who.opens.search) {
                         form.inline.find action="/search" method="post" role="search" {
                             (token(frame))
                             label for="find" { (frame.say("search")) }
@@ -98,16 +100,18 @@ pub(crate) fn problem(frame: &Frame, problem: &Problem) -> Response {
 pub(crate) fn told(frame: &Frame, problem: &Problem, fields: &'static [Field]) -> Markup {
     let body: Value = serde_json::from_slice(&problem.body(frame.language)).unwrap_or_default();
     let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let errors = body.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
-    let part = |error: &Value, name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let said = problem.fields(frame.language);
+    // A program is told by pointers, a person by the label that stands on the form.
+    let called = |pointer: &str| words::label_at(frame.language, fields, pointer).into_owned();
     html! {
         div.problem role="alert" {
             p { strong { (text("title")) } " " code { (text("code")) } }
-            p { (text("detail")) }
-            @if errors.iter().any(|error| !text("detail").contains(&part(error, "detail"))) {
-                ul { @for error in &errors {
-                    li { (words::label_at(frame.language, fields, &part(error, "pointer"))) ": " (part(error, "detail")) }
-                } }
+            @match said.as_slice() {
+                [(pointer, words)] => p { (called(pointer)) ": " (words) },
+                _ => {
+                    p { (text("detail")) }
+                    @if !said.is_empty() { ul { @for (pointer, words) in &said { li { (called(pointer)) ": " (words) } } } }
+                },
             }
             @if !text("rule").is_empty() { p.rule { (frame.say_with("rule", &[("rule", &text("rule"))])) } }
         }
@@ -162,10 +166,22 @@ pub(crate) fn wants_purpose(problem: &Problem) -> bool {
     matches!(problem, Problem::View(ViewError::Denied(refusal)) if matches!(refusal.grounds().1, "R-059" | "R-063"))
 }
 
+/// Names a customer, and leads to its archive where that would open.
+pub(crate) fn customer(visitor: &Visitor, door: &Door, id: &str, name: &Markup) -> Markup {
+    html! { @if visitor.opens(door, "archive", Some(id.to_owned())) { a href={ "/customers/" (encode(id)) } { (name) } } @else { (name) } }
+}
+
 /// Asks for the purpose that a reading needs, and returns to it.
 pub(crate) fn asking(frame: &Frame, problem: &Problem) -> Markup {
     html! {
         (told(frame, problem, &[]))
+        (purpose_form(frame))
+    }
+}
+
+/// Asks for a purpose, and returns to the page it stands on.
+pub(crate) fn purpose_form(frame: &Frame) -> Markup {
+    html! {
         form.card action="/purpose" method="post" {
             (token(frame))
             input type="hidden" name="back" value=(frame.address);

@@ -45,7 +45,7 @@ pub(crate) async fn find(
         asked.after = fields.said("after");
     });
     let body = match read.await {
-        Ok(answered) => html! { (form(frame, &fields)) (found(frame, &door, &fields, &answered)) },
+        Ok(answered) => html! { (form(frame, &fields)) (found(&visitor, &door, &fields, &answered)) },
         Err(problem @ Problem::View(crate::ledger::ViewError::Refused(_))) => {
             html! { (layout::told(frame, &problem, &[])) (form(frame, &fields)) }
         }
@@ -69,7 +69,8 @@ fn form(frame: &Frame, fields: &Fields) -> Markup {
     }
 }
 
-fn found(frame: &Frame, door: &Door, fields: &Fields, answered: &Answered) -> Markup {
+fn found(visitor: &Visitor, door: &Door, fields: &Fields, answered: &Answered) -> Markup {
+    let frame = &visitor.frame;
     let hits = items(&answered.body, "items");
     let label = |name: &str| words::label(frame.language, name).into_owned();
     let count = hits.len().to_string();
@@ -85,7 +86,7 @@ fn found(frame: &Frame, door: &Door, fields: &Fields, answered: &Answered) -> Ma
                         @if people { th scope="col" { (frame.say("person")) } }
                         @for column in COLUMNS { th scope="col" { (label(column)) } }
                     } }
-                    tbody { @for hit in hits { (row(frame, door, hit, people)) } }
+                    tbody { @for hit in hits { (row(visitor, door, hit, people)) } }
                 }
             }
         }
@@ -102,13 +103,12 @@ fn found(frame: &Frame, door: &Door, fields: &Fields, answered: &Answered) -> Ma
     }
 }
 
-fn row(frame: &Frame, door: &Door, hit: &Value, people: bool) -> Markup {
-    let id = text(hit, "customer_id");
+fn row(visitor: &Visitor, door: &Door, hit: &Value, people: bool) -> Markup {
+    let (frame, id) = (&visitor.frame, text(hit, "customer_id"));
     let value = |name: &str| shown(frame, door, name, hit.get(name).unwrap_or(&Value::Null));
     html! { tr {
         th scope="row" {
-            a href={ "/customers/" (encode(id)) } { (shown(frame, door, "", hit.get("name").unwrap_or(&Value::Null))) }
-            " " small { (id) }
+            (layout::customer(visitor, door, id, &shown(frame, door, "", hit.get("name").unwrap_or(&Value::Null)))) " " small { (id) }
         }
         @if people { td data-label=(frame.say("person")) {
             @if hit.get("person_id").is_some() {

@@ -39,6 +39,15 @@ pub(crate) struct SignedIn {
     pub(crate) employee: String,
     pub(crate) form_token: String,
     pub(crate) purpose: Option<PurposeKind>,
+    pub(crate) opens: Opens,
+}
+
+/// Which views the frame leads to from every page.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opens {
+    pub(crate) list: bool,
+    pub(crate) search: bool,
+    pub(crate) signoffs: bool,
 }
 
 /// Somebody signed in.
@@ -77,7 +86,7 @@ impl FromRequestParts<Arc<Door>> for Visitor {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, door: &Arc<Door>) -> Result<Self, Response> {
-        let Ok(mut frame) = Frame::from_request_parts(parts, door).await;
+        let Ok(frame) = Frame::from_request_parts(parts, door).await;
         let mut asker = match Asker::from_request_parts(parts, door).await {
             Ok(asker) => asker,
             Err(Problem::Unauthenticated) if parts.method.is_safe() => {
@@ -88,12 +97,16 @@ impl FromRequestParts<Arc<Door>> for Visitor {
         asker.principal.language = frame.language;
         let kept = cookie(&parts.headers, PURPOSE).and_then(|key| Purpose::parse(key).ok());
         asker.purpose = asker.purpose.or(kept);
-        frame.signed_in = Some(SignedIn {
+        let signed_in = SignedIn {
             employee: asker.principal.employee.to_string(),
             form_token: asker.session.as_ref().map(session::Session::form_token).unwrap_or_default(),
             purpose: asker.purpose.as_ref().map(|purpose| purpose.kind),
-        });
-        Ok(Self { frame, asker })
+            opens: Opens { list: false, search: false, signoffs: false },
+        };
+        let mut visitor = Self { frame, asker };
+        let [list, search, signoffs] = ["list", "search", "signoffs"].map(|key| visitor.opens(door, key, None));
+        visitor.frame.signed_in = Some(SignedIn { opens: Opens { list, search, signoffs }, ..signed_in });
+        Ok(visitor)
     }
 }
 

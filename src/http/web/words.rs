@@ -259,6 +259,8 @@ pub(crate) fn view(language: Language, key: &str) -> String {
 
 /// What views compute and the catalog does not name.
 const OWN: &[(&str, &str, &str)] = &[
+    ("growth_bp", "Growth", "增长率"),
+    ("margin_bp", "Margin", "利润率"),
     ("products_bought", "Products bought", "购买产品"),
     ("first_purchase_on", "First purchase", "首次购买"),
     ("last_purchase_on", "Last purchase", "最近购买"),

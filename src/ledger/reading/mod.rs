@@ -460,8 +460,8 @@ impl Shared {
             if let Some(staff) = &subject.staff {
                 facts = facts.with(relation::facts_of_staff(world, principal, held, staff));
             }
-            // The list opens to who may see any of it; whether a customer is on it is decided row by row.
-            if asked.view.key == "list" {
+            // The list and its search open to who may see any of it; whether a customer is on it is decided row by row.
+            if matches!(asked.view.key, "list" | "search") {
                 facts = facts.with(Facts::REGION);
             }
             // So do other views of everybody; some are for who answers for a region or the whole (V-15, V-33, V-77, V-83).

@@ -274,6 +274,7 @@ module-anomaly = Anomalies and risks
 home = Home
 my-obligations = My obligations
 home-grants = Requests for access to decide: { $count }
+home-unstated = There may be more that waits for you: say what you read for, and it is shown.
 home-anomalies = Anomalies reported to me: { $count }
 waits-for-me = Approvals to decide
 not-open-to-you = This is not open to you as you ask.

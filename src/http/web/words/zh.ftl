@@ -274,6 +274,7 @@ module-anomaly = 异常与风险
 home = 首页
 my-obligations = 我的义务
 home-grants = 待我审批的查阅申请：{ $count }
+home-unstated = 可能还有待您处理的事项：选择查阅用途后显示。
 home-anomalies = 上报给我的异常：{ $count }
 waits-for-me = 待我审批的事项
 not-open-to-you = 按目前的查阅方式，您无权查看此项。

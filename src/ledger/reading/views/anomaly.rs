@@ -20,11 +20,16 @@ impl Shared {
             self.read_of(then, index, &mut |read| anomalies.fold(read))?;
         }
         let before = cursor::<u64>(asked)?.unwrap_or(then.end);
+        let mine = asked.filters.get("mine").is_some_and(|mine| mine == "true");
         let only_open = asked.filters.get("open").is_some_and(|open| open == "true");
         let mut rows: Vec<(u64, Node)> = Vec::new();
         let (mut next, mut wanting) = (None, None);
         for (index, line) in anomalies.lines.range(..before).rev() {
-            let facts = Facts::NONE.with_if(line.addressed_to(sight.reader()), Facts::ADDRESSEE);
+            let addressed = line.addressed_to(sight.reader());
+            let facts = Facts::NONE.with_if(addressed, Facts::ADDRESSEE);
+            if mine && !addressed {
+                continue;
+            }
             if only_open && !line.open() || asked.filters.get("kind").is_some_and(|kind| kind != line.kind()) {
                 continue;
             }
