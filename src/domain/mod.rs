@@ -645,6 +645,14 @@ fn check_time(world: &World, context: &Context<'_>, name: &str) -> Result<(), Re
     Ok(())
 }
 
+/// Tells whether an amount in fen more would bring its year, or all years together, beyond what can be written down.
+pub(crate) fn beyond_counting(years: &imbl::OrdMap<i32, i64>, year: i32, more: i64) -> bool {
+    let most = i128::from(catalog::INTEGER_MAX);
+    let all: i128 = years.values().map(|total| i128::from(*total)).sum();
+    let this = i128::from(years.get(&year).copied().unwrap_or(0));
+    this + i128::from(more) > most || all + i128::from(more) > most
+}
+
 /// Fills a computed field, or checks the value supplied for it.
 pub(crate) fn computed<T: PartialEq + Serialize>(
     field: &str,

@@ -4,7 +4,7 @@ use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Date;
-use crate::domain::catalog::{INTEGER_MAX, Kind, Money, Referent, Shape, choices, events, refusals};
+use crate::domain::catalog::{Kind, Money, Referent, Shape, choices, events, refusals};
 use crate::domain::sale::ContractId;
 use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Admission, Context, Fact, World, policy};
@@ -69,7 +69,7 @@ refusals! {
     /// Cash on site has passed through somebody's hands.
     NoCollector => E_RULE "R-168" at "/collected_by", "cash collected on site names who collected it", "现场收现须注明收款人";
     /// The payments of a year could no longer be written down.
-    BeyondCounting => E_SCHEMA "R-003" at "/amount", "the year's payments would exceed 2^53 - 1 fen", "年度回款将超过2^53-1分";
+    BeyondCounting => E_SCHEMA "R-003" at "/amount", "the payments of the year, or of all years, would exceed 2^53 - 1 fen", "年度或历年回款将超过2^53-1分";
 }
 
 /// Says which stream the payment belongs to; its own, and its customer's.
@@ -95,8 +95,7 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
             return Err(Refusal::NoCollector.into());
         }
     }
-    let total = world.payment.years.get(&payment.received_on.year()).copied().unwrap_or(0);
-    if total.checked_add(payment.amount.0).is_none_or(|total| total > INTEGER_MAX) {
+    if domain::beyond_counting(&world.payment.years, payment.received_on.year(), payment.amount.0) {
         return Err(Refusal::BeyondCounting.into());
     }
     let id = payment.payment_id.clone().unwrap_or_else(|| ids::issued(context.id));
@@ -138,8 +137,8 @@ fn add(state: &mut State, payment: &Recorded, sign: i64) {
 mod tests {
     use serde_json::json;
 
-    use super::*;
     use crate::domain::Code;
+    use crate::domain::catalog::INTEGER_MAX;
     use crate::domain::testing::{Given, customer, given, paid, policy as adopted};
 
     fn one() -> Given {
@@ -157,7 +156,10 @@ mod tests {
     fn a_years_payments_stay_within_what_can_be_written_down() {
         let given = one().and("E-401", paid("PA-1", "C-01", "2026-03-02", INTEGER_MAX));
         given.when("E-401", paid("PA-2", "C-01", "2026-03-02", 1)).then_refused(Code::E_SCHEMA, "R-003");
-        given.when("system", paid("PA-2", "C-01", "2025-12-31", 1)).then(["payment.recorded"]);
+        // Nor does what is added up over the years.
+        given.when("system", paid("PA-2", "C-01", "2025-12-31", 1)).then_refused(Code::E_SCHEMA, "R-003");
+        let room = one().and("E-401", paid("PA-1", "C-01", "2026-03-02", INTEGER_MAX - 1));
+        room.when("system", paid("PA-2", "C-01", "2025-12-31", 1)).then(["payment.recorded"]);
         one().when("E-401", paid("PA-1", "C-01", "2026-03-02", INTEGER_MAX + 1)).then_malformed(["/amount"]);
     }
 

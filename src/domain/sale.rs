@@ -6,7 +6,7 @@ use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Date;
-use crate::domain::catalog::{INTEGER_MAX, Int, Kind, Money, Referent, Shape, SignedMoney, Str, choices, events, refusals};
+use crate::domain::catalog::{Int, Kind, Money, Referent, Shape, SignedMoney, Str, choices, events, refusals};
 use crate::domain::history::{Live, Part};
 use crate::domain::{self, About, Admission, Context, Fact, World};
 use crate::ids::{self, CustomerId, StreamName, SubjectId, UnitId};
@@ -220,7 +220,7 @@ refusals! {
     /// More comes back than was sold.
     AboveOriginal { left: i64 } => E_RULE "R-113" at "/amount", "only {left} fen of that sale are left to return", "该销售可退金额仅余{left}分";
     /// The company's sales of a year could no longer be written down.
-    BeyondCounting => E_SCHEMA "R-003" at "/amount", "the year's sales would exceed 2^53 - 1 fen", "年度销售额将超过2^53-1分";
+    BeyondCounting => E_SCHEMA "R-003" at "/amount", "the sales of the year, or of all years, would exceed 2^53 - 1 fen", "年度或历年销售额将超过2^53-1分";
 }
 
 /// Says which stream the sale belongs to; its own, and its customer's.
@@ -247,8 +247,7 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
     } else if sale.returns.is_some() {
         return Err(domain::Refusal::field("/returns", "only a return names a sale", "仅退货可填原单"));
     }
-    let total = world.sale.years.get(&sale.sold_on.year()).copied().unwrap_or(0);
-    if sale.kind == Trade::Sale && total.checked_add(sale.amount.0).is_none_or(|total| total > INTEGER_MAX) {
+    if sale.kind == Trade::Sale && domain::beyond_counting(&world.sale.years, sale.sold_on.year(), sale.amount.0) {
         return Err(Refusal::BeyondCounting.into());
     }
     let id = sale.sale_id.clone().unwrap_or_else(|| ids::issued(context.id));
@@ -304,6 +303,7 @@ mod tests {
 
     use super::*;
     use crate::domain::Code;
+    use crate::domain::catalog::INTEGER_MAX;
     use crate::domain::testing::{Given, Proposed, customer, customer_id, day, given, sold};
 
     fn returned(id: &str, of: &str, fen: i64) -> Proposed {
@@ -369,7 +369,11 @@ mod tests {
         let given = two_customers().and("E-401", sold("S-1", "C-01", "2026-03-02", INTEGER_MAX));
         given.when("E-401", sold("S-2", "C-02", "2026-03-02", 1)).then_refused(Code::E_SCHEMA, "R-003");
         given.when("E-401", returned("S-2", "S-1", 1)).then(["sale.recorded"]);
-        given.when("system", sold("S-2", "C-02", "2025-12-31", 1)).then(["sale.recorded"]);
+        // Nor does what is added up over the years, of which a return takes from one.
+        given.when("system", sold("S-2", "C-02", "2025-12-31", 1)).then_refused(Code::E_SCHEMA, "R-003");
+        let less = given.and("E-401", returned("S-2", "S-1", 1));
+        less.when("system", sold("S-3", "C-02", "2025-12-31", 1)).then(["sale.recorded"]);
+        less.when("system", sold("S-3", "C-02", "2025-12-31", 2)).then_refused(Code::E_SCHEMA, "R-003");
     }
 
     #[test]
