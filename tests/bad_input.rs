@@ -395,3 +395,24 @@ fn a_key_ring_from_before_says_what_it_lacks() {
     fs::write(&ring, &kept).unwrap();
     open(&test, home).unwrap();
 }
+
+#[test]
+fn no_view_is_narrowed_to_what_there_cannot_be() {
+    let served = Served::new();
+    served.test.customer("C-01", "Heyuan Alloy Works");
+    for (path, field) in [
+        ("checks?quarter=2026Q5", "/quarter"),
+        ("credit_reviews?quarter=2026", "/quarter"),
+        ("stats?year=0", "/year"),
+        ("composition?by=region&year=20260", "/year"),
+        ("classification?dimension=bogus", "/dimension"),
+        ("classification?lifecycle=bogus", "/lifecycle"),
+        ("timeline?subject=customer/C-01&type=bogus", "/type"),
+    ] {
+        let answer = served.get("E-902", &format!("/v1/views/{path}"));
+        assert_eq!((answer.status, &answer.json()["errors"][0]["pointer"]), (400, &json!(field)), "{path}");
+    }
+    for path in ["checks?quarter=2026Q4", "stats?year=1999", "classification?lifecycle=lost"] {
+        assert_eq!(served.get("E-902", &format!("/v1/views/{path}")).status, 200, "{path}");
+    }
+}

@@ -1217,7 +1217,8 @@ pub(super) fn unseen(c: char) -> bool {
     filler || get_general_category(c) == GeneralCategory::Format
 }
 
-fn is_quarter(text: &str) -> bool {
+/// Tells whether a text names a quarter, as `2026Q1` does.
+pub fn is_quarter(text: &str) -> bool {
     let digits = |part: &str| part.len() == 4 && part.bytes().all(|byte| byte.is_ascii_digit());
     text.split_once('Q').is_some_and(|(year, quarter)| digits(year) && matches!(quarter, "1" | "2" | "3" | "4"))
 }

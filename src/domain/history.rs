@@ -501,7 +501,7 @@ mod tests {
                 ("/changes/name", Value::Null),
             ],
             "customer.classified" => vec![("/value", json!("general")), ("/basis", json!("asked again"))],
-            "customer.owner_assigned" => vec![("/owner", json!("E-101")), ("/co_contacts", json!(["E-101"]))],
+            "customer.owner_assigned" => vec![("/reason", json!("second_contact")), ("/second_holder", json!("east"))],
             "customer.status_changed" => vec![("/status", json!("terminated")), ("/reason", json!("another one"))],
             "customer.marked_duplicate" => vec![("/reason", json!("the same plant"))],
             "archive.verified" => vec![("/period", json!("2025Q3")), ("/result", json!("corrected"))],

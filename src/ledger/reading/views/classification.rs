@@ -5,13 +5,13 @@ use serde_json::json;
 use crate::access::facts::Facts;
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
-use crate::domain::customer::{self, Party};
+use crate::domain::customer::{self, Dimension, Party, Status};
 use crate::domain::policy;
 use crate::ledger::Shared;
 use crate::ledger::reading::moment::Then;
 use crate::ledger::reading::subject::Subject;
 use crate::ledger::reading::views::composition::Sighted;
-use crate::ledger::reading::views::{Built, of_page, page_of, year_of};
+use crate::ledger::reading::views::{Built, of_page, page_of, value_of, year_of};
 use crate::ledger::reading::{Asked, ViewError};
 use crate::ledger::state::State;
 use crate::projection::classification::{Narrowing, special};
@@ -53,8 +53,9 @@ impl Shared {
         let world = self.world(state, then)?;
         let day = world.date(then.at);
         let filter = |name: &str| asked.filters.get(name).map(String::as_str);
-        let narrowing =
-            Narrowing { dimension: filter("dimension"), value: filter("value"), lifecycle: filter("lifecycle") };
+        let lifecycle = value_of::<Status>(asked, "lifecycle")?.map(Status::as_str);
+        let dimension = value_of::<Dimension>(asked, "dimension")?.map(|dimension| dimension.as_str());
+        let narrowing = Narrowing { dimension, value: filter("value"), lifecycle };
         let page = self.with_register(state, then, |register| {
             page_of(register, asked, subject, sight, Matter::Basic, &mut |id, listed| {
                 let status = customer::status(&world, id, day, then.at);

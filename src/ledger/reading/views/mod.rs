@@ -8,7 +8,7 @@ use crate::access::decide::Decision;
 use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
 use crate::clock::{Date, Timestamp, Zone};
-use crate::domain::catalog::{Kind, Shape};
+use crate::domain::catalog::{self, Kind, Shape};
 use crate::domain::{Refusal, common};
 use crate::ids::CustomerId;
 use crate::ledger::reading::moment::Then;
@@ -67,6 +67,7 @@ impl Ledger {
         sight: &mut Sight<'_>,
     ) -> Result<Built, ViewError> {
         let shared = &self.shared;
+        check_filters(asked)?;
         if asked.after.is_some() && asked.view.is_whole() {
             return Err(no_cursor());
         }
@@ -129,10 +130,30 @@ impl Ledger {
     }
 }
 
+/// Refuses to narrow a view to what there cannot be: whoever mistypes would be told that there was nothing.
+fn check_filters(asked: &Asked) -> Result<(), ViewError> {
+    for (name, said) in &asked.filters {
+        let (known, en, zh) = match name.as_str() {
+            "quarter" => (catalog::is_quarter(said), "must be a quarter such as 2026Q1", "须为季度，如2026Q1"),
+            "type" => (
+                catalog::find(said).is_some(),
+                "must be a type of event such as contact.recorded",
+                "须为事件类型，如contact.recorded",
+            ),
+            _ => continue,
+        };
+        if !known {
+            return Err(ViewError::Refused(Refusal::field(&format!("/{name}"), en, zh)));
+        }
+    }
+    Ok(())
+}
+
 /// Reads a year that a view is narrowed to.
 fn year_of(asked: &Asked) -> Result<Option<i32>, ViewError> {
-    let year = asked.filters.get("year").map(|year| year.parse::<i32>());
-    year.transpose().map_err(|_| ViewError::Refused(Refusal::field("/year", "must be a year", "须为年份")))
+    let no_year = || ViewError::Refused(Refusal::field("/year", "must be a year such as 2026", "须为年份，如2026"));
+    let year = |text: &String| text.parse().ok().filter(|year| (1900..=9999).contains(year)).ok_or_else(no_year);
+    asked.filters.get("year").map(year).transpose()
 }
 
 /// The days a view is narrowed to, both included.
