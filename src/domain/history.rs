@@ -488,11 +488,10 @@ mod tests {
         match kind {
             "customer.registered" => vec![
                 ("/name", json!("Heyuan Alloys")),
-                ("/owner", json!("E-102")),
                 ("/registration_no", json!("91350000DD")),
                 ("/phone", json!("0531 8000 0009")),
             ],
-            "customer.individual_registered" => vec![("/owner", json!("E-102")), ("/direct", json!(false))],
+            "customer.individual_registered" => vec![("/direct", json!(false))],
             "customer.profile_updated" => vec![
                 ("/changes/registration_no", json!("91350000EE")),
                 ("/changes/registration_no", Value::Null),

@@ -356,18 +356,21 @@ impl Ledger {
             purpose: asked.purpose.as_ref(),
             now,
         };
-        let amiss = |id: &CustomerId| shared.papers_amiss(state, id, &then);
-        let same = Sameness::of(state, &reader, asked, subject, now, amiss);
-        let kept = same.as_ref().and_then(|same| shared.shown.get(same));
-        let rendered = match kept {
-            Some(kept) => kept,
-            None => {
+        let amiss = || match (asked.view.key, &subject.customer) {
+            ("archive", Some(customer)) => shared.papers_amiss(state, customer, &then),
+            _ => Vec::new(),
+        };
+        let same = Sameness::of(state, &reader, asked, subject, now);
+        let kept = same.as_ref().and_then(|same| shared.shown.get(same, now, amiss));
+        let rendered = match (kept, same) {
+            (Some(kept), _) => kept,
+            (None, Some(same)) => {
+                let amiss = amiss();
                 let rendered = Arc::new(self.render(&reader, state, &then, since.as_ref(), asked, subject)?);
-                if let Some(same) = same {
-                    shared.shown.keep(same, &rendered);
-                }
+                shared.shown.keep(same, now, amiss, &rendered);
                 rendered
             }
+            (None, None) => Arc::new(self.render(&reader, state, &then, since.as_ref(), asked, subject)?),
         };
         let Rendered { body, text, hashed, seen, next, targets } = rendered.as_ref();
         let position = then.end.saturating_sub(1);

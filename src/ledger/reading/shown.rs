@@ -21,10 +21,19 @@ use crate::ledger::state::State;
 /// The answers given last, bounded in number.
 #[derive(Default)]
 pub(in crate::ledger) struct Shown {
-    kept: Mutex<HashMap<Question, (Standing, Arc<Rendered>)>>,
+    kept: Mutex<HashMap<Question, Kept>>,
 }
 
-/// All that what is shown of one customer's latest archive depends on, besides the policies this process runs with.
+struct Kept {
+    standing: Standing,
+    rendered: Arc<Rendered>,
+    /// Which papers of the archive had no content, by their place: no entry says so.
+    amiss: Vec<usize>,
+    looked_at: Timestamp,
+}
+
+/// All that what is shown of one customer's latest archive depends on, besides the files of its papers and the policies this process
+/// runs with.
 #[derive(Debug)]
 pub(super) struct Sameness {
     question: Question,
@@ -50,8 +59,6 @@ struct Standing {
     policies: usize,
     /// From when each kind of grade in force is: one approved earlier may have begun since.
     graded: [Option<Timestamp>; 2],
-    /// Which papers of the archive have no content now, by their place: no entry says so.
-    amiss: Vec<usize>,
 }
 
 /// What is shown, ready to leave, with what the redactor found out on the way.
@@ -66,20 +73,38 @@ pub(super) struct Rendered {
 }
 
 impl Shown {
-    pub(super) fn get(&self, same: &Sameness) -> Option<Arc<Rendered>> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(&same.question)
-            .filter(|(standing, _)| *standing == same.standing)
-            .map(|(_, rendered)| rendered.clone())
+    /// Returns what was shown before, if it is the same still; `amiss` looks at the files of its papers again.
+    pub(super) fn get(
+        &self,
+        same: &Sameness,
+        now: Timestamp,
+        amiss: impl FnOnce() -> Vec<usize>,
+    ) -> Option<Arc<Rendered>> {
+        let (rendered, looked_at) = self.of(same, |kept| (kept.rendered.clone(), kept.looked_at))?;
+        if (looked_at..looked_at.plus(LOOKED_FOR)).contains(&now) {
+            return Some(rendered);
+        }
+        let found = amiss();
+        self.of(same, |kept| {
+            kept.looked_at = now;
+            (kept.amiss == found).then(|| kept.rendered.clone())
+        })?
     }
 
-    pub(super) fn keep(&self, same: Sameness, rendered: &Arc<Rendered>) {
+    fn of<T>(&self, same: &Sameness, take: impl FnOnce(&mut Kept) -> T) -> Option<T> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get_mut(&same.question).filter(|kept| kept.standing == same.standing).map(take)
+    }
+
+    /// Keeps what is shown, with the papers of the archive that were found amiss before it was made.
+    pub(super) fn keep(&self, same: Sameness, now: Timestamp, amiss: Vec<usize>, rendered: &Arc<Rendered>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         // Starting over when full costs each answer one more rendering and needs no bookkeeping on the way.
         if kept.len() >= SHOWN_KEPT && !kept.contains_key(&same.question) {
             kept.clear();
         }
-        kept.insert(same.question, (same.standing, rendered.clone()));
+        let Sameness { question, standing } = same;
+        kept.insert(question, Kept { standing, rendered: rendered.clone(), amiss, looked_at: now });
     }
 }
 
@@ -91,7 +116,6 @@ impl Sameness {
         asked: &Asked,
         subject: &Subject,
         now: Timestamp,
-        amiss: impl FnOnce(&CustomerId) -> Vec<usize>,
     ) -> Option<Self> {
         let customer = subject.customer.as_ref()?;
         if !matches!(asked.view.key, "archive" | "card")
@@ -122,11 +146,13 @@ impl Sameness {
             policies: state.world.policy.adopted.iter().filter(|version| version.effective_at <= now).count(),
             graded: [Dimension::Credit, Dimension::Business]
                 .map(|dimension| grade::current(&state.world, dimension, customer, now).map(|graded| graded.since)),
-            amiss: if asked.view.key == "archive" { amiss(customer) } else { Vec::new() },
         };
         Some(Self { question, standing })
     }
 }
+
+/// How long a paper's file is taken to stand as it was found: looking at all of them again took a quarter of composing an answer that is kept.
+const LOOKED_FOR: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Redacted answers kept in memory; they are as large as archives.
 const SHOWN_KEPT: usize = 2048;

@@ -15,7 +15,7 @@
 //! |---|---|
 //! | `propose_64` | 64 clients recording contacts one by one, durable: proposals/s over the bare limit's requests/s |
 //! | `propose_1` | the same with one client |
-//! | `read_64` | 64 clients reading archives, each reading recorded: readings/s over proposals/s |
+//! | `read_64` | 64 clients reading archives, each reading recorded: readings/s over proposals/s. Before the turns as many readings are made as there are archives (`first`): each is folded from its entries when it is read for the first time since the server was made or its memory forgot it |
 //! | `mix_64` | 64 clients entering what the demo's people enter most, in its proportions (`mix.rs`): proposals/s over those of contacts alone |
 //! | `bare_64`, `bare_1` | the bare limit alone, in requests/s; needs no `dossier` |
 //! | `customer_bytes` | what a customer takes up in memory: two companies of the demo with as much per customer, each started afresh |
@@ -251,6 +251,9 @@ async fn tell_bare(options: &Options, bare: &Process, name: &'static str, client
 async fn tell_64(options: &Options, bare: &Process, server: &Process, company: &Company) -> anyhow::Result<()> {
     let proposals = company.proposals(64, Utc::now());
     let readings = company.readings(64, &options.purpose);
+    let archives = readings.connections.iter().map(|requests| requests.len() as u64).sum();
+    let once = Span { warm_up: Duration::ZERO, measured: FIRST_READINGS_MAX, requests_max: archives };
+    let first = one_turn(once, ("first readings", server, &readings), (1, 1)).await?;
     let [bare, proposed, read] = turns(
         options,
         [("bare", bare, &proposals), ("proposals", server, &proposals), ("readings", server, &readings)],
@@ -277,7 +280,7 @@ async fn tell_64(options: &Options, bare: &Process, server: &Process, company: &
             of: json!({
                 "goal": ">= 0.8", "clients": 64,
                 "readings_per_second": median_rate(&read), "proposals_per_second": median_rate(&proposed),
-                "ratios": ratios(&read, &proposed), "readings": read,
+                "ratios": ratios(&read, &proposed), "readings": read, "first": first,
             }),
         };
         figure.print()?;
@@ -312,7 +315,7 @@ async fn tell_mix(options: &Options, server: &Process, company: &Company) -> any
         let name = format!("{}{turn}", Utc::now().timestamp()).parse()?;
         let mix = mix::of(company, 64, name, rounds, Utc::now())?;
         for (what, shape, outcomes) in [("contacts", &contacts, &mut alone), ("mixed", &mix, &mut mixed)] {
-            outcomes.push(one_turn(options, (what, server, shape), turn).await?);
+            outcomes.push(one_turn(options.span(), (what, server, shape), (turn, options.pairs)).await?);
         }
     }
     let figure = Figure {
@@ -339,23 +342,22 @@ async fn turns<const N: usize>(
     let mut outcomes = std::array::from_fn(|_| Vec::new());
     for turn in 1..=options.pairs {
         for (load, outcomes) in loads.iter().zip(&mut outcomes) {
-            outcomes.push(one_turn(options, *load, turn).await?);
+            outcomes.push(one_turn(options.span(), *load, (turn, options.pairs)).await?);
         }
     }
     Ok(outcomes)
 }
 
 async fn one_turn(
-    options: &Options,
+    span: Span,
     (name, server, shape): (&str, &Process, &Shape),
-    turn: usize,
+    (turn, turns): (usize, usize),
 ) -> anyhow::Result<Outcome> {
-    let outcome = load::run(server, shape, options.span()).await?;
+    let outcome = load::run(server, shape, span).await?;
     let settled = server.settle().await?;
     progress(&format!(
-        "{name} {turn}/{}: {:.0}/s, p50 {} us, p99 {} us, max {} us, CPU per request: server {:.1} us, client {:.1} us; \
+        "{name} {turn}/{turns}: {:.0}/s, p50 {} us, p99 {} us, max {} us, CPU per request: server {:.1} us, client {:.1} us; \
          {} errors; settled in {settled:.1?}",
-        options.pairs,
         outcome.per_second,
         outcome.p50_us,
         outcome.p99_us,
@@ -426,6 +428,9 @@ fn body_bytes_mean(shape: &Shape) -> usize {
     let (count, bytes) = bodies.fold((0, 0), |(count, bytes), body| (count + 1, bytes + body));
     bytes / usize::max(count, 1)
 }
+
+/// How long reading each archive once may take.
+const FIRST_READINGS_MAX: Duration = Duration::from_secs(60);
 
 /// As what the bench starts itself again to be the bare server.
 const BARE_VERB: &str = "bare-server";
