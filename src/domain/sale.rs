@@ -247,6 +247,9 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
     } else if sale.returns.is_some() {
         return Err(domain::Refusal::field("/returns", "only a return names a sale", "仅退货可填原单"));
     }
+    if sale.profit.is_some_and(|profit| profit.0 > sale.amount.0) {
+        return Err(domain::Refusal::field("/profit", "cannot exceed the amount", "不得超过金额"));
+    }
     if sale.kind == Trade::Sale && domain::beyond_counting(&world.sale.years, sale.sold_on.year(), sale.amount.0) {
         return Err(Refusal::BeyondCounting.into());
     }
@@ -453,5 +456,7 @@ mod tests {
         given.when("E-401", sold("S-1", "C-01", "2026-03-02", 0)).then(["sale.recorded"]);
         given.when("E-401", sold("S-1", "C-01", "2026-03-02", -1)).then_malformed(["/amount"]);
         given.when("E-401", sold("S-1", "C-01", "2026-03-02", 1).with("profit", json!(-500))).then(["sale.recorded"]);
+        given.when("E-401", sold("S-1", "C-01", "2026-03-02", 1).with("profit", json!(1))).then(["sale.recorded"]);
+        given.when("E-401", sold("S-1", "C-01", "2026-03-02", 1).with("profit", json!(2))).then_malformed(["/profit"]);
     }
 }

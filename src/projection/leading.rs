@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::domain::catalog::INTEGER_MAX;
 use crate::domain::class::Class;
 use crate::ids::CustomerId;
 use crate::projection::Node;
@@ -21,15 +22,19 @@ struct Traded {
 impl Traded {
     /// How much more than the year before, in basis points rounded down; `None` where nothing was sold then.
     fn growth(self) -> Option<i128> {
-        let (year, last) = (i128::from(self.year.amount), i128::from(self.last));
-        ((year - last) * 10_000).checked_div_euclid(last).filter(|_| last > 0)
+        basis_points(i128::from(self.year.amount) - i128::from(self.last), self.last)
     }
 
     /// The profit on what was sold, in basis points rounded down; `None` where nothing was.
     fn margin(self) -> Option<i128> {
-        let (profit, sales) = (i128::from(self.year.profit), i128::from(self.year.amount));
-        (profit * 10_000).checked_div_euclid(sales).filter(|_| sales > 0)
+        basis_points(i128::from(self.year.profit), self.year.amount)
     }
+}
+
+/// What a part is of something in basis points, rounded down, and no further from nothing than integers are written exactly.
+fn basis_points(part: i128, of: i64) -> Option<i128> {
+    let most = i128::from(INTEGER_MAX);
+    (of > 0).then(|| (part * 10_000).div_euclid(i128::from(of)).clamp(-most, most))
 }
 
 /// The rows of the view, the first rank first; customers are told apart by `code` where they are equal, and by their ids.
