@@ -381,7 +381,7 @@ fn the_reading_of_a_difference_says_which_moments_it_showed() {
     for (path, pointer) in [
         ("/v1/customers/C-01/timeline?since=1", "/since"),
         ("/v1/customers/C-01?valid_at=17", "/valid_at"),
-        ("/v1/customers/C-01?since=99999", "/as_of"),
+        ("/v1/customers/C-01?since=99999", "/since"),
     ] {
         let answer = served.get("E-901", path);
         assert_eq!((answer.status, &answer.json()["errors"][0]["pointer"]), (400, &json!(pointer)), "{path}");

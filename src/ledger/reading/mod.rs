@@ -288,7 +288,7 @@ impl Ledger {
         let subject = shared.subject(&state, &asked).ok()?;
         let held = shared.first_permitted(principal, &state.world, member, &asked, &subject).ok()?;
         let now = shared.clock.now();
-        let then = shared.then(&state, asked.moment(), now).ok()?;
+        let then = shared.then(&state, asked.moment(), "/as_of", now).ok()?;
         let (action, extra) = (action(asked.mode), request_facts(&state.world, &asked));
         let world = &state.world;
         let reader =
@@ -339,8 +339,8 @@ impl Ledger {
     ) -> Result<Composed, ViewError> {
         let shared = &self.shared;
         let now = shared.clock.now();
-        let then = shared.then(state, asked.moment(), now)?;
-        let since = asked.since.map(|since| shared.then(state, since, now)).transpose()?;
+        let then = shared.then(state, asked.moment(), "/as_of", now)?;
+        let since = asked.since.map(|since| shared.then(state, since, "/since", now)).transpose()?;
         if since.as_ref().is_some_and(|since| since.end > then.end) {
             let (en, zh) = ("is after the moment it is compared with", "晚于所对比的时点");
             return Err(ViewError::Refused(Refusal::field("/since", en, zh)));

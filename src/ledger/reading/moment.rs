@@ -67,13 +67,15 @@ impl Then {
 
 impl Shared {
     /// Finds what a question about a moment looks at.
-    pub(super) fn then(&self, state: &State, moment: Moment, now: Timestamp) -> Result<Then, ViewError> {
+    ///
+    /// A moment recorded that cannot be looked at is refused under the name of the parameter that asked for it.
+    pub(super) fn then(&self, state: &State, moment: Moment, named: &str, now: Timestamp) -> Result<Then, ViewError> {
         let end = match moment.recorded {
             AsOf::Latest => state.size,
             AsOf::Index(index) if index < state.size => index + 1,
-            AsOf::Index(_) => return Err(refused("/as_of", "beyond the last entry", "超出末条")),
+            AsOf::Index(_) => return Err(refused(named, "beyond the last entry", "超出末条")),
             AsOf::Instant(at) if at > now.max(state.last_at) => {
-                return Err(refused("/as_of", "has not come yet", "尚未到来"));
+                return Err(refused(named, "has not come yet", "尚未到来"));
             }
             AsOf::Instant(at) => self.recorded_by(state, at)?,
         };
