@@ -190,7 +190,7 @@ refusals! {
     /// There is no such request, or it has ended.
     NotOpen { grant: String } => E_STATE "SM-10", "request \"{grant}\" does not exist or has ended", "查阅申请“{grant}”不存在或已结束";
     /// Something must be asked for.
-    Nothing => E_SCHEMA "R-055" at "/classes", "name customers, classes and ways", "须填写客户、密级与方式";
+    Nothing { field: &'static str } => E_SCHEMA "R-055" at "/{field}", "name at least one", "至少填写一项";
     /// What is asked for would open nothing to whoever asks.
     OpensNothing { class: Opened, way: Way } => E_RULE "R-055" at "/classes",
         "no role of yours could use \"{class}\" in the way \"{way}\", granted or not: leave one of them out",
@@ -410,8 +410,13 @@ fn open<'a>(world: &'a World, context: &Context<'_>) -> Result<&'a Grant, Refusa
 
 fn admit_request(world: &World, context: &Context<'_>, requested: Requested) -> Result<Vec<Admission>, domain::Refusal> {
     let Actor::Employee { id: holder, unit, .. } = context.actor else { return Err(common::Refusal::SystemOnly.into()) };
-    if requested.customers.is_empty() || requested.classes.is_empty() || requested.modes.is_empty() {
-        return Err(Refusal::Nothing.into());
+    let named = [
+        ("customers", requested.customers.is_empty()),
+        ("classes", requested.classes.is_empty()),
+        ("modes", requested.modes.is_empty()),
+    ];
+    if let Some((field, _)) = named.into_iter().find(|(_, empty)| *empty) {
+        return Err(Refusal::Nothing { field }.into());
     }
     if requested.purpose.0.trim().chars().count() < 5 {
         return Err(Refusal::PurposeTooShort.into());
@@ -445,7 +450,7 @@ fn admit_decision(world: &World, context: &Context<'_>, decided: Decided) -> Res
         return Err(Refusal::OwnRequest.into());
     }
     if decided.classes.is_empty() {
-        return Err(Refusal::Nothing.into());
+        return Err(Refusal::Nothing { field: "classes" }.into());
     }
     if let Some(way) = decided.modes.iter().flatten().find(|way| !grant.ways.contains(way)) {
         return Err(Refusal::WayNotRequested { way: *way }.into());
