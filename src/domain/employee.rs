@@ -143,11 +143,20 @@ pub struct State {
     pub revised: u64,
 }
 
+impl State {
+    /// Tells whether that is somebody who may act at all.
+    pub fn works(&self, id: &EmployeeId) -> bool {
+        self.members.get(id).is_some_and(Member::works)
+    }
+}
+
 refusals! {
     /// The id is in use.
     Taken { employee: String } => E_CONFLICT "R-010" at "/employee_id", "employee \"{employee}\" exists already", "员工“{employee}”已存在";
     /// Somebody would be their own superior's superior.
     Cycle => E_RULE "R-025" at "/superior", "nobody can be above themselves", "上级关系不得成环";
+    /// Whoever has left decides on nothing.
+    SuperiorGone { employee: String } => E_RULE "R-025" at "/superior", "\"{employee}\" does not work here now", "“{employee}”目前不在岗";
     /// An auditor holds no business role.
     AuditorExclusive => E_RULE "R-063" at "/added", "an auditor holds no other business role", "审计员不得兼任业务角色";
     /// The role is not held.
@@ -200,6 +209,12 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
             if registered.superior.as_ref().is_some_and(|superior| superior.as_str() == id) {
                 return Err(Refusal::Cycle.into());
             }
+            if let Some(superior) = registered.superior.as_ref().filter(|superior| !world.employee.works(superior)) {
+                return Err(Refusal::SuperiorGone { employee: superior.to_string() }.into());
+            }
+            if registered.joined_on > world.date(context.at) {
+                return Err(domain::Refusal::field("/joined_on", "has not come yet: who is registered may work at once", "尚未到来：登记后即可办理业务"));
+            }
             Ok(vec![Admission::of(event, context)])
         }
         Event::RolesChanged(changed) => admit_roles(world, context, changed),
@@ -251,7 +266,7 @@ fn admit_roles(world: &World, context: &Context<'_>, changed: &RolesChanged) -> 
 /// work.
 fn steps(world: &World, context: &Context<'_>, id: &EmployeeId, member: &Member, added: &[RoleAdded]) -> Vec<Step> {
     let concerned: Vec<&EmployeeId> = [Some(id), context.actor.employee()].into_iter().flatten().collect();
-    let works = |head: &EmployeeId| world.employee.members.get(head).is_some_and(Member::works);
+    let works = |head: &EmployeeId| world.employee.works(head);
     let organization = &world.organization;
     let whole = |unit| organization.line(unit).last().unwrap_or(unit);
     let held = added.iter().map(|added| if added.role.is_of_company() { whole(&added.unit) } else { &added.unit });
@@ -291,6 +306,9 @@ fn check_transition(world: &World, id: &EmployeeId, member: &Member, changed: &S
         .into());
     }
     match (changed.status, &changed.last_day, &changed.new_unit) {
+        (OnNotice, Some(last), _) if *last < changed.effective_on => {
+            return Err(domain::Refusal::field("/last_day", "is before the notice takes effect", "早于离职预告生效日期"));
+        }
         (OnNotice, None, _) => return Err(domain::Refusal::field("/last_day", "is required on notice", "待离职时必填")),
         (Transferred, _, None) => return Err(domain::Refusal::field("/new_unit", "is required on transfer", "调动时必填")),
         (OnNotice | Transferred | Active | Suspended | Left, _, _) => {}
@@ -433,9 +451,19 @@ mod tests {
     fn notice_names_the_last_day_and_a_transfer_the_new_unit() {
         let given = given([]);
         given.when("E-001", staff_status("E-102", "on_notice").without("last_day")).then_malformed(["/last_day"]);
+        let before = staff_status("E-102", "on_notice").with("last_day", json!("2020-01-01"));
+        given.when("E-001", before).then_malformed(["/last_day"]);
         given.when("E-001", staff_status("E-102", "transferred").without("new_unit")).then_malformed(["/new_unit"]);
         let given = given.and("E-001", staff_status("E-102", "transferred"));
         assert_eq!(given.world.employee.members[&id("E-102")].unit.as_str(), "south");
+    }
+
+    #[test]
+    fn nobody_is_placed_under_whoever_has_left_or_joins_before_the_day() {
+        let given = in_status("left");
+        given.when("E-001", registered("E-110").with("superior", "E-102")).then_refused(Code::E_RULE, "R-025");
+        given.when("E-001", registered("E-110").with("joined_on", "2026-03-03")).then_malformed(["/joined_on"]);
+        given.when("E-001", unit("north", Some("hq"), Some("E-102"), &["north"])).then_refused(Code::E_RULE, "R-025");
     }
 
     #[test]

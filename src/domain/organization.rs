@@ -123,6 +123,8 @@ refusals! {
     /// No table was ever entered of that calendar, so no deadline could be told by it.
     UnknownCalendar { calendar: String } => E_REF "R-017" at "/calendar",
         "there is no calendar \"{calendar}\"; enter its first year before (calendar.adopted)", "无工作日历“{calendar}”，请先记录其年度安排（calendar.adopted）";
+    /// Whoever has left heads nothing.
+    HeadGone { employee: String } => E_RULE "R-025" at "/head", "\"{employee}\" does not work here now", "“{employee}”目前不在岗";
     /// A unit would lie above itself.
     Cycle => E_RULE "R-052" at "/parent", "a unit cannot lie below itself", "部门不能隶属于自身或其下级";
     /// Customers of its territory would belong to nobody.
@@ -149,6 +151,9 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
     let unit: UnitId = unit_id(defined);
     if defined.parent.as_ref().is_some_and(|parent| state.within(parent, &unit)) {
         return Err(Refusal::Cycle.into());
+    }
+    if let Some(head) = defined.head.as_ref().filter(|head| !world.employee.works(head)) {
+        return Err(Refusal::HeadGone { employee: head.to_string() }.into());
     }
     if let Some(name) = defined.calendar.as_ref().filter(|named| !calendar::is_known(world, &named.0)) {
         return Err(Refusal::UnknownCalendar { calendar: name.0.clone() }.into());
