@@ -562,7 +562,13 @@ fn a_customer_moved_to_another_region_is_seen_there_and_no_longer_where_it_was()
     // Only where its owner works; so it first gets one who works in both.
     assert_eq!(served.refuse("E-101", &moved("south")), refusal(422, "E_RULE", "R-028"));
     assert_eq!(served.refuse("E-101", &moved("nowhere")), refusal(422, "E_RULE", "R-052"));
-    let owner = json!({ "owner": "E-801", "co_contacts": [], "reason": "reassignment", "effective_at": "2026-03-02T10:00:00+08:00" });
+    let role = json!({ "type": "employee.roles_changed", "id": "both-regions", "subject": "employee/E-102",
+        "data": { "added": [{ "role": "sales_manager", "unit": "south" }], "removed": [], "reason": "works in both" } });
+    served.admit("E-002", &role);
+    for head in ["E-201", "E-302"] {
+        served.admit(head, &json!({ "type": "approval.given", "data": { "request_id": "both-regions" } }));
+    }
+    let owner = json!({ "owner": "E-102", "co_contacts": [], "reason": "reassignment", "effective_at": "2026-03-02T10:00:00+08:00" });
     served.admit("E-201", &json!({ "type": "customer.owner_assigned", "subject": "customer/C-01", "data": owner }));
     served.admit("E-501", &moved("south"));
     assert_eq!((sees("E-201"), sees("E-301"), sees("E-302")), (403, 403, 200));

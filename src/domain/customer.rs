@@ -9,7 +9,6 @@ use crate::domain::catalog::{
     Choice, Count, Email, Int, Kind, Money, Phone, Quarter, Referent, Sealed, Shape, Str, Text, choices, events, objects,
     refusals, unseen,
 };
-use crate::domain::employee::Member;
 use crate::domain::history::{Live, Part, Refold};
 use crate::domain::duty::{Charge, Due, Duty, Opening, Sink, Turn};
 use crate::domain::role::Role;
@@ -560,7 +559,12 @@ refusals! {
     /// An individual's name is a person's and is sealed in a type of its own.
     Individual => E_RULE "R-026" at "/party", "register an individual as customer.individual_registered", "个人客户请使用customer.individual_registered";
     /// The owner does not work here.
-    OwnerInactive { employee: String } => E_RULE "R-028" at "/owner", "\"{employee}\" cannot be given customers now", "“{employee}”目前不能承接客户";
+    OwnerInactive { employee: String, field: &'static str } => E_RULE "R-028" at "/{field}", "\"{employee}\" cannot be given customers now", "“{employee}”目前不能承接客户";
+    /// No role of the person looks after customers.
+    OwnerOfNoRole { employee: String, field: &'static str } => E_RULE "R-050" at "/{field}", "no role of \"{employee}\" looks after customers", "“{employee}”没有可负责客户的角色";
+    /// Putting an assignment right would give the customer back to whoever cannot have it now.
+    OwnerBefore { employee: String } => E_RULE "R-028" at "/target_event",
+        "the customer would go back to \"{employee}\", who cannot be given customers now: assign it anew", "客户将退回“{employee}”，而其目前不能承接客户，请重新指派";
     /// The owner belongs elsewhere.
     OwnerElsewhere { employee: String, region: String } => E_RULE "R-028" at "/owner",
         "\"{employee}\" does not work in region \"{region}\", and only its head may give them a customer there",
@@ -773,10 +777,19 @@ fn check_new(
 
 fn check_owner(world: &World, context: &Context<'_>, owner: &EmployeeId, region: &str) -> Result<(), Refusal> {
     check_region(world, region)?;
-    if !world.employee.members.get(owner).is_some_and(Member::available) {
-        return Err(Refusal::OwnerInactive { employee: owner.to_string() });
-    }
+    check_looks_after(world, context.at, owner, "owner")?;
     check_works_in(world, context, owner, region)
+}
+
+/// Refuses to give customers to whoever is not here to look after them, or could enter nothing in their archives.
+fn check_looks_after(world: &World, at: Timestamp, employee: &EmployeeId, field: &'static str) -> Result<(), Refusal> {
+    let Some(member) = world.employee.members.get(employee).filter(|member| member.available()) else {
+        return Err(Refusal::OwnerInactive { employee: employee.to_string(), field });
+    };
+    if member.roles_on(world.date(at)).any(|held| held.role.may_own()) {
+        return Ok(());
+    }
+    Err(Refusal::OwnerOfNoRole { employee: employee.to_string(), field })
 }
 
 fn check_region(world: &World, region: &str) -> Result<(), Refusal> {
@@ -892,6 +905,12 @@ pub(super) fn check_amended(world: &World, record: Option<&EntryId>, refold: &Re
         }
         evolve(&mut left, &live.fact(), event);
     }
+    if let (Some(after), Some(now)) = (left.customers.get(id), world.customer.customers.get(id))
+        && after.owner != now.owner
+        && check_looks_after(world, world.ledger.noted_at, &after.owner, "owner").is_err()
+    {
+        return Err(Refusal::OwnerBefore { employee: after.owner.to_string() }.into());
+    }
     let Some(customer) = left.customers.get(id).filter(|customer| customer.duplicate_of.is_none()) else { return Ok(()) };
     match world.customer.other(Some(id), customer.name, customer.number) {
         Some(other) => Err(Refusal::Duplicate { customer: other.to_string() }.into()),
@@ -971,9 +990,7 @@ fn check_assignment(world: &World, context: &Context<'_>, assigned: &OwnerAssign
     let region = customer.map(|customer| customer.region.clone()).unwrap_or_default();
     check_owner(world, context, &assigned.owner, &region)?;
     for person in &assigned.co_contacts {
-        if !world.employee.members.get(person).is_some_and(|member| member.available()) {
-            return Err(Refusal::OwnerInactive { employee: person.to_string() }.into());
-        }
+        check_looks_after(world, context.at, person, "co_contacts")?;
     }
     Ok(())
 }
@@ -1233,7 +1250,7 @@ mod tests {
     use super::*;
     use crate::domain::Code;
     use crate::domain::testing::{
-        Given, Proposed, customer, customer_id, customer_status, day, duplicate, event, given, policy as adopted, sold, staff_status,
+        Given, Proposed, customer, customer_id, customer_status, day, duplicate, event, given, policy as adopted, role_given, sold, staff_status,
     };
 
     fn individual(id: &str) -> Proposed {
@@ -1387,7 +1404,8 @@ mod tests {
             given.when("E-101", register.with("first_contact_at", "2026-03-02T10:05:00.000001+08:00")).then_refused(Code::E_RULE, "R-011");
         }
         // Whoever holds a role that reaches the region is of the region.
-        given.when("E-101", customer("C-01", "Heyuan").with("owner", "E-801")).then(["customer.registered"]);
+        let given = given.and("system", role_given("E-103", "sales_manager", "hq"));
+        given.when("E-101", customer("C-01", "Heyuan").with("owner", "E-103")).then(["customer.registered"]);
     }
 
     #[test]
@@ -1512,7 +1530,8 @@ mod tests {
         given.when("E-101", moved("south")).then_refused(Code::E_RULE, "R-028");
         // Where it is already it may be said to be, whoever the owner is.
         given.when("E-101", moved("north")).then(["customer.profile_updated"]);
-        let given = given.and("E-201", assigned("E-801", &[], "reassignment")).and("E-501", moved("south"));
+        let given = given.and("system", role_given("E-102", "sales_manager", "hq"));
+        let given = given.and("E-201", assigned("E-102", &[], "reassignment")).and("E-501", moved("south"));
         let now = &given.world.customer.customers[&customer_id("C-01")];
         assert_eq!((now.region.as_str(), now.rights), ("south", 3), "whoever may see it is asked anew");
         let update = given.lived.last().unwrap().0.id.clone();
@@ -1590,6 +1609,28 @@ mod tests {
         let rights = |given: &Given| given.world.customer.customers[&customer_id("C-01")].rights;
         let before = rights(&given);
         assert_eq!(rights(&given.and("E-201", assigned("E-201", &[], "reassignment"))), before + 1);
+    }
+
+    #[test]
+    fn nobody_owns_customers_whose_roles_look_after_none() {
+        let given = two();
+        for outsider in ["E-901", "E-902", "E-501", "E-801"] {
+            let words = given.when("E-201", assigned(outsider, &[], "reassignment")).then_refused(Code::E_RULE, "R-050");
+            assert!(words.contains(outsider), "{words}");
+            given.when("E-201", assigned("E-101", &[outsider], "second_contact")).then_refused(Code::E_RULE, "R-050");
+        }
+    }
+
+    #[test]
+    fn no_voiding_gives_a_customer_back_to_whoever_cannot_have_it() {
+        let given = two().and("E-201", assigned("E-102", &[], "reassignment"));
+        let given = given.and("E-201", assigned("E-101", &[], "reassignment"));
+        let last = |given: &Given| given.lived.last().unwrap().0.id.clone();
+        given.amend("E-501", &last(&given), None).then(["record.voided"]);
+        let gone = given.and("E-001", staff_status("E-102", "on_notice"));
+        let assigned = gone.lived[gone.lived.len() - 2].0.id.clone();
+        let words = gone.amend("E-501", &assigned, None).then_refused(Code::E_RULE, "R-028");
+        assert!(words.contains("E-102"), "{words}");
     }
 
     #[test]

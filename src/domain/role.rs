@@ -90,6 +90,16 @@ roles! {
 }
 
 impl Role {
+    /// Tells whether whoever holds it can look after customers: what an owner owes can be entered by right of being the owner, or by the
+    /// region (roles.md §3).
+    #[must_use]
+    pub const fn may_own(self) -> bool {
+        matches!(
+            self,
+            Self::Salesperson | Self::SalesManager | Self::CustomerManager | Self::RegionalGm | Self::MarketDevelopment
+        )
+    }
+
     /// Tells whether it directs, watches over or admits to the whole company, at whatever unit it is held.
     #[must_use]
     pub const fn is_of_company(self) -> bool {
