@@ -353,6 +353,9 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
     if filed.kind == Paper::MeetingMinutes && !context.fetched.meeting {
         return Err(Refusal::NoMeeting.into());
     }
+    if let Some(period) = &filed.period {
+        domain::period_begins(&period.0)?;
+    }
     if let Some(PersonId(id)) = &filed.person_id {
         if !matches!(filed.class, Secrecy::C4 | Secrecy::C5) {
             return Err(Refusal::PersonClass.into());
@@ -491,6 +494,17 @@ mod tests {
         alone.fetched.file = Attached::Coming;
         alone.when("E-101", paper("C1")).then(["document.filed"]);
         alone.when("E-101", paper("C1").with("kind", "meeting_minutes")).then_refused(Code::E_RULE, "R-016");
+    }
+
+    #[test]
+    fn a_period_is_one_there_can_be() {
+        let given = with_file();
+        for period in ["2026-13", "2026Q5", "20261", "202x"] {
+            given.when("E-501", paper("C2").with("period", period)).then_malformed(["/period"]);
+        }
+        for period in ["2026", "2026Q1", "2026H2", "2026-12"] {
+            given.when("E-501", paper("C2").with("period", period)).then(["document.filed"]);
+        }
     }
 
     #[test]

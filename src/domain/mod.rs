@@ -653,6 +653,27 @@ pub(crate) fn beyond_counting(years: &imbl::OrdMap<i32, i64>, year: i32, more: i
     this + i128::from(more) > most || all + i128::from(more) > most
 }
 
+/// Returns the first day of the period that a field named `period` names.
+///
+/// # Errors
+/// It is no month, quarter, half or year.
+pub(crate) fn period_begins(period: &str) -> Result<Date, Refusal> {
+    let first = || {
+        let (year, part) = period.split_at_checked(4)?;
+        let year: i32 = year.bytes().all(|byte| byte.is_ascii_digit()).then(|| year.parse().ok())??;
+        let month = match part {
+            "" | "Q1" | "H1" => 1,
+            "Q2" => 4,
+            "Q3" | "H2" => 7,
+            "Q4" => 10,
+            _ => return format!("{period}-01").parse().ok(),
+        };
+        Date::new(year, month, 1)
+    };
+    let en = "must be a month 2026-03, a quarter 2026Q1, a half 2026H1 or a year 2026";
+    first().ok_or_else(|| Refusal::field("/period", en, "须为月2026-03、季2026Q1、半年2026H1或年2026"))
+}
+
 /// Fills a computed field, or checks the value supplied for it.
 pub(crate) fn computed<T: PartialEq + Serialize>(
     field: &str,
