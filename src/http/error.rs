@@ -501,7 +501,7 @@ pub(crate) const TITLES: &[(&str, &str, &str)] = &[
     ("E_SOD", "Separation of duties", "职责分离"),
     ("E_LATE", "Window closed", "已过期限"),
     ("E_POLICY", "Parameter not set", "参数未设"),
-    ("E_INTEGRITY", "Ledger damaged", "账本损坏"),
+    ("E_INTEGRITY", "Integrity check failed", "完整性校验未通过"),
     ("E_UNAUTHENTICATED", "Not signed in", "未登录"),
     ("E_TOO_MANY", "Too many attempts", "尝试过多"),
     ("E_METHOD", "Method not allowed", "方法不允许"),
