@@ -408,6 +408,9 @@ fn no_view_is_narrowed_to_what_there_cannot_be() {
         ("classification?dimension=bogus", "/dimension"),
         ("classification?lifecycle=bogus", "/lifecycle"),
         ("timeline?subject=customer/C-01&type=bogus", "/type"),
+        ("overdue?duty=OB-99", "/duty"),
+        ("overdue?open=perhaps", "/open"),
+        ("discipline?subject=employee/E-101", "/subject"),
     ] {
         let answer = served.get("E-902", &format!("/v1/views/{path}"));
         assert_eq!((answer.status, &answer.json()["errors"][0]["pointer"]), (400, &json!(field)), "{path}");

@@ -1168,10 +1168,14 @@ pub fn expectation(kind: &Kind) -> (String, String) {
             let values: Vec<_> = choices.iter().map(|choice| choice.value).collect();
             return (format!("one of {}", values.join(", ")), format!("下列之一：{}", values.join("、")));
         }
-        Kind::Id | Kind::Reference(_) => {
-            ("an id of letters, digits, dot, underscore and hyphen", "由字母、数字、点、下划线、连字符组成的编号")
-        }
-        Kind::EntryId => ("an entry id", "事件编号"),
+        Kind::Id | Kind::Reference(_) => (
+            "an id of up to 40 letters, digits, dots, underscores and hyphens",
+            "不超过40个字母、数字、点、下划线、连字符的编号",
+        ),
+        Kind::EntryId => (
+            "an entry id: 8 to 64 letters, digits, dots, underscores and hyphens",
+            "事件编号：8至64个字母、数字、点、下划线、连字符",
+        ),
         Kind::Text => ("1 to 4,000 characters", "1至4000个字符"),
         Kind::Date => ("a date such as 2026-03-05", "日期，如2026-03-05"),
         Kind::Instant => ("an instant such as 2026-03-05T09:30:00+08:00", "时间，如2026-03-05T09:30:00+08:00"),

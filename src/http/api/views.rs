@@ -16,7 +16,7 @@ use crate::http::api::{self, Named, Parameters};
 use crate::http::error::Problem;
 use crate::http::session::Asker;
 use crate::ledger::{Answered, AsOf, Asked, Moment, ViewError};
-use crate::projection::{self, View, difference};
+use crate::projection::{self, Scope, View, difference};
 
 /// `GET /v1/views/{key}`: any view.
 pub(crate) async fn one(
@@ -55,6 +55,13 @@ pub(crate) async fn answer(
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let view = question.view.ok_or(Problem::View(ViewError::NotFound))?;
+    if view.scope == Scope::Company && question.subject.is_some() {
+        return Err(Problem::value(
+            "/subject",
+            "is no parameter of this view: it is of the whole company",
+            "不是此视图的参数：此视图面向全公司",
+        ));
+    }
     let mut asked = Asked::new(view);
     asked.subject = question.subject;
     asked.purpose = asker.purpose;

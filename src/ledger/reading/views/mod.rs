@@ -9,6 +9,7 @@ use crate::access::matter::Matter;
 use crate::access::redactor::Sight;
 use crate::clock::{Date, Timestamp, Zone};
 use crate::domain::catalog::{self, Kind, Shape};
+use crate::domain::obligation::duties;
 use crate::domain::{Refusal, common};
 use crate::ids::CustomerId;
 use crate::ledger::reading::moment::Then;
@@ -140,6 +141,12 @@ fn check_filters(asked: &Asked) -> Result<(), ViewError> {
                 "must be a type of event such as contact.recorded",
                 "须为事件类型，如contact.recorded",
             ),
+            "duty" => (
+                duties().iter().any(|duty| duty.id() == *said),
+                "must be a duty such as OB-14",
+                "须为职责编号，如OB-14",
+            ),
+            "open" => (matches!(said.as_str(), "true" | "false"), "must be true or false", "须为true或false"),
             _ => continue,
         };
         if !known {
