@@ -1,6 +1,6 @@
 //! The catalog: event types and their fields declared once, from which all else is derived.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -387,6 +387,22 @@ pub struct SignedMoney(pub i64);
 impl Shape for SignedMoney {
     fn kind() -> Kind {
         Kind::SignedMoney
+    }
+}
+
+/// Writes yuan, as people do.
+impl fmt::Display for SignedMoney {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, rest) = (self.0.unsigned_abs() / 100, self.0.unsigned_abs() % 100);
+        let digits = whole.to_string();
+        formatter.write_str(if self.0 < 0 { "−¥" } else { "¥" })?;
+        for (at, digit) in digits.chars().enumerate() {
+            if at > 0 && (digits.len() - at) % 3 == 0 {
+                formatter.write_char(',')?;
+            }
+            formatter.write_char(digit)?;
+        }
+        write!(formatter, ".{rest:02}")
     }
 }
 
@@ -1354,6 +1370,12 @@ mod tests {
             "direction": "outbound", "channel": "visit", "at": "2026-03-02T10:00:00+08:00", "our_people": ["E-101"],
             "purpose": "care_bond", "summary": "Talked.\nThen\tlunch.", "major": false, "class": "C2",
         })
+    }
+
+    #[test]
+    fn fen_are_written_as_yuan_without_loss() {
+        let written = [0, 123_456_789, -5].map(|fen| SignedMoney(fen).to_string());
+        assert_eq!(written, ["¥0.00", "¥1,234,567.89", "−¥0.05"]);
     }
 
     #[test]

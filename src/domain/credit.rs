@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Date, Timestamp};
 use crate::domain::approval::{self, Step};
-use crate::domain::catalog::{Int, Money, Quarter, Referent, Str, Subject, Text, choices, events, refusals};
+use crate::domain::catalog::{Int, Money, Quarter, Referent, SignedMoney, Str, Subject, Text, choices, events, refusals};
 use crate::domain::duty::{Charge, Due, Duty, Opening, Sink, Turn};
 use crate::domain::grade::{self, Dimension};
 use crate::domain::role::Role;
@@ -92,8 +92,8 @@ refusals! {
     StaleGrade { current: String } => E_CONFLICT "R-109" at "/credit_grade",
         "the credit grade in force is \"{current}\"", "现行信用等级为“{current}”";
     /// The limit is above what the grade allows.
-    AboveLimit { grade: String, limit: i64 } => E_RULE "R-109" at "/credit_limit",
-        "grade \"{grade}\" allows {limit} fen at most", "“{grade}”级信用额度不得超过{limit}分";
+    AboveLimit { grade: String, limit: SignedMoney } => E_RULE "R-109" at "/credit_limit",
+        "grade \"{grade}\" allows {limit} at most", "“{grade}”级信用额度不得超过{limit}";
     /// The policy says nothing of the grade.
     NoLimit { grade: String } => E_POLICY "R-109",
         "p.credit.limit_table has no limit for grade \"{grade}\"", "参数p.credit.limit_table未设“{grade}”级额度";
@@ -210,7 +210,7 @@ fn check_terms(
     }
     let limit = limit(world, context.at, grade).ok_or_else(|| Refusal::NoLimit { grade: grade.into() })?;
     if terms.credit_limit.0 > limit {
-        return Err(Refusal::AboveLimit { grade: grade.into(), limit });
+        return Err(Refusal::AboveLimit { grade: grade.into(), limit: SignedMoney(limit) });
     }
     if terms.payment_method == PaymentMethod::AdvanceFunding && terms.advance_degree.is_none() {
         return Err(Refusal::NoDegree);

@@ -218,7 +218,7 @@ refusals! {
     /// A return names another customer's sale or no sale.
     OtherOriginal => E_RULE "R-113" at "/returns", "the sale returned is not a sale to this customer", "原单不是该客户的销售";
     /// More comes back than was sold.
-    AboveOriginal { left: i64 } => E_RULE "R-113" at "/amount", "only {left} fen of that sale are left to return", "该销售可退金额仅余{left}分";
+    AboveOriginal { left: SignedMoney } => E_RULE "R-113" at "/amount", "only {left} of that sale are left to return", "该销售可退金额仅余{left}";
     /// The company's sales of a year could no longer be written down.
     BeyondCounting => E_SCHEMA "R-003" at "/amount", "the sales of the year, or of all years, would exceed 2^53 - 1 fen", "年度或历年销售额将超过2^53-1分";
 }
@@ -242,7 +242,7 @@ pub(super) fn admit(world: &World, context: &Context<'_>, event: Event) -> Resul
         }
         let left = sold.amount.0 - world.sale.returned.get(&original.0).copied().unwrap_or(0);
         if sale.amount.0 > left {
-            return Err(Refusal::AboveOriginal { left }.into());
+            return Err(Refusal::AboveOriginal { left: SignedMoney(left) }.into());
         }
     } else if sale.returns.is_some() {
         return Err(domain::Refusal::field("/returns", "only a return names a sale", "仅退货可填原单"));

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::access::principal::{Language, PurposeKind};
 use crate::domain::audit::Mode;
-use crate::domain::catalog::{self, EventType, Field, Kind};
+use crate::domain::catalog::{self, EventType, Field, Kind, SignedMoney};
 use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::web::visitor::{Frame, Visitor, encode, wall};
@@ -486,8 +486,8 @@ fn shown_as(frame: &Frame, door: &Door, name: &str, kind: Option<&Kind>, value: 
         },
         Value::Bool(yes) => html! { (frame.language.choose(if *yes { ("yes", "是") } else { ("no", "否") })) },
         Value::Number(number) => match (inner, number.as_i64()) {
-            (Some(Kind::Money | Kind::SignedMoney), Some(fen)) => html! { span.number { (yuan(fen)) } },
-            (_, Some(fen)) if AMOUNTS.contains(&name) => html! { span.number { (yuan(fen)) } },
+            (Some(Kind::Money | Kind::SignedMoney), Some(fen)) => html! { span.number { (SignedMoney(fen)) } },
+            (_, Some(fen)) if AMOUNTS.contains(&name) => html! { span.number { (SignedMoney(fen)) } },
             (_, Some(bp)) if name.ends_with("_bp") || name == "collection_rate" => {
                 html! { span.number { (percent(bp)) } }
             }
@@ -534,20 +534,6 @@ pub(crate) fn part(frame: &Frame, door: &Door, of: &Map<String, Value>, name: &s
         _ if ENTRIES.contains(&name) => entry(Some(value)),
         _ => shown(frame, door, name, value),
     }
-}
-
-/// Writes fen as yuan.
-pub(crate) fn yuan(fen: i64) -> String {
-    let (whole, rest) = (fen.unsigned_abs() / 100, fen.unsigned_abs() % 100);
-    let digits = whole.to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    format!("{}¥{grouped}.{rest:02}", if fen < 0 { "−" } else { "" })
 }
 
 /// Writes basis points as a percentage.
@@ -635,10 +621,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fen_are_written_as_yuan_without_loss() {
-        assert_eq!(yuan(0), "¥0.00");
-        assert_eq!(yuan(123_456_789), "¥1,234,567.89");
-        assert_eq!(yuan(-5), "−¥0.05");
+    fn basis_points_are_written_as_percentages_without_loss() {
         assert_eq!([percent(4100), percent(7), percent(-3334)], ["41.00 %", "0.07 %", "−33.34 %"]);
     }
 

@@ -13,12 +13,12 @@ use serde_json::{Map, Value};
 use crate::access::principal::Language;
 use crate::clock::Timestamp;
 use crate::domain::World;
-use crate::domain::catalog::Field;
+use crate::domain::catalog::{Field, SignedMoney};
 use crate::domain::policy::{self, Default, PARAMETERS, PRESETS, Parameter};
 use crate::http::Door;
 use crate::http::error::Problem;
 use crate::http::web::form::{self, Filled};
-use crate::http::web::layout::{self, items, text, yuan};
+use crate::http::web::layout::{self, items, text};
 use crate::http::web::visitor::{Fields, Frame, Visitor, encode, wall};
 use crate::http::web::{offers, tables, words};
 use crate::ids::UnitId;
@@ -109,7 +109,7 @@ fn parameter_value(frame: &Frame, parameter: &Parameter, value: &Value) -> Marku
     match (parameter.default, value.as_str()) {
         (Default::Table { .. }, Some(text)) => match policy::rows(text) {
             Some(rows) => {
-                html! { ul.plain { @for (grade, fen) in rows { li { (grade) ": " span.number { (yuan(fen)) } } } } }
+                html! { ul.plain { @for (grade, fen) in rows { li { (grade) ": " span.number { (SignedMoney(fen)) } } } } }
             }
             None => html! { (text) },
         },
