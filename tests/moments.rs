@@ -297,6 +297,64 @@ fn what_had_happened_by_a_day_is_shown_whenever_it_was_recorded() {
     assert!(matches!(test.ask("E-901", &asked("archive", Some("C-01"), coming, None)), Err(ViewError::Refused(_))));
 }
 
+#[test]
+fn what_had_happened_by_a_day_is_found_among_a_thousand_entries_and_whatever_came_late_or_was_put_right() {
+    let mut test = TestLedger::new();
+    test.customer("C-01", "Heyuan Alloy Works");
+    let mut days = Vec::new();
+    for day in 0..25 {
+        test.pass(1);
+        let met = test.clock_now();
+        test.submit("E-101", (0..40).map(|_| contact("C-01", "E-101", met)).collect()).unwrap();
+        if day == 2 {
+            test.admit("E-401", proposal("sale.recorded", None, sale("2026-03-05")));
+        }
+        days.push(met);
+    }
+    let day = |number: usize| *days.get(number).unwrap();
+    let mut late = contact("C-01", "E-101", day(3));
+    late.latereason = Some("was ill until today".into());
+    test.admit("E-101", late);
+    let mut other = sale("2026-03-10");
+    other["sale_id"] = json!("S-2");
+    let mut other = proposal("sale.recorded", None, other);
+    other.latereason = Some("the invoice was lost".into());
+    let other = test.admit("E-401", other);
+    // What is noted of entries is of those in the store.
+    test.reopen();
+    let contacts = |valid_at| {
+        let moment = Moment { recorded: AsOf::Latest, valid_at: Some(valid_at) };
+        test.ask("E-901", &asked("archive", Some("C-01"), moment, None)).unwrap().body["contact_count"]
+            .as_u64()
+            .unwrap()
+    };
+    for number in [0, 2, 3, 4, 11, 12, 13, 24] {
+        let expected = 40 * (number as u64 + 1) + u64::from(number >= 3);
+        assert_eq!(contacts(day(number)), expected, "day {number}");
+    }
+    let sales = |test: &TestLedger| {
+        [1, 4, 10, 24].map(|number| {
+            let moment = Moment { recorded: AsOf::Latest, valid_at: Some(day(number)) };
+            test.ask("E-801", &asked("stats", None, moment, None)).unwrap().body["total"]["sales"].as_i64().unwrap()
+        })
+    };
+    assert_eq!(sales(&test), [0, 120_000, 240_000, 240_000]);
+    // The correction stands among what else had not happened.
+    let much_later = |test: &TestLedger| {
+        for _ in 0..8 {
+            let met = test.clock_now();
+            test.submit("E-101", (0..40).map(|_| contact("C-01", "E-101", met)).collect()).unwrap();
+        }
+    };
+    much_later(&test);
+    let mistake = json!({ "target_event": other[0].id, "reason": "it was sold two weeks later",
+        "changes": [{ "path": "/sold_on", "new": "2026-03-24" }] });
+    test.admit("E-401", proposal("record.corrected", None, mistake));
+    much_later(&test);
+    test.reopen();
+    assert_eq!(sales(&test), [0, 120_000, 120_000, 240_000]);
+}
+
 fn changes(answer: &Value) -> Vec<(String, String, Value, Value)> {
     let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
     let rows = answer["items"].as_array().unwrap().iter();

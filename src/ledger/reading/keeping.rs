@@ -71,6 +71,7 @@ impl Shared {
     fn keep_up(&self, stop: &dyn Fn() -> bool) -> Result<(), ViewError> {
         let state = self.state();
         let then = Then::all(state.size);
+        self.happened(stop)?;
         if state.size > due(self.kept_sizes().last().copied().unwrap_or(0)) {
             self.fold_whole(&then, stop)?;
         }

@@ -42,6 +42,7 @@ use crate::store::ReadError;
 
 mod difference;
 mod folds;
+mod happened;
 mod keeping;
 mod moment;
 mod names;

@@ -86,7 +86,9 @@ impl Shared {
         if valid_at > now {
             return Err(refused("/valid_at", "has not come yet", "尚未到来"));
         }
-        let whole = self.recorded_by(state, valid_at.minus(AHEAD_MOST))?.min(end);
+        // What was recorded by then had happened; of what was recorded since, it is noted of blocks.
+        let recorded = self.recorded_by(state, valid_at.minus(AHEAD_MOST))?;
+        let whole = recorded.max(self.happened(&|| false)?.by(valid_at)).min(end);
         Ok(Then { end, valid_at: Some(valid_at), at: valid_at, whole })
     }
 

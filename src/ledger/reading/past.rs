@@ -29,6 +29,7 @@ use crate::ledger::Shared;
 use crate::ledger::claims::term;
 use crate::ledger::reading::ViewError;
 use crate::ledger::reading::folds::{fold, lend, note_corrected};
+use crate::ledger::reading::happened::{Blocks, Happened, apart};
 use crate::ledger::reading::moment::Then;
 use crate::ledger::tail::{family_term, stream_term};
 use crate::projection::customer::Archive;
@@ -60,6 +61,7 @@ pub(super) struct Past {
     pub(super) dropped: AtomicBool,
     /// Of how many entries all was kept that was due.
     pub(super) reached: AtomicU64,
+    pub(super) happened: Happened,
 }
 
 /// What is known on the way from one moment to a later one.
@@ -134,12 +136,25 @@ impl Shared {
         let mut folding =
             Folding { last: from, corrected: Vec::new(), valid_at: then.valid_at.map(|at| at.to_string()) };
         let stored = self.shelf.store().len().min(then.end);
-        for item in self.shelf.store().scan(from..stored) {
-            let (index, bytes) = item?;
-            if index % LOOK_ENTRIES == 0 && stop() {
-                return Ok(whole);
+        let blocks = if then.valid_at.is_some() { self.happened(stop)? } else { Blocks::default() };
+        for block in apart(from..stored) {
+            if then.valid_at.is_some_and(|at| blocks.is_after(block.start, at)) {
+                let corrections = family_term("record");
+                for index in
+                    self.shelf.postings(corrections, block.start, block.end, Direction::Ascending, usize::MAX)?
+                {
+                    let bytes = self.shelf.entry(index)?.ok_or(ViewError::Store)?;
+                    self.fold_next(&mut whole, &mut folding, then, index, &bytes)?;
+                }
+                continue;
             }
-            self.fold_next(&mut whole, &mut folding, then, index, &bytes)?;
+            for item in self.shelf.store().scan(block) {
+                let (index, bytes) = item?;
+                if index % LOOK_ENTRIES == 0 && stop() {
+                    return Ok(whole);
+                }
+                self.fold_next(&mut whole, &mut folding, then, index, &bytes)?;
+            }
         }
         for index in stored.max(from)..then.end {
             let bytes = self.shelf.entry(index)?.ok_or(ViewError::Store)?;
@@ -359,11 +374,14 @@ impl Shared {
         let zone = self.state().world.ledger.zone;
         // Before its last correction a customer was another than is folded here.
         let corrected_until = amendments.last().map_or(0, |last| last + 1);
+        let blocks = if then.valid_at.is_some() { self.happened(&|| false)? } else { Blocks::default() };
+        // What is corrected may have happened at another time than it was entered with.
+        let later = |index: u64| amendments.count() == 0 && then.valid_at.is_some_and(|at| blocks.is_after(index, at));
         let mut from = range.start;
         loop {
             let found = self.shelf.postings(found_by, from, range.end, Direction::Ascending, 512)?;
             let Some(last) = found.last().copied() else { return Ok(()) };
-            for index in found {
+            for index in found.into_iter().filter(|index| !later(*index)) {
                 let bytes = self.shelf.entry(index)?.ok_or(ViewError::Store)?;
                 let entry = Entry::decode(&bytes).map_err(|_| ViewError::Store)?;
                 if entry.link(stream.as_str()).is_none() {
