@@ -481,12 +481,22 @@ fn what_is_kept_of_earlier_moments_changes_nothing() {
     let mut test = TestLedger::new();
     test.customer("C-01", "Heyuan Alloy Works");
     test.customer("C-02", "Linhai Pumps");
+    let mut sold = Vec::new();
+    let mut days = Vec::new();
     for batch in 0..9 {
+        test.pass(1);
         let contacts =
             (0..500).map(|number| contact(if number % 5 == 0 { "C-01" } else { "C-02" }, "E-101", test.clock_now()));
         test.submit("E-101", contacts.collect()).unwrap();
         test.admit("E-101", phone(&format!("0531 8000 01{batch:02}"), "basic"));
+        let mut data = sale(&format!("2026-03-{:02}", batch + 3));
+        data["sale_id"] = json!(format!("S-{batch}"));
+        sold.extend(test.admit("E-401", proposal("sale.recorded", None, data)));
+        days.push(test.clock_now());
     }
+    let mistake = json!({ "target_event": sold[0].id, "reason": "it was entered wrongly",
+        "changes": [{ "path": "/amount", "new": 70_000 }] });
+    test.admit("E-401", proposal("record.corrected", None, mistake));
     let size = last(&test);
     let moments: Vec<u64> = (1..12).map(|part| size * part / 12).collect();
     let look = |test: &TestLedger| -> Vec<Value> {
@@ -495,10 +505,18 @@ fn what_is_kept_of_earlier_moments_changes_nothing() {
             let list = test.ask("E-901", &asked("list", None, at(*moment), None)).unwrap();
             [one.body.as_ref().clone(), list.body.as_ref().clone()]
         });
-        each.collect()
+        let by_business = days.iter().step_by(4).flat_map(|day| {
+            let moment = Moment { recorded: AsOf::Latest, valid_at: Some(*day) };
+            [("archive", Some("C-01")), ("stats", None)].map(|(view, subject)| {
+                test.ask("E-801", &asked(view, subject, moment, None)).unwrap().body.as_ref().clone()
+            })
+        });
+        each.chain(by_business).collect()
     };
     let first = look(&test);
-    let counts: Vec<u64> = first.iter().filter_map(|body| body["contact_count"].as_u64()).collect();
+    let sales: Vec<i64> = first.iter().filter_map(|body| body["total"]["sales"].as_i64()).collect();
+    assert_eq!(sales, [70_000, 550_000, 1_030_000]);
+    let counts: Vec<u64> = first.iter().take(22).filter_map(|body| body["contact_count"].as_u64()).collect();
     assert!(counts.is_sorted() && counts[0] < counts[10], "{counts:?}");
     let past = test.home.data.join("past");
     let kept = || -> Vec<(std::path::PathBuf, Vec<u8>)> {

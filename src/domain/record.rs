@@ -179,6 +179,12 @@ impl Event {
         changes.iter().zip(fields.unwrap_or_default()).map(|(change, field)| (change, field.0.as_str()))
     }
 
+    /// Tells whether it is corrected when the record had happened: by business time it stands elsewhere since.
+    pub fn moves_in_time(&self) -> bool {
+        let field = self.record_type().and_then(|kind| kind.occurred);
+        field.is_some_and(|field| self.changes().any(|(_, changed)| changed.strip_prefix('/') == Some(field)))
+    }
+
     /// Fills in what the entry it is about determines.
     ///
     /// # Errors
@@ -396,7 +402,7 @@ pub(super) fn forget(_: &mut State, _: &Part, _: &[Live]) {}
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::domain::Code;
+    use crate::domain::{Code, Event};
     use crate::domain::testing::{Given, contact, customer, event, given, grade_proposed, sold, staff_status};
     use crate::ids::EntryId;
 
@@ -479,6 +485,24 @@ mod tests {
         let opened = given.lived.iter().find(|one| one.0.kind.name == "customer.registered").unwrap().0.id.clone();
         let given = given.and("E-001", staff_status("E-101", "on_notice"));
         given.amend("E-501", &opened, change("/phone", json!("0531 8000 0009"))).then(["record.corrected"]);
+    }
+
+    #[test]
+    fn a_record_moves_in_time_only_where_its_time_is_put_right() {
+        let given = promised().and("E-401", sold("S-1", "C-01", "2026-03-02", 100));
+        let sale = last(&given);
+        let moves = |given: &Given| {
+            let lived = &given.lived.last().unwrap().0;
+            let Some(Ok(Event::Record(event))) = Event::read(lived.kind.name, &lived.data) else { panic!("{lived:?}") };
+            event.moves_in_time()
+        };
+        let given = given.amend("E-401", &sale, change("/amount", json!(90))).admitted();
+        assert!(!moves(&given));
+        let moved = given.amend("E-401", &sale, change("/sold_on", json!("2026-03-01"))).admitted();
+        assert!(moves(&moved));
+        let again = moved.amend("E-401", &last(&moved), change("/changes/0/new", json!("2026-02-28"))).admitted();
+        assert!(moves(&again), "through a correction of the correction");
+        assert!(!moves(&moved.amend("E-401", &sale, None).admitted()));
     }
 
     #[test]

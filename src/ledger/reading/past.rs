@@ -173,7 +173,9 @@ impl Shared {
         for index in self.shelf.postings(family_term("record"), 0, then.end, Direction::Ascending, usize::MAX)? {
             let mut record = None;
             self.read_at(index, &mut |read| {
-                if let Event::Record(event) = read.event {
+                if let Event::Record(event) = read.event
+                    && event.moves_in_time()
+                {
                     record = event.record().cloned();
                 }
             })?;
