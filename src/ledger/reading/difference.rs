@@ -38,18 +38,16 @@ impl Ledger {
             Err(ViewError::NotFound) => None,
             Err(error) => return Err(error),
         };
-        let mut rows = difference::between(asked.view.columns, before.as_ref(), &after.node);
+        let rows = difference::between(asked.view.columns, before.as_ref(), &after.node);
         // What looks the same to this reader is no difference: that something masked has changed would tell of it.
         let mut looking = sight.afresh();
-        rows.retain(|row| {
+        let mut seen = rows.into_iter().filter(|row| {
             let shown = looking.show(&about(subject, row.clone()));
             shown.get("before") != shown.get("after")
         });
-        let mut next = None;
-        if rows.len().saturating_sub(passed) > asked.limit {
-            next = Some((passed + asked.limit).to_string());
-        }
-        let items = rows.into_iter().skip(passed).take(asked.limit).collect();
+        let items: Vec<Node> = seen.by_ref().skip(passed).take(asked.limit).collect();
+        // Looking at what comes after a page costs as much as the page.
+        let next = seen.next().map(|_| (passed + asked.limit).to_string());
         let node = Node::Row(vec![("items", Node::List(items)), ("since", Node::plain(since.end.saturating_sub(1)))]);
         Ok(Built { node, next, targets: after.targets })
     }
