@@ -103,7 +103,7 @@ const TICK: Duration = Duration::from_secs(20);
 /// How far wall clock and elapsed time may part before deadlines would fire wrongly (`design` §3).
 const LEAP: Duration = Duration::from_secs(60);
 /// Entries the follower may be behind before the writer waits for it: memory is bounded.
-const BEHIND_MAX: usize = 100_000;
+const BEHIND_MAX: usize = 65_536;
 
 /// The writer's own state.
 pub(super) struct Writer {
