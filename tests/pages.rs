@@ -324,6 +324,14 @@ fn a_contact_with_a_promise_is_recorded_by_a_form_and_a_form_sent_twice_once() {
     let promised = state.world.contact.promises.get(&("C-01".parse().unwrap(), "PR-1".parse().unwrap())).unwrap();
     assert_eq!((promised.due.to_string().as_str(), promised.responsible.as_str()), ("2026-03-09", "E-101"));
 
+    // Nobody need think of an id.
+    let unnamed = contact(&browser.get(&address.replace("&amp;", "&")).text());
+    let entered = post(&mut browser, CONTACT, &with(&unnamed, &[("promises.1.promise_id", "")]));
+    assert_eq!((entered.status, contacts(&served)), (303, 2), "{}", entered.text());
+    let promises = served.test.ledger.state().world.contact.promises.clone();
+    let given = promises.keys().map(|(_, id)| id.as_str()).find(|id| *id != "PR-1").unwrap();
+    assert!(given.ends_with("-1") && unnamed["id"].contains(given.trim_end_matches("-1")), "{given}");
+
     let taken = post(&mut browser, CONTACT, &with(&form, &[("summary", "something else")]));
     assert_eq!(taken.status, 409);
     assert!(taken.text().contains("something else"));

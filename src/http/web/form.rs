@@ -56,6 +56,7 @@ pub(crate) fn inputs(frame: &Frame, fields: &[Field], filled: &Filled<'_>, prefi
                     label for=(name) {
                         (frame.language.choose((field.en, field.zh)))
                         @if required { " " small { (frame.say("required")) } }
+                        @if matches!(field.kind, Kind::Id) && !prefix.is_empty() { " " small { (frame.say("row-id-hint")) } }
                         @if matches!(field.kind, Kind::Money | Kind::SignedMoney) { " " small { (frame.say("money-hint")) } }
                     }
                     (input(frame, field, &name, filled, required))

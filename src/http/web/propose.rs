@@ -142,14 +142,31 @@ pub(crate) async fn propose(
 /// Makes of a form what is proposed to the ledger.
 pub(crate) fn proposal(door: &Door, name: &str, kind: Option<&EventType>, fields: &Fields) -> Proposal {
     let zone = door.ledger.state().world.ledger.zone;
+    let id = fields.said("id");
+    let mut data = kind.map_or_else(Map::new, |kind| form::payload(zone, kind.fields, fields, ""));
+    number_rows(kind.map_or(&[], |kind| kind.fields), id.as_deref().unwrap_or_default(), &mut data);
     Proposal {
         kind: name.to_owned(),
-        id: fields.said("id"),
+        id,
         subject: fields.said("subject"),
         occurredat: fields.said("occurredat").map(|at| zone.from_wall(&at).unwrap_or(at)),
         latereason: fields.said("latereason"),
-        data: Value::Object(kind.map_or_else(Map::new, |kind| form::payload(zone, kind.fields, fields, ""))),
+        data: Value::Object(data),
         ..Proposal::default()
+    }
+}
+
+/// Gives each row of a list, such as a promise of a contact, the id that nobody typed: the same again where the form comes twice.
+fn number_rows(fields: &[Field], form: &str, data: &mut Map<String, Value>) {
+    let id = form.get(form.len().saturating_sub(8)..).unwrap_or_default().trim_start_matches(['-', '.', '_']);
+    for field in fields {
+        let Kind::List(inner) = &field.kind else { continue };
+        let Kind::Object(inner) = inner.as_ref() else { continue };
+        let Some(key) = inner.iter().find(|field| matches!(field.kind, Kind::Id)) else { continue };
+        let rows = data.get_mut(field.name).and_then(Value::as_array_mut).into_iter().flatten();
+        for (row, number) in rows.filter_map(Value::as_object_mut).zip(1..) {
+            row.entry(key.name).or_insert_with(|| format!("{id}-{number}").into());
+        }
     }
 }
 

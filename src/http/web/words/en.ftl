@@ -124,6 +124,7 @@ reject = Reject
 withdraw = Withdraw
 rule = Rule { $rule }
 required = required
+row-id-hint = left blank, one is given
 money-hint = in yuan
 reader = Reader
 view = View

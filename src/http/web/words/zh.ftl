@@ -124,6 +124,7 @@ reject = 否决
 withdraw = 撤回
 rule = 规则 { $rule }
 required = 必填
+row-id-hint = 留空则自动编号
 money-hint = 单位：元
 reader = 查阅人
 view = 视图
