@@ -343,7 +343,7 @@ mod tests {
         let given = two_customers().and("E-401", sold("S-1", "C-01", "2026-03-02", 500));
         given.when("E-401", returned("R-1", "S-1", 501)).then_refused(Code::E_RULE, "R-113");
         let given = given.and("E-401", returned("R-1", "S-1", 300));
-        assert!(given.when("E-401", returned("R-2", "S-1", 201)).then_refused(Code::E_RULE, "R-113").contains("200"));
+        assert!(given.when("E-401", returned("R-2", "S-1", 201)).then_refused(Code::E_RULE, "R-113").contains("¥2.00"));
         let given = given.and("E-401", returned("R-2", "S-1", 200));
         given.when("E-401", returned("R-3", "S-1", 1)).then_refused(Code::E_RULE, "R-113");
         assert_eq!(given.world.sale.years.get(&2026), None, "as if nothing had been sold");
