@@ -112,9 +112,7 @@ impl Shared {
                 return Ok(Arc::new(self.one(id, &Then::all(state.size))?.archive));
             }
             archive = Archive::clone(&kept);
-        } else if let Some((_, bytes)) = self.shelf.store().document(&document_of(id))?
-            && let Ok(stored) = postcard::from_bytes::<Archive>(&bytes)
-        {
+        } else if let Some(stored) = self.stored_archive(id)? {
             archive = stored;
         }
         if archive.end > state.size || archive.version > version {
@@ -123,6 +121,17 @@ impl Shared {
         let archive = Arc::new(self.fold_archive(archive, id, state.size)?);
         self.keep_archive(id, &archive);
         Ok(archive)
+    }
+
+    /// Finds the archive that least is to be folded into: the one put away last, or the last moment kept of it.
+    fn stored_archive(&self, id: &CustomerId) -> Result<Option<Archive>, ViewError> {
+        let put_away = self.shelf.store().document(&document_of(id))?;
+        let put_away = put_away.and_then(|(_, bytes)| postcard::from_bytes::<Archive>(&bytes).ok());
+        let newest = self.kept_places(id).last_key_value().map_or(0, |(_, version)| *version);
+        if newest <= put_away.as_ref().map_or(0, |archive| archive.version) {
+            return Ok(put_away);
+        }
+        Ok(self.kept_one(id, newest).map(|one| one.archive).or(put_away))
     }
 
     /// Folds what is new into a customer's archive; all of it where something has been corrected since.
